@@ -1,0 +1,49 @@
+/* base/workers.h - a fixed set of threads that run one function together and meet at its end.
+ *
+ * The caller of run is worker 0. Idle workers spin for spin_ns, then sleep. All have every signal blocked, a name, a
+ * small stack (256 KiB) and round-to-nearest without FTZ and DAZ. */
+#ifndef LLI_BASE_WORKERS_H
+#define LLI_BASE_WORKERS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+
+struct llminf_error;
+
+/* index: 0 .. n - 1. */
+typedef void lli_work_fn(void *arg, int index, int n);
+
+struct lli_workers {
+    struct lli_heap *heap;
+    pthread_t *threads; /* n - 1 */
+    void *seats;        /* what each thread starts with; owned */
+    int n, n_started;
+    int64_t spin_ns;
+    pthread_mutex_t lock;
+    pthread_cond_t start, end;
+    lli_work_fn *work; /* valid while a generation runs */
+    void *arg;
+    _Atomic uint32_t generation; /* +1 at each run and at the end */
+    _Atomic int32_t n_running;
+    _Atomic int stopping;
+    int ready; /* locks are initialised */
+};
+
+/* n threads in all, n - 1 of them new (n >= 1). IO with os_error if one does not start. */
+int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, int64_t spin_ns, struct llminf_error *err);
+void lli_workers_finish(struct lli_workers *w); /* joins; accepts a zeroed or half-built struct */
+
+/* Runs work(arg, 0..n-1, n) and returns when all are done. One caller at a time. */
+void lli_workers_run(struct lli_workers *w, lli_work_fn *work, void *arg);
+
+/* Threads that this process may really use: CPUs in the affinity mask, bounded by the cgroup quota (v1 or v2, over all
+ * ancestors), at least 1. */
+int lli_workers_usable(void);
+
+/* Starts a thread as the workers are: signals blocked, named (15 bytes), `stack_bytes` of stack. 0 or an errno. */
+int lli_workers_thread(pthread_t *out, const char *name, size_t stack_bytes, void *(*run)(void *), void *arg);
+
+#endif

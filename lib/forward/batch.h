@@ -1,0 +1,33 @@
+/* forward/batch.h - the plan of a step: all that one forward pass needs to know. Declared here, on the lower side of the
+ * seam; filled by engine/plan.c. */
+#ifndef LLI_FORWARD_BATCH_H
+#define LLI_FORWARD_BATCH_H
+
+#include <stdint.h>
+
+enum {
+    LLI_ROW_LOGITS = 1,  /* this row's logits are wanted */
+    LLI_ROW_NO_STORE = 2 /* K and V of this position are in the cache already: compute, do not write */
+};
+
+struct lli_row {
+    int32_t token;
+    uint32_t pos;
+    uint16_t seq, flags;
+};
+
+/* Rows of one sequence are adjacent and ascending in position. */
+struct lli_seq {
+    uint32_t first_row, n_rows;
+    const uint32_t *blocks; /* its table: position p lies in block blocks[p / 16]; covers all its rows */
+    int32_t status;         /* out: 0, or LLMINF_E_NUMERIC: this sequence met a NaN or Inf */
+};
+
+struct lli_plan {
+    uint64_t number;
+    uint32_t n_rows, n_seqs, n_logits; /* n_logits: rows flagged LOGITS */
+    struct lli_row *rows;
+    struct lli_seq *seqs;
+};
+
+#endif

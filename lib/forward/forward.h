@@ -1,0 +1,52 @@
+/* forward/forward.h - one step: a plan in, logits out. Owns the bytes of K and V and the scratch memory.
+ *
+ * Nothing above this header touches weights, K, V or activations. A GPU is later a second implementation of it. */
+#ifndef LLI_FORWARD_FORWARD_H
+#define LLI_FORWARD_FORWARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/workers.h"
+#include "forward/batch.h"
+#include "model/config.h"
+#include "model/weights.h"
+
+struct llminf_error;
+struct lli_backend;
+struct lli_forward;
+
+enum lli_kv_type { LLI_KV_F16, LLI_KV_F32 };
+
+struct lli_forward_options {
+    const struct lli_backend *backend;   /* from backend/registry.h */
+    struct lli_workers *workers;         /* outlives the forward */
+    int kv_type;                         /* enum lli_kv_type */
+    uint32_t n_blocks;                   /* KV blocks, the null block included */
+    uint32_t max_rows;                   /* rows of a plan at most */
+    uint32_t max_logits;                 /* rows with logits at most */
+    uint32_t max_pos;                    /* positions are below this */
+    const struct lli_progress *progress; /* NULL: none */
+};
+
+/* Bytes of one block: 16 positions of K and V, all layers. 0 if it does not fit a size_t. */
+size_t lli_forward_block_bytes(const struct lli_config *config, int kv_type);
+
+/* Reserves everything; a step allocates nothing. config and weights outlive it. NaN or Inf in weights that every token
+ * meets (norms, scales) is NUMERIC here or at the first token. */
+int32_t lli_forward_new(struct lli_forward **out, struct lli_heap *heap, const struct lli_config *config,
+                        const struct lli_weights *weights, const struct lli_forward_options *options, struct llminf_error *err);
+void lli_forward_free(struct lli_forward *f); /* NULL does nothing */
+
+/* Bytes held: the KV pool, and all else. */
+size_t lli_forward_kv_bytes(const struct lli_forward *f);
+size_t lli_forward_scratch_bytes(const struct lli_forward *f);
+
+/* Computes the plan. Every sequence gets its status; the others are not harmed by one that fails. */
+void lli_forward_run(struct lli_forward *f, struct lli_plan *plan);
+
+/* After a run: n_vocab logits of the i-th row flagged LOGITS, in the plan's order. Valid until the next run. */
+const float *lli_forward_logits(const struct lli_forward *f, uint32_t i);
+
+#endif

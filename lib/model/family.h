@@ -1,0 +1,45 @@
+/* model/family.h - one row per architecture: what differs between networks is data here, not branches elsewhere. */
+#ifndef LLI_MODEL_FAMILY_H
+#define LLI_MODEL_FAMILY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The tensors of a network by role. Global ones first. */
+enum lli_role {
+    LLI_TOKEN_EMBD,
+    LLI_OUTPUT_NORM,
+    LLI_OUTPUT,
+    LLI_ROPE_FREQS,
+    LLI_ATTN_NORM,
+    LLI_ATTN_Q,
+    LLI_ATTN_K,
+    LLI_ATTN_V,
+    LLI_ATTN_OUTPUT,
+    LLI_FFN_NORM,
+    LLI_FFN_GATE,
+    LLI_FFN_UP,
+    LLI_FFN_DOWN,
+    LLI_FFN_ROUTER,
+    LLI_FFN_GATE_EXPS,
+    LLI_FFN_UP_EXPS,
+    LLI_FFN_DOWN_EXPS,
+    LLI_ATTN_Q_BIAS,
+    LLI_ATTN_K_BIAS,
+    LLI_ATTN_V_BIAS,
+    LLI_ATTN_OUTPUT_BIAS,
+    LLI_N_ROLES,
+    LLI_FIRST_LAYER_ROLE = LLI_ATTN_NORM
+};
+
+struct lli_family {
+    const char *name; /* general.architecture; also the prefix of its keys */
+    int rope_pairs;   /* enum lli_rope_pairs */
+    uint32_t needs;   /* bit per role: must be there (bits of MoE and dense roles apply to such files only) */
+    uint32_t may;     /* bit per role: may be there */
+};
+
+/* NULL if unknown. name need not be terminated. */
+const struct lli_family *lli_family_find(const char *name, size_t len);
+
+#endif

@@ -1,0 +1,43 @@
+/* model/weights.h - the named tensors of a file, checked against the config and put in their places. The bytes stay the
+ * file's. */
+#ifndef LLI_MODEL_WEIGHTS_H
+#define LLI_MODEL_WEIGHTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/dtype.h"
+#include "file/gguf.h"
+#include "file/mapping.h"
+#include "model/config.h"
+#include "model/family.h"
+
+/* A matrix [n_mats, n_out, n_in] of rows of n_in elements, or a vector [n_in] in F32 (n_out 1). data NULL: absent. */
+struct lli_matrix {
+    const struct lli_dtype *type;
+    const uint8_t *data;
+    uint32_t n_in, n_out, n_mats;
+};
+
+struct lli_layer {
+    struct lli_matrix at[LLI_N_ROLES]; /* layer roles only */
+};
+
+struct lli_weights {
+    struct lli_heap *heap;
+    struct lli_matrix at[LLI_FIRST_LAYER_ROLE]; /* global roles; a tied output is the embedding's matrix */
+    struct lli_layer *layers;                   /* [n_layers] */
+    uint64_t n_params, bytes;
+};
+
+/* FORMAT, UNSUPPORTED, LIMIT with the tensor's name. */
+int32_t lli_weights_read(struct lli_weights *out, struct lli_heap *heap, const struct lli_config *config,
+                         const struct lli_gguf *g, struct llminf_error *err);
+void lli_weights_finish(struct lli_weights *w);
+
+/* Reads all weights: NaN, Inf or an overflowing scale is NUMERIC with the tensor's name. */
+int32_t lli_weights_verify(const struct lli_weights *w, const struct lli_config *config, const struct lli_progress *progress,
+                           struct llminf_error *err);
+
+#endif

@@ -1,0 +1,56 @@
+/* sample/chain.h - from logits to one token: bias, penalties, filters, temperature, draw, in that order.
+ *
+ * Candidates are ordered by (logit descending, id ascending). The draw is Philox4x32-10 keyed by the seed, counter =
+ * (position of the token, draw number), so it depends on nothing else. docs/numerics.md. */
+#ifndef LLI_SAMPLE_CHAIN_H
+#define LLI_SAMPLE_CHAIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+
+struct llminf_error;
+
+/* Checked by whoever fills it (api/options). */
+struct lli_sampler_params {
+    uint64_t seed;
+    double temperature;                         /* 0: greedy */
+    int64_t top_k;                              /* 0: off */
+    int64_t min_keep;                           /* every filter leaves at least this many; >= 1 */
+    double top_p, min_p;                        /* 1, 0: off */
+    double repeat_penalty;                      /* 1: off */
+    double frequency_penalty, presence_penalty; /* 0: off */
+    int64_t penalty_window;                     /* tokens looked back; -1: all, 0: none */
+};
+
+struct lli_bias {
+    int32_t token;
+    float value; /* -Inf forbids */
+};
+
+struct lli_candidate {
+    float logit;
+    int32_t id;
+};
+
+/* Scratch of one chain for a vocabulary of n tokens; reused for every pick. */
+struct lli_chain {
+    struct lli_heap *heap;
+    struct lli_candidate *candidates; /* [n] */
+    double *weights;                  /* [n] probabilities before they are normalised */
+    float *logits;                    /* [n] */
+    uint32_t *counts;                 /* [n] occurrences in the window, all 0 between picks */
+    uint32_t n;
+};
+
+int32_t lli_chain_init(struct lli_chain *chain, struct lli_heap *heap, uint32_t n); /* 0 or MEMORY */
+void lli_chain_finish(struct lli_chain *chain);
+
+/* The token at position pos. logits [n] are not changed; history: the tokens before it, ids inside the vocabulary (others
+ * are ignored). bias may be NULL. Allocates nothing. NUMERIC if a logit is NaN or +Inf or all are -Inf (also after bias). */
+int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_sampler_params *params,
+                       const struct lli_bias *bias, size_t n_bias, const float *logits, const int32_t *history,
+                       size_t n_history, uint64_t pos, struct llminf_error *err);
+
+#endif

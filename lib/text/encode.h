@@ -1,0 +1,17 @@
+/* text/encode.h - text to token ids. */
+#ifndef LLI_TEXT_ENCODE_H
+#define LLI_TEXT_ENCODE_H
+
+#include "base/buffer.h"
+#include "text/vocab.h"
+
+/* As LLMINF_TEXT_*. */
+enum { LLI_TEXT_SPECIAL = 1, LLI_TEXT_BOUNDS = 2, LLI_TEXT_REPAIR = 4 };
+
+/* Appends ids (int32_t each) to `ids`. SPECIAL: what spells a control token becomes it (user-defined tokens always do).
+ * BOUNDS: BOS and EOS as the vocabulary says. Invalid UTF-8 is INVALID with its position, or U+FFFD with REPAIR.
+ * O(n log n). LIMIT over LLI_MAX_TEXT_BYTES or the regex limits. On failure ids is as before. */
+int32_t lli_encode(struct lli_buffer *ids, const struct lli_vocab *v, const char *text, size_t n, int flags,
+                   struct llminf_error *err);
+
+#endif
