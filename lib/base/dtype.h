@@ -27,7 +27,9 @@ struct lli_dtype {
     const char *name;     /* "q4_0", as in options */
     uint32_t block;       /* elements of a block */
     uint32_t block_bytes; /* bytes of a block */
-    int16_t scale_at[2];  /* byte offsets of the F16 scale and minimum in a block; -1: none */
+    int16_t scale_at[2];  /* bytes from the block to the 16-bit words with the exponent of its scale (float types: of the
+                             element) and of its minimum; -1: no minimum */
+    uint16_t exponent;    /* bits of such a word that are all ones in NaN and Inf */
     uint8_t is_float;     /* activations stay binary32 (numerics) */
 };
 

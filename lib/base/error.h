@@ -21,7 +21,8 @@ int32_t lli_fail(struct llminf_error *err, int32_t status, const char *subject, 
 int32_t lli_fail_at(struct llminf_error *err, int32_t status, int64_t position, const char *subject, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* The same for a refused system call: status LLMINF_E_IO (LLMINF_E_MEMORY for ENOMEM), os_error set. */
+/* The same for a refused system call: status LLMINF_E_IO (LLMINF_E_MEMORY for ENOMEM), os_error set, and the reason behind
+ * the text: "SUBJECT: FORMATTED: no such file". */
 int32_t lli_fail_os(struct llminf_error *err, int os_error, const char *subject, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

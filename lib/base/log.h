@@ -12,13 +12,14 @@ enum { LLI_LOG_OFF = 0, LLI_LOG_ERROR = 1, LLI_LOG_WARNING = 2, LLI_LOG_INFO = 3
 
 struct lli_log {
     pthread_mutex_t lock;
-    int level;
+    int level; /* what is above is not written */
+    int ready; /* the lock is initialised */
     uint32_t first, n;
     char lines[LLI_LOG_LINES][240]; /* "W text", NUL-terminated UTF-8, control characters escaped */
 };
 
 int32_t lli_log_init(struct lli_log *log, int level); /* 0, or LLMINF_E_IO */
-void lli_log_finish(struct lli_log *log);
+void lli_log_finish(struct lli_log *log);       /* accepts a zeroed log */
 
 void lli_log_write(struct lli_log *log, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

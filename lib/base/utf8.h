@@ -21,4 +21,8 @@ size_t lli_utf8_pending(const void *bytes, size_t n);
  * length. out holds 3 * n bytes, or is NULL to ask. */
 size_t lli_utf8_repair(char *out, const void *bytes, size_t n);
 
+/* Writes bytes[0..n) as one line to show: control characters and what is ill-formed become \n, \r, \t or \xNN. Stops at
+ * the last whole character or escape that fits, writes a NUL (nothing if cap is 0) and returns the length before it. */
+size_t lli_utf8_escape(char *out, size_t cap, const void *bytes, size_t n);
+
 #endif

@@ -1,0 +1,53 @@
+/* base/dtype.c - the table of types. Every row is checked in the same way: an element of a float type is a block of one
+ * whose "scale" is itself; of binary32 the upper half suffices, for it holds the exponent. */
+#include "base/dtype.h"
+
+#include <string.h>
+
+#define F16_EXPONENT 0x7C00
+#define F32_EXPONENT 0x7F80
+
+static const struct lli_dtype types[] = {
+    {LLI_F32, "f32", 1, 4, {2, -1}, F32_EXPONENT, 1},         {LLI_F16, "f16", 1, 2, {0, -1}, F16_EXPONENT, 1},
+    {LLI_BF16, "bf16", 1, 2, {0, -1}, F32_EXPONENT, 1},       {LLI_Q4_0, "q4_0", 32, 18, {0, -1}, F16_EXPONENT, 0},
+    {LLI_Q4_1, "q4_1", 32, 20, {0, 2}, F16_EXPONENT, 0},      {LLI_Q5_0, "q5_0", 32, 22, {0, -1}, F16_EXPONENT, 0},
+    {LLI_Q5_1, "q5_1", 32, 24, {0, 2}, F16_EXPONENT, 0},      {LLI_Q8_0, "q8_0", 32, 34, {0, -1}, F16_EXPONENT, 0},
+    {LLI_Q2_K, "q2_k", 256, 84, {80, 82}, F16_EXPONENT, 0},   {LLI_Q3_K, "q3_k", 256, 110, {108, -1}, F16_EXPONENT, 0},
+    {LLI_Q4_K, "q4_k", 256, 144, {0, 2}, F16_EXPONENT, 0},    {LLI_Q5_K, "q5_k", 256, 176, {0, 2}, F16_EXPONENT, 0},
+    {LLI_Q6_K, "q6_k", 256, 210, {208, -1}, F16_EXPONENT, 0},
+};
+
+#define N_TYPES (sizeof types / sizeof *types)
+
+const struct lli_dtype *lli_dtype_find(uint32_t id)
+{
+    for (size_t i = 0; i < N_TYPES; i++) {
+        if (types[i].id == id)
+            return &types[i];
+    }
+    return NULL;
+}
+
+const struct lli_dtype *lli_dtype_named(const char *name)
+{
+    for (size_t i = 0; i < N_TYPES; i++) {
+        if (strcmp(types[i].name, name) == 0)
+            return &types[i];
+    }
+    return NULL;
+}
+
+int64_t lli_dtype_check(const struct lli_dtype *t, const void *blocks, size_t n_blocks)
+{
+    const uint8_t *block = blocks;
+    unsigned n_scales = t->scale_at[1] < 0 ? 1 : 2;
+    for (size_t i = 0; i < n_blocks; i++, block += t->block_bytes) {
+        for (unsigned j = 0; j < n_scales; j++) {
+            uint16_t field;
+            memcpy(&field, block + t->scale_at[j], sizeof field);
+            if ((field & t->exponent) == t->exponent)
+                return (int64_t)i;
+        }
+    }
+    return -1;
+}
