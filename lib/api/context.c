@@ -1,0 +1,183 @@
+#include "llminf/llminf.h"
+
+#include <string.h>
+
+#include "api/handles.h"
+#include "backend/registry.h"
+#include "base/error.h"
+#include "base/fenv.h"
+#include "forward/forward.h"
+
+const char *llminf_backend_at(const llminf_model *model, size_t index)
+{
+    const struct lli_backend *backend = lli_registry_at(index);
+    (void)model; /* a model's own backends come with plug-ins */
+    return backend != NULL ? backend->name : NULL;
+}
+
+static llminf_status open_engine(struct llminf_context *context, const llminf_options *bag, llminf_error *err)
+{
+    struct llminf_model *model = context->model;
+    struct lli_values *values = &context->values;
+    const char *name = lli_values_text(values, "backend");
+    struct lli_engine_options options = {
+        .config = &model->config,
+        .weights = &model->weights,
+        .vocab = &model->vocab,
+        .backend = lli_registry_find(name),
+        .kv_type = strcmp(lli_values_text(values, "kv_type"), "f32") == 0 ? LLI_KV_F32 : LLI_KV_F16,
+        .kv_budget_bytes = lli_values_int(values, "kv_budget_bytes"),
+        .max_sessions = (uint32_t)lli_values_int(values, "max_sessions"),
+        .max_waiting = (uint32_t)lli_values_int(values, "max_waiting"),
+        .step_tokens = (uint32_t)lli_values_int(values, "step_tokens"),
+        .n_threads = (int)lli_values_int(values, "threads"),
+        .spin_ns = lli_values_int(values, "spin_ns"),
+    };
+    if (options.backend == NULL)
+        return lli_fail(err, LLMINF_E_OPTION, "backend", "\"%s\" is not usable here; llminf_backend_at lists what is", name);
+    if (bag != NULL)
+        options.progress = bag->progress;
+    return lli_engine_new(&context->engine, &model->heap, &options, err);
+}
+
+/* What was asked for as "auto" or 0 becomes what is in force. */
+static llminf_status settle_options(struct llminf_context *context, llminf_error *err)
+{
+    struct lli_values *values = &context->values;
+    const char *backend = lli_registry_find(lli_values_text(values, "backend"))->name;
+    struct lli_engine_stats stats;
+    lli_engine_stats(context->engine, &stats);
+    lli_values_put_int(values, "kv_budget_bytes", stats.kv_budget_bytes);
+    lli_values_put_int(values, "step_tokens", stats.step_tokens);
+    lli_values_put_int(values, "threads", stats.threads);
+    return lli_values_put_text(values, "backend", backend, strlen(backend), err);
+}
+
+llminf_status llminf_context_open(llminf_context **out, llminf_model *model, const llminf_options *options, llminf_error *error)
+{
+    struct llminf_context *context;
+    llminf_status status;
+    if (lli_check_out(out, "out", error) != LLMINF_OK)
+        return LLMINF_E_INVALID;
+    *out = NULL;
+    status = lli_check_handle(model, LLI_MARK_MODEL, "model", error);
+    if (status != LLMINF_OK)
+        return status;
+    if (!model->has_network)
+        return lli_fail(error, LLMINF_E_STATE, "model", "was opened with vocab_only, want one with weights");
+    context = lli_alloc_zero(&model->heap, 1, sizeof *context);
+    if (context == NULL)
+        return lli_fail_memory(error, "context", sizeof *context);
+    context->handle.mark = LLI_MARK_CONTEXT;
+    atomic_store_explicit(&context->handle.refs, 1, memory_order_relaxed);
+    context->model = model;
+    lli_handles_model_ref(model);
+    status = lli_values_copy(&context->values, &model->heap, "context", options, error);
+    if (status == LLMINF_OK) {
+        uint64_t state = lli_fenv_enter();
+        status = open_engine(context, options, error);
+        lli_fenv_leave(state);
+    }
+    if (status == LLMINF_OK)
+        status = settle_options(context, error);
+    if (status != LLMINF_OK) {
+        lli_handles_context_unref(context);
+        return status;
+    }
+    *out = context;
+    return LLMINF_OK;
+}
+
+void llminf_context_close(llminf_context *context)
+{
+    if (lli_check_handle(context, LLI_MARK_CONTEXT, "context", NULL) == LLMINF_OK)
+        lli_handles_context_unref(context);
+}
+
+/* The row of an option's key "option.NAME" of these types, or NULL. */
+static const struct lli_schema_row *find_option(const struct llminf_context *context, const char *key, int is_text)
+{
+    static const char prefix[] = "option.";
+    const struct lli_schema_row *row = NULL;
+    if (strncmp(key, prefix, sizeof prefix - 1) == 0)
+        row = lli_schema_find(context->values.kind, key + sizeof prefix - 1);
+    return row != NULL && (row->type == LLI_SCHEMA_TEXT) == is_text ? row : NULL;
+}
+
+static int find_counter(int64_t *out, const struct llminf_context *context, const char *key)
+{
+    struct lli_engine_stats s;
+    lli_engine_stats(context->engine, &s);
+    const struct {
+        const char *key;
+        int64_t value;
+    } rows[] = {
+        {"sessions", s.sessions},
+        {"running", s.running},
+        {"waiting", s.waiting},
+        {"kv_blocks", s.kv_blocks},
+        {"kv_blocks_used", s.kv_blocks_used},
+        {"kv_bytes", s.kv_bytes},
+        {"scratch_bytes", s.scratch_bytes},
+        {"live_bytes", atomic_load_explicit(&context->model->heap.live_bytes, memory_order_relaxed)},
+        {"steps", s.steps},
+        {"step_ns", s.step_ns},
+        {"step_max_ns", s.step_max_ns},
+        {"prefill_tokens", s.prefill_tokens},
+        {"decode_tokens", s.decode_tokens},
+        {"evictions", s.evictions},
+        {"refused", s.refused},
+        {"cancelled", s.cancelled},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].key, key) == 0) {
+            *out = rows[i].value;
+            return 1;
+        }
+    return 0;
+}
+
+llminf_status llminf_context_int(const llminf_context *context, const char *key, int64_t *value_out, llminf_error *error)
+{
+    const struct lli_schema_row *row;
+    llminf_status status = lli_check_out(value_out, "value_out", error);
+    if (status != LLMINF_OK)
+        return status;
+    *value_out = 0;
+    status = lli_check_handle(context, LLI_MARK_CONTEXT, "context", error);
+    if (status != LLMINF_OK)
+        return status;
+    if (key == NULL)
+        return lli_fail(error, LLMINF_E_INVALID, "key", "is NULL, want a name");
+    row = find_option(context, key, 0);
+    if (row != NULL)
+        *value_out = lli_values_int(&context->values, row->key);
+    else if (!find_counter(value_out, context, key))
+        return lli_fail(error, LLMINF_E_NOT_FOUND, key, "a context has no such number");
+    return LLMINF_OK;
+}
+
+llminf_status llminf_context_text(const llminf_context *context, const char *key, char *buffer, size_t capacity,
+                                  size_t *length_out, llminf_error *error)
+{
+    const struct lli_schema_row *row;
+    const char *text;
+    int copy;
+    llminf_status status = lli_check_out(length_out, "length_out", error);
+    if (status != LLMINF_OK)
+        return status;
+    *length_out = 0;
+    status = lli_check_handle(context, LLI_MARK_CONTEXT, "context", error);
+    if (status != LLMINF_OK)
+        return status;
+    row = key != NULL ? find_option(context, key, 1) : NULL;
+    if (row == NULL)
+        return lli_fail(error, key != NULL ? LLMINF_E_NOT_FOUND : LLMINF_E_INVALID, key != NULL ? key : "key",
+                        "a context has no such text");
+    text = lli_values_text(&context->values, row->key);
+    *length_out = strlen(text);
+    status = lli_check_room(&copy, buffer, capacity, *length_out + 1, error);
+    if (copy)
+        memcpy(buffer, text, *length_out + 1);
+    return status;
+}

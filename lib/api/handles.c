@@ -1,0 +1,34 @@
+#include "api/handles.h"
+
+void lli_handles_model_ref(struct llminf_model *model)
+{
+    atomic_fetch_add_explicit(&model->handle.refs, 1, memory_order_relaxed);
+}
+
+void lli_handles_model_unref(struct llminf_model *model)
+{
+    struct lli_heap heap;
+    if (atomic_fetch_sub_explicit(&model->handle.refs, 1, memory_order_acq_rel) != 1)
+        return;
+    model->handle.mark = 0;
+    lli_weights_finish(&model->weights);
+    lli_vocab_finish(&model->vocab);
+    lli_gguf_finish(&model->gguf);
+    lli_mapping_finish(&model->mapping);
+    if (model->has_log)
+        lli_log_finish(&model->log);
+    lli_heap_init(&heap, model->heap.alloc, model->heap.release, model->heap.user); /* the model lies in its own heap */
+    lli_free(&heap, model);
+}
+
+void lli_handles_context_unref(struct llminf_context *context)
+{
+    struct llminf_model *model = context->model;
+    if (atomic_fetch_sub_explicit(&context->handle.refs, 1, memory_order_acq_rel) != 1)
+        return;
+    context->handle.mark = 0;
+    lli_engine_free(context->engine);
+    lli_values_finish(&context->values);
+    lli_free(&model->heap, context);
+    lli_handles_model_unref(model);
+}

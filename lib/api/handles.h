@@ -1,0 +1,66 @@
+/* api/handles.h - what stands behind the opaque handles, and how long it lives. */
+#ifndef LLI_API_HANDLES_H
+#define LLI_API_HANDLES_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "llminf/llminf.h"
+
+#include "api/check.h"
+#include "api/options.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "engine/timeline.h"
+#include "file/gguf.h"
+#include "file/mapping.h"
+#include "model/config.h"
+#include "model/weights.h"
+#include "sample/chain.h"
+#include "text/vocab.h"
+
+struct llminf_model {
+    struct lli_handle handle;
+    struct lli_heap heap; /* of the model and all its children; the model itself lies in it */
+    struct lli_mapping mapping;
+    struct lli_gguf gguf;
+    struct lli_vocab vocab;
+    int has_network; /* 0: opened for text alone; config and weights are zero */
+    struct lli_config config;
+    struct lli_weights weights;
+    const char **shapes; /* [n_tensors] "64,512", in the file's arena */
+    struct lli_log log;
+    int has_log;
+};
+
+struct llminf_context {
+    struct lli_handle handle;
+    struct llminf_model *model;
+    struct lli_engine *engine;
+    struct lli_values values; /* options in force */
+};
+
+struct llminf_session {
+    struct lli_handle handle;
+    struct llminf_context *context;
+    struct lli_timeline *timeline;
+};
+
+struct llminf_sampler {
+    struct lli_handle handle;
+    struct llminf_model *model; /* NULL: none */
+    struct lli_heap own;        /* used without a model */
+    struct lli_heap *heap;
+    struct lli_sampler_params params;
+    struct lli_bias *bias;
+    size_t n_bias;
+    struct lli_chain chain;    /* sized at the first pick */
+    struct lli_buffer history; /* int32_t each: tokens that were accepted */
+};
+
+void lli_handles_model_ref(struct llminf_model *model);
+void lli_handles_model_unref(struct llminf_model *model);
+void lli_handles_context_unref(struct llminf_context *context);
+
+#endif

@@ -1,0 +1,175 @@
+#include "llminf/llminf.h"
+
+#include "api/handles.h"
+#include "base/error.h"
+#include "base/fenv.h"
+
+static void read_params(struct lli_sampler_params *out, const struct lli_values *values)
+{
+    out->seed = (uint64_t)lli_values_int(values, "seed");
+    out->temperature = lli_values_float(values, "temperature");
+    out->top_k = lli_values_int(values, "top_k");
+    out->min_keep = lli_values_int(values, "min_keep");
+    out->top_p = lli_values_float(values, "top_p");
+    out->min_p = lli_values_float(values, "min_p");
+    out->repeat_penalty = lli_values_float(values, "repeat_penalty");
+    out->penalty_window = lli_values_int(values, "penalty_window");
+    out->frequency_penalty = lli_values_float(values, "frequency_penalty");
+    out->presence_penalty = lli_values_float(values, "presence_penalty");
+}
+
+llminf_status llminf_sampler_open(llminf_sampler **out, llminf_model *model, const llminf_options *options, llminf_error *error)
+{
+    struct lli_heap own, *heap = &own;
+    struct lli_values values = {0};
+    struct llminf_sampler *sampler;
+    llminf_status status;
+    if (lli_check_out(out, "out", error) != LLMINF_OK)
+        return LLMINF_E_INVALID;
+    *out = NULL;
+    if (model != NULL && (status = lli_check_handle(model, LLI_MARK_MODEL, "model", error)) != LLMINF_OK)
+        return status;
+    lli_heap_init(&own, NULL, NULL, NULL);
+    if (model != NULL)
+        heap = &model->heap;
+    sampler = lli_alloc_zero(heap, 1, sizeof *sampler);
+    if (sampler == NULL)
+        return lli_fail_memory(error, "sampler", sizeof *sampler);
+    status = lli_values_copy(&values, heap, "sampler", options, error);
+    if (status != LLMINF_OK) {
+        lli_free(heap, sampler);
+        return status;
+    }
+    read_params(&sampler->params, &values);
+    lli_values_finish(&values);
+    lli_heap_init(&sampler->own, NULL, NULL, NULL);
+    sampler->heap = model != NULL ? &model->heap : &sampler->own;
+    sampler->model = model;
+    if (model != NULL)
+        lli_handles_model_ref(model);
+    lli_buffer_init(&sampler->history, sampler->heap);
+    sampler->handle.mark = LLI_MARK_SAMPLER;
+    *out = sampler;
+    return LLMINF_OK;
+}
+
+void llminf_sampler_close(llminf_sampler *sampler)
+{
+    struct llminf_model *model;
+    struct lli_heap own, *heap = &own;
+    if (lli_check_handle(sampler, LLI_MARK_SAMPLER, "sampler", NULL) != LLMINF_OK)
+        return;
+    model = sampler->model;
+    sampler->handle.mark = 0;
+    lli_chain_finish(&sampler->chain);
+    lli_buffer_finish(&sampler->history);
+    lli_free(sampler->heap, sampler->bias);
+    lli_heap_init(&own, NULL, NULL, NULL); /* a sampler without a model lies in its own heap */
+    if (model != NULL)
+        heap = &model->heap;
+    lli_free(heap, sampler);
+    if (model != NULL)
+        lli_handles_model_unref(model);
+}
+
+static llminf_status check_bias(const llminf_sampler *sampler, const llminf_token *tokens, const float *bias, size_t count,
+                                llminf_error *error)
+{
+    uint32_t n_vocab = sampler->model != NULL ? sampler->model->vocab.n : LLI_MAX_TOKENS;
+    if (count > LLI_MAX_BIAS)
+        return lli_fail(error, LLMINF_E_LIMIT, "count", "is %zu, want at most %u", count, LLI_MAX_BIAS);
+    if (count > 0 && (tokens == NULL || bias == NULL))
+        return lli_fail(error, LLMINF_E_INVALID, "bias", "is NULL, want %zu tokens and values", count);
+    for (size_t i = 0; i < count; i++) {
+        if (tokens[i] < 0 || (uint32_t)tokens[i] >= n_vocab)
+            return lli_fail_at(error, LLMINF_E_INVALID, (int64_t)i, "bias", "token %d is not in the vocabulary of %u",
+                               tokens[i], n_vocab);
+        if (!(bias[i] <= 3.402823466e+38f)) /* false for NaN too */
+            return lli_fail_at(error, LLMINF_E_INVALID, (int64_t)i, "bias", "the value for token %d is NaN or +Inf", tokens[i]);
+    }
+    return LLMINF_OK;
+}
+
+llminf_status llminf_sampler_set_bias(llminf_sampler *sampler, const llminf_token *tokens, const float *bias, size_t count,
+                                      llminf_error *error)
+{
+    struct lli_bias *list = NULL;
+    llminf_status status = lli_check_enter(sampler, LLI_MARK_SAMPLER, "sampler", error);
+    if (status != LLMINF_OK)
+        return status;
+    status = check_bias(sampler, tokens, bias, count, error);
+    if (status == LLMINF_OK && count > 0) {
+        list = lli_alloc_array(sampler->heap, count, sizeof *list);
+        if (list == NULL)
+            status = lli_fail_memory(error, "bias", count * sizeof *list);
+    }
+    if (status == LLMINF_OK) {
+        for (size_t i = 0; i < count; i++)
+            list[i] = (struct lli_bias){.token = tokens[i], .value = bias[i]};
+        lli_free(sampler->heap, sampler->bias);
+        sampler->bias = list;
+        sampler->n_bias = count;
+    }
+    lli_check_leave(sampler);
+    return status;
+}
+
+static llminf_status pick(llminf_sampler *sampler, const float *logits, size_t count, llminf_token *token_out,
+                          llminf_error *error)
+{
+    const int32_t *history = (const int32_t *)(const void *)sampler->history.bytes;
+    size_t n_history = sampler->history.len / sizeof *history;
+    llminf_status status = LLMINF_OK;
+    uint64_t state;
+    if (logits == NULL || count == 0 || count > LLI_MAX_TOKENS)
+        return lli_fail(error, LLMINF_E_INVALID, "logits", "%s%zu values, want 1 to %u", logits == NULL ? "is NULL, " : "",
+                        count, LLI_MAX_TOKENS);
+    if (sampler->chain.n != count) {
+        lli_chain_finish(&sampler->chain);
+        status = lli_chain_init(&sampler->chain, sampler->heap, (uint32_t)count);
+        if (status != LLMINF_OK)
+            return lli_fail_memory(error, "sampler", count * sizeof(struct lli_candidate));
+    }
+    state = lli_fenv_enter();
+    status = lli_chain_pick(token_out, &sampler->chain, &sampler->params, sampler->bias, sampler->n_bias, logits, history,
+                            n_history, n_history, error);
+    lli_fenv_leave(state);
+    return status;
+}
+
+llminf_status llminf_sampler_pick(llminf_sampler *sampler, const float *logits, size_t count, llminf_token *token_out,
+                                  llminf_error *error)
+{
+    llminf_status status = lli_check_out(token_out, "token_out", error);
+    if (status != LLMINF_OK)
+        return status;
+    *token_out = 0;
+    if ((status = lli_check_enter(sampler, LLI_MARK_SAMPLER, "sampler", error)) != LLMINF_OK)
+        return status;
+    status = pick(sampler, logits, count, token_out, error);
+    lli_check_leave(sampler);
+    return status;
+}
+
+llminf_status llminf_sampler_accept(llminf_sampler *sampler, llminf_token token, llminf_error *error)
+{
+    llminf_status status = lli_check_enter(sampler, LLI_MARK_SAMPLER, "sampler", error);
+    if (status != LLMINF_OK)
+        return status;
+    if (token < 0 || (uint32_t)token >= (sampler->model != NULL ? sampler->model->vocab.n : LLI_MAX_TOKENS))
+        status = lli_fail(error, LLMINF_E_INVALID, "token", "%d is not in the vocabulary", token);
+    else if (lli_buffer_append(&sampler->history, &token, sizeof token) != 0)
+        status = lli_fail_memory(error, "history", sampler->history.len + sizeof token);
+    lli_check_leave(sampler);
+    return status;
+}
+
+llminf_status llminf_sampler_reset(llminf_sampler *sampler, llminf_error *error)
+{
+    llminf_status status = lli_check_enter(sampler, LLI_MARK_SAMPLER, "sampler", error);
+    if (status != LLMINF_OK)
+        return status;
+    sampler->history.len = 0;
+    lli_check_leave(sampler);
+    return LLMINF_OK;
+}

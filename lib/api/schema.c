@@ -1,0 +1,233 @@
+#include "api/schema.h"
+
+#include <string.h>
+
+#include "llminf/llminf.h"
+
+/* Each macro makes the C fields and the JSON text of a row from the same literals. */
+#define HEAD(type) "{\"type\":\"" type "\",\"default\":"
+#define TAIL(unit, doc) ",\"unit\":\"" unit "\",\"since\":\"0.1.0\",\"doc\":\"" doc "\"}"
+#define UNIT_(name) LLI_UNIT_##name
+#define UNIT_TEXT_NONE ""
+#define UNIT_TEXT_BYTES "bytes"
+#define UNIT_TEXT_NS "ns"
+
+#define INT(key_, otherwise, low, high, unit_, doc)                                                                            \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_INT, .unit = UNIT_(unit_), .int_default = otherwise, .int_min = low, .int_max = high,  \
+        .json = HEAD("int") #otherwise ",\"min\":" #low ",\"max\":" #high TAIL(UNIT_TEXT_##unit_, doc)                         \
+    }
+#define INT_OR_0(key_, otherwise, low, high, unit_, doc)                                                                       \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_INT, .unit = UNIT_(unit_), .int_default = otherwise, .int_min = low, .int_max = high,  \
+        .zero_too = 1,                                                                                                         \
+        .json = HEAD("int") #otherwise ",\"min\":" #low ",\"max\":" #high ",\"zero\":true" TAIL(UNIT_TEXT_##unit_, doc)        \
+    }
+#define BOOL(key_, otherwise, doc)                                                                                             \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_BOOL, .int_default = otherwise, .int_max = 1,                                          \
+        .json = HEAD("bool") #otherwise TAIL("", doc)                                                                          \
+    }
+#define FLOAT(key_, otherwise, low, high, doc)                                                                                 \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_FLOAT, .float_default = otherwise, .float_min = low, .float_max = high,                \
+        .json = HEAD("float") #otherwise ",\"min\":" #low ",\"max\":" #high TAIL("", doc)                                      \
+    }
+#define FLOAT_ABOVE(key_, otherwise, low, high, doc)                                                                           \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_FLOAT, .float_default = otherwise, .float_min = low, .float_max = high, .above = 1,    \
+        .json = HEAD("float") #otherwise ",\"above\":" #low ",\"max\":" #high TAIL("", doc)                                    \
+    }
+#define CHOICE(key_, otherwise, doc, ...)                                                                                      \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_TEXT, .int_max = 64, .text_default = otherwise, .values = "[" #__VA_ARGS__ "]",        \
+        .json = HEAD("text") "\"" otherwise "\",\"values\":[" #__VA_ARGS__ "]" TAIL("", doc)                                   \
+    }
+#define NAME(key_, otherwise, doc)                                                                                             \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_TEXT, .int_max = 64, .text_default = otherwise, .values = "",                          \
+        .json = HEAD("text") "\"" otherwise "\",\"max_bytes\":64" TAIL("", doc)                                                \
+    }
+#define LIST(key_, max_bytes_, doc)                                                                                            \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_LIST, .int_max = max_bytes_,                                                           \
+        .json = HEAD("list") "[],\"max_items\":64,\"max_bytes\":" #max_bytes_ TAIL("", doc)                                    \
+    }
+#define VALUE(key_, type_, unit_, doc)                                                                                         \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_VALUE,                                                                                 \
+        .json = "{\"type\":\"" type_ "\",\"unit\":\"" unit_ "\",\"since\":\"0.1.0\",\"doc\":\"" doc "\"}"                      \
+    }
+
+static const struct lli_schema_row model_rows[] = {
+    CHOICE("load", "auto", "map the file or copy it; auto maps regular local files", "auto", "map", "read"),
+    BOOL("prefault", 0, "touch all weights in open"),
+    CHOICE("verify", "header", "full also reads all weights and rejects NaN and Inf", "header", "full"),
+    BOOL("vocab_only", 0, "metadata and text only; a context cannot be opened"),
+    INT("header_limit_bytes", 268435456, 4096, 4294967296, BYTES, "largest header with metadata accepted"),
+    INT("log_level", 2, 0, 4, NONE, "0 off, 1 error, 2 warning, 3 info, 4 debug"),
+};
+
+static const struct lli_schema_row context_rows[] = {
+    INT_OR_0("kv_budget_bytes", 0, 65536, 281474976710656, BYTES,
+             "the KV pool; 0: one session of full length, at most 1/4 of the memory open to the process"),
+    CHOICE("kv_type", "f16", "element type of keys and values", "f16", "f32"),
+    INT("max_sessions", 1024, 1, 65536, NONE, "open sessions"),
+    INT("max_waiting", 1024, 0, 1048576, NONE, "waiting generations; one more is LLMINF_E_FULL"),
+    INT_OR_0("step_tokens", 0, 16, 65536, NONE, "prompt tokens of a step; 0: 64"),
+    INT("threads", 0, 0, 1024, NONE, "workers; 0: what affinity and cgroup quota allow"),
+    INT("spin_ns", 20000, 0, 10000000, NS, "how long an idle worker spins before it sleeps"),
+    NAME("backend", "auto", "kernel table; auto: the strongest usable"),
+};
+
+static const struct lli_schema_row session_rows[] = {
+    INT("max_length", 0, 0, 2147483647, NONE,
+        "longest timeline in tokens; 0: the model's context length, or what the pool holds if that is less"),
+};
+
+static const struct lli_schema_row sampler_rows[] = {
+    INT("seed", 0, 0, 9223372036854775807, NONE, "a draw depends on seed and position only"),
+    FLOAT("temperature", 1.0, 0, 100, "0: greedy"),
+    INT("top_k", 0, 0, 2147483647, NONE, "keep the k best; 0: off"),
+    INT("min_keep", 1, 1, 2147483647, NONE, "every filter leaves at least this many"),
+    FLOAT_ABOVE("top_p", 1.0, 0, 1, "nucleus; 1: off"),
+    FLOAT("min_p", 0.0, 0, 1, "drop what is below p times the best; 0: off"),
+    FLOAT("repeat_penalty", 1.0, 0.01, 100, "divide or multiply the logits of recent tokens; 1: off"),
+    INT("penalty_window", 64, -1, 2147483647, NONE, "tokens looked back by the penalties; -1: all"),
+    FLOAT("frequency_penalty", 0.0, -10, 10, "subtracted per occurrence"),
+    FLOAT("presence_penalty", 0.0, -10, 10, "subtracted once"),
+};
+
+static const struct lli_schema_row generate_rows[] = {
+    INT("max_tokens", -1, -1, 2147483647, NONE, "new tokens; -1: up to max_length, 0: compute the prompt only"),
+    INT("min_tokens", 0, 0, 2147483647, NONE, "no end before this many"),
+    LIST("stop", 4096, "text that ends the output and is not part of it"),
+    LIST("stop_token", 4096, "token ids or exact texts of control tokens that end the output"),
+    BOOL("ignore_eog", 0, "go on after end-of-generation tokens"),
+    BOOL("special", 0, "show control tokens in the text"),
+    CHOICE("logits", "off", "keep the logits of the last or of every position that this generation computes", "off", "last",
+           "all"),
+    BOOL("echo", 0, "read gives the text appended since the last generation first"),
+};
+
+static const struct lli_schema_row stats_model_rows[] = {
+    VALUE("arch", "text", "", "architecture"),
+    VALUE("tokenizer", "text", "", "kind of the vocabulary"),
+    VALUE("chat_template", "text", "", "the file's chat template"),
+    VALUE("n_params", "int", "", "elements of all tensors"),
+    VALUE("n_layers", "int", "", "layers"),
+    VALUE("n_embd", "int", "", "width"),
+    VALUE("n_heads", "int", "", "query heads"),
+    VALUE("n_kv_heads", "int", "", "key and value heads"),
+    VALUE("head_dim", "int", "", "width of a head"),
+    VALUE("n_ff", "int", "", "width of the feed-forward layer"),
+    VALUE("n_vocab", "int", "", "tokens of the vocabulary"),
+    VALUE("n_experts", "int", "", "experts; 0: dense"),
+    VALUE("n_experts_used", "int", "", "experts that see a token"),
+    VALUE("train_length", "int", "", "context length of training"),
+    VALUE("weight_bytes", "int", "bytes", "bytes of all tensors"),
+    VALUE("kv_bytes_per_token", "int", "bytes", "keys and values of a position in F16"),
+    VALUE("bos", "int", "", "id, or -1"),
+    VALUE("eos", "int", "", "id, or -1"),
+    VALUE("eot", "int", "", "id, or -1"),
+    VALUE("unk", "int", "", "id, or -1"),
+    VALUE("pad", "int", "", "id, or -1"),
+    VALUE("tensor_name", "text", "", "tensor_name[i]; tensor_name[] is the number of tensors"),
+    VALUE("tensor_type", "text", "", "tensor_type[i]"),
+    VALUE("tensor_shape", "text", "", "tensor_shape[i], innermost first, as 64,512"),
+    VALUE("tensor_bytes", "int", "bytes", "tensor_bytes[i]"),
+};
+
+static const struct lli_schema_row stats_context_rows[] = {
+    VALUE("sessions", "int", "", "open sessions"),
+    VALUE("running", "int", "", "generations admitted"),
+    VALUE("waiting", "int", "", "generations that wait for admission"),
+    VALUE("kv_blocks", "int", "", "blocks of 16 positions in the pool"),
+    VALUE("kv_blocks_used", "int", "", "blocks held by sessions"),
+    VALUE("kv_bytes", "int", "bytes", "bytes of the pool"),
+    VALUE("scratch_bytes", "int", "bytes", "bytes reserved for the activations of a step"),
+    VALUE("live_bytes", "int", "bytes", "heap bytes of the model and all its children"),
+    VALUE("steps", "int", "", "steps run"),
+    VALUE("step_ns", "int", "ns", "time of all steps"),
+    VALUE("step_max_ns", "int", "ns", "time of the longest step"),
+    VALUE("prefill_tokens", "int", "", "prompt tokens computed"),
+    VALUE("decode_tokens", "int", "", "tokens made"),
+    VALUE("evictions", "int", "", "blocks taken from idle sessions"),
+    VALUE("refused", "int", "", "generations refused as LLMINF_E_FULL"),
+    VALUE("cancelled", "int", "", "generations cancelled"),
+};
+
+static const struct lli_schema_row stats_session_rows[] = {
+    VALUE("state", "int", "", "LLMINF_STATE_*"),
+    VALUE("stop_reason", "int", "", "LLMINF_STOP_* of the last generation"),
+    VALUE("stop_index", "int", "", "which stop text or stop token ended it; -1: none"),
+    VALUE("length", "int", "", "tokens of the timeline"),
+    VALUE("computed", "int", "", "positions with keys and values"),
+    VALUE("prompt", "int", "", "tokens before the last generation"),
+    VALUE("generated", "int", "", "tokens made by the last generation"),
+    VALUE("blocks", "int", "", "KV blocks held"),
+    VALUE("max_length", "int", "", "longest timeline"),
+    VALUE("queue_ns", "int", "ns", "from generate to the first step"),
+    VALUE("first_ns", "int", "ns", "from generate to the first token"),
+    VALUE("prefill_ns", "int", "ns", "time of the steps that computed the prompt"),
+    VALUE("decode_ns", "int", "ns", "time of the steps behind it"),
+};
+
+#define KIND(name_, rows_, bag)                                                                                                \
+    {                                                                                                                          \
+        name_, rows_, sizeof rows_ / sizeof *rows_, bag                                                                        \
+    }
+
+static const struct lli_schema_kind kinds[] = {
+    KIND("model", model_rows, 1),
+    KIND("context", context_rows, 1),
+    KIND("session", session_rows, 1),
+    KIND("sampler", sampler_rows, 1),
+    KIND("generate", generate_rows, 1),
+    KIND("stats.model", stats_model_rows, 0),
+    KIND("stats.context", stats_context_rows, 0),
+    KIND("stats.session", stats_session_rows, 0),
+};
+
+const struct lli_schema_kind *lli_schema_kind_find(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].name, name) == 0)
+            return &kinds[i];
+    return NULL;
+}
+
+const struct lli_schema_row *lli_schema_find(const struct lli_schema_kind *kind, const char *key)
+{
+    for (size_t i = 0; kind != NULL && key != NULL && i < kind->n; i++)
+        if (strcmp(kind->rows[i].key, key) == 0)
+            return &kind->rows[i];
+    return NULL;
+}
+
+int lli_schema_allows(const struct lli_schema_row *row, const char *text, size_t n)
+{
+    if (row->values[0] == 0)
+        return 1;
+    for (const char *at = row->values; (at = strchr(at, '"')) != NULL;) {
+        const char *end = strchr(at + 1, '"');
+        if (end == NULL)
+            break;
+        if ((size_t)(end - at - 1) == n && memcmp(at + 1, text, n) == 0)
+            return 1;
+        at = end + 1;
+    }
+    return 0;
+}
+
+const char *llminf_schema_key(const char *kind, size_t index)
+{
+    const struct lli_schema_kind *found = lli_schema_kind_find(kind);
+    return found != NULL && index < found->n ? found->rows[index].key : NULL;
+}
+
+const char *llminf_schema_entry(const char *kind, const char *key)
+{
+    const struct lli_schema_row *row = lli_schema_find(lli_schema_kind_find(kind), key);
+    return row != NULL ? row->json : NULL;
+}
