@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""The gates of the ABI: what the library shows today against what tests/abi/ stores of release 1.0's line.
+
+usage: abi.py symbols   ROOT LIBRARY              functions and types, by abidiff against llminf-1.0.abi
+       abi.py schema    ROOT SCHEMA_PROGRAM       option keys and values by key, against schema.txt
+       abi.py constants ROOT CC...                every number in the public headers, against constants.txt
+       abi.py --self-test
+
+Additions pass; what is gone, retyped, narrower or renumbered fails. tests/abi/renew.sh stores today's state on purpose.
+"""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+SKIP = 77
+STORED = "llminf-1.0.abi"
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+# ---- symbols
+
+def count_recorded(dump):
+    return len(re.findall(r"<elf-symbol [^>]*type='func-type'", dump))
+
+
+def check_symbols(root, library):
+    stored = pathlib.Path(root, "tests/abi", STORED)
+    if ".debug_info" not in run("readelf", "-SW", library):
+        print("abi: the library has no debug information; abidiff needs it")
+        sys.exit(SKIP)
+    findings = []
+    names = {line.split()[-1] for line in run("nm", "-D", "--defined-only", library).splitlines() if " T " in line}
+    dumped = run("abidw", "--headers-dir", f"{root}/include", library)
+    if count_recorded(dumped) != len(names):
+        findings.append(f"abidw sees {count_recorded(dumped)} functions, nm {len(names)}: was identical code folded?")
+    declared = len(re.findall(r"<function-decl [^>]*elf-symbol-id='", dumped))
+    if declared < len(names):
+        findings.append(f"abidw describes {declared} of {len(names)} functions")
+    diff = subprocess.run(["abidiff", "--no-added-syms", "--headers-dir2", f"{root}/include", str(stored), library],
+                          capture_output=True, text=True)
+    if diff.returncode != 0:
+        findings.append(f"abidiff ends with {diff.returncode}:\n{diff.stdout}{diff.stderr}")
+    return findings
+
+
+# ---- schema
+
+def parse_schema(text):
+    """{(kind, key): entry}"""
+    rows = {}
+    for line in text.splitlines():
+        kind, key, value = line.split(" ", 2)
+        rows[kind, key] = {"name": value} if kind == "status" else json.loads(value)
+    return rows
+
+
+def narrower(field, old, new):
+    """Does a field of an entry allow less than it did, or mean something else?"""
+    if field == "doc":
+        return False
+    if field == "min":
+        return new is not None and (old is None or new > old)
+    if field == "max":
+        return new is not None and (old is None or new < old)
+    if field == "values":
+        return new is not None and (old is None or not set(old) <= set(new))
+    return old != new
+
+
+def compare_schema(old, new):
+    findings = []
+    for row, entry in sorted(old.items()):
+        name = " ".join(row)
+        if row not in new:
+            findings.append(f"{name} is gone")
+            continue
+        for field in sorted(set(entry) | set(new[row])):
+            before, now = entry.get(field), new[row].get(field)
+            if narrower(field, before, now):
+                findings.append(f"{name}: {field} was {before}, is {now}")
+    return findings
+
+
+# ---- constants
+
+def constants(root, cc):
+    """{name: number} of every enum constant and version macro, as the compiler sees them."""
+    headers = "".join(path.read_text(encoding="utf-8") for path in sorted(pathlib.Path(root, "include/llminf").glob("*.h")))
+    headers = re.sub(r"/\*.*?\*/", " ", headers, flags=re.S)
+    names = {name for body in re.findall(r"enum\s*\{(.*?)\}", headers, re.S) for name in re.findall(r"\b(LLMINF_\w+)", body)}
+    rows = "".join(f'    printf("{name} %lld\\n", (long long){name});\n' for name in sorted(names))
+    program = f'#include <llminf/llminf.h>\n#include <stdio.h>\nint main(void)\n{{\n{rows}' \
+              '    printf("sizeof_llminf_error %d\\n", (int)sizeof(llminf_error));\n    return 0;\n}\n'
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "constants.c")
+        path.write_text(program, encoding="utf-8")
+        run(*cc, f"-I{root}/include", "-o", f"{folder}/constants", str(path))
+        return run(f"{folder}/constants")
+
+
+def compare_constants(old, new):
+    new_rows = dict(line.split() for line in new.splitlines())
+    findings = []
+    for line in old.splitlines():
+        name, number = line.split()
+        if new_rows.get(name) != number:
+            findings.append(f"{name} was {number}, is {new_rows.get(name, 'gone')}")
+    return findings
+
+
+# ---- the gates
+
+def self_test():
+    """Each gate must be able to fail."""
+    row = ("context", "threads")
+    entry = {"type": "int", "default": 0, "min": 0, "max": 1024, "doc": "workers"}
+    text = {"type": "text", "default": "f16", "values": ["f16", "f32"]}
+    schema = [
+        ("", {row: entry}, {row: {**entry, "max": 2048, "doc": "threads"}, ("context", "new"): entry}),
+        ("is gone", {row: entry}, {}),
+        ("type was", {row: entry}, {row: {**entry, "type": "float"}}),
+        ("default was", {row: entry}, {row: {**entry, "default": 1}}),
+        ("min was", {row: entry}, {row: {**entry, "min": 1}}),
+        ("max was", {row: entry}, {row: {**entry, "max": 512}}),
+        ("values was", {row: text}, {row: {**text, "values": ["f16"]}}),
+        ("name was", {("status", "-1"): {"name": "A"}}, {("status", "-1"): {"name": "B"}}),
+    ]
+    numbers = [("", "A 1\n", "A 1\nB 2\n"), ("A was 1, is 2", "A 1\n", "A 2\n"), ("is gone", "A 1\n", "")]
+    findings = [f"schema: '{want}'" for want, old, new in schema if not matches(want, compare_schema(old, new))]
+    findings += [f"constants: '{want}'" for want, old, new in numbers if not matches(want, compare_constants(old, new))]
+    return findings + symbols_self_test()
+
+
+def matches(want, findings):
+    return any(want in finding for finding in findings) if want else not findings
+
+
+def symbols_self_test():
+    """A library of one function: unchanged, with one more, with a parameter retyped, with the function gone."""
+    one = "int llminf_a(int a) { return a; }\n"
+    samples = [
+        ("", one + "int llminf_b(void) { return 1; }\n"),
+        ("abidiff ends with", "int llminf_a(long a) { return (int)a; }\n"),
+        ("abidiff ends with", "int llminf_b(void) { return 1; }\n"),
+    ]
+    findings = []
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "include").mkdir()
+        pathlib.Path(folder, "tests/abi").mkdir(parents=True)
+
+        def build(text):
+            path = pathlib.Path(folder, "a.c")
+            path.write_text(text, encoding="utf-8")
+            run("cc", "-g", "-shared", "-fPIC", "-o", f"{folder}/a.so", str(path))
+
+        build(one)
+        run("abidw", "--out-file", f"{folder}/tests/abi/{STORED}", f"{folder}/a.so")
+        for want, text in samples:
+            build(text)
+            if not matches(want, check_symbols(folder, f"{folder}/a.so")):
+                findings.append(f"symbols: '{want}'")
+    return findings
+
+
+def stored(root, name):
+    path = pathlib.Path(root, "tests/abi", name)
+    if not path.exists():
+        sys.exit(f"abi: {path} is not there; tests/abi/renew.sh makes it")
+    return path.read_text(encoding="utf-8")
+
+
+def main():
+    gate, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("", [])
+    if gate == "--self-test":
+        findings = self_test()
+    elif gate == "symbols":
+        stored(arguments[0], STORED)
+        findings = check_symbols(*arguments)
+    elif gate == "schema":
+        findings = compare_schema(parse_schema(stored(arguments[0], "schema.txt")), parse_schema(run(*arguments[1:])))
+    elif gate == "constants":
+        findings = compare_constants(stored(arguments[0], "constants.txt"), constants(arguments[0], arguments[1:]))
+    elif gate == "print-constants":
+        print(constants(arguments[0], arguments[1:]), end="")
+        return
+    else:
+        sys.exit(__doc__)
+    for finding in findings:
+        print(f"abi {gate}: {finding}")
+    print(f"abi {gate}: {len(findings)} findings")
+    sys.exit(1 if findings else 0)
+
+
+if __name__ == "__main__":
+    main()
