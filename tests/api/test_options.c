@@ -1,0 +1,188 @@
+/* The options bag and the schema through the public API. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <string.h>
+
+#include <llminf/llminf.h>
+
+static const char *const bags[] = {"model", "context", "session", "sampler", "generate"};
+
+static llminf_options *open_bag(const char *kind)
+{
+    llminf_options *options = NULL;
+    llminf_error error;
+    assert_int_equal(llminf_options_open(&options, kind, &error), LLMINF_OK);
+    assert_non_null(options);
+    return options;
+}
+
+static void test_kinds(void **state)
+{
+    llminf_options *options = (llminf_options *)(uintptr_t)1;
+    llminf_error error;
+    (void)state;
+    for (size_t i = 0; i < sizeof bags / sizeof *bags; i++)
+        llminf_options_close(open_bag(bags[i]));
+    assert_int_equal(llminf_options_open(&options, "stats.model", &error), LLMINF_E_OPTION);
+    assert_null(options);
+    assert_int_equal(llminf_options_open(&options, "adapter", &error), LLMINF_E_OPTION);
+    assert_string_equal(error.subject, "adapter");
+    assert_int_equal(llminf_options_open(&options, NULL, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_open(NULL, "model", &error), LLMINF_E_INVALID);
+    assert_int_equal(llminf_options_open(NULL, "model", NULL), LLMINF_E_INVALID);
+    llminf_options_close(NULL);
+}
+
+/* Each row: what a setter answers. */
+static void test_ranges(void **state)
+{
+    static const struct {
+        const char *kind, *key, *text;
+        llminf_status status;
+    } rows[] = {
+        {"sampler", "temperature", "0", 0},
+        {"sampler", "temperature", "1e-40", 0},
+        {"sampler", "temperature", "100", 0},
+        {"sampler", "temperature", "100.1", LLMINF_E_OPTION},
+        {"sampler", "temperature", "-1", LLMINF_E_OPTION},
+        {"sampler", "temperature", "nan", LLMINF_E_OPTION},
+        {"sampler", "temperature", "inf", LLMINF_E_OPTION},
+        {"sampler", "temperature", "0,7", LLMINF_E_OPTION},
+        {"sampler", "top_k", "-1", LLMINF_E_OPTION},
+        {"sampler", "top_k", "2147483647", 0},
+        {"sampler", "top_k", "2147483648", LLMINF_E_OPTION},
+        {"sampler", "top_p", "0", LLMINF_E_OPTION},
+        {"sampler", "top_p", "0.0001", 0},
+        {"sampler", "min_p", "0", 0},
+        {"sampler", "repeat_penalty", "0", LLMINF_E_OPTION},
+        {"sampler", "penalty_window", "-2", LLMINF_E_OPTION},
+        {"sampler", "seed", "9223372036854775807", 0},
+        {"sampler", "seed", "9223372036854775808", LLMINF_E_OPTION},
+        {"sampler", "frequency_penalty", "-10", 0},
+        {"generate", "max_tokens", "-2", LLMINF_E_OPTION},
+        {"generate", "max_tokens", "9223372036854775807", LLMINF_E_OPTION},
+        {"generate", "logits", "all", 0},
+        {"generate", "logits", "al", LLMINF_E_OPTION},
+        {"generate", "logits", "", LLMINF_E_OPTION},
+        {"generate", "stop", "", LLMINF_E_OPTION},
+        {"generate", "stop", "x", 0},
+        {"generate", "echo", "true", 0},
+        {"generate", "echo", "2", LLMINF_E_OPTION},
+        {"context", "kv_budget_bytes", "2GiB", 0},
+        {"context", "kv_budget_bytes", "0", 0},
+        {"context", "kv_budget_bytes", "65535", LLMINF_E_OPTION},
+        {"context", "kv_budget_bytes", "9999999TiB", LLMINF_E_OPTION},
+        {"context", "kv_budget_bytes", "99999999999TiB", LLMINF_E_OPTION},
+        {"context", "kv_budget_bytes", "2ms", LLMINF_E_OPTION},
+        {"context", "spin_ns", "2ms", 0},
+        {"context", "spin_ns", "2s", LLMINF_E_OPTION},
+        {"context", "step_tokens", "15", LLMINF_E_OPTION},
+        {"context", "step_tokens", "0", 0},
+        {"context", "threads", "1025", LLMINF_E_OPTION},
+        {"context", "backend", "any name", 0},
+        {"context", "unheard_of", "1", LLMINF_E_OPTION},
+        {"context", "seed", "1", LLMINF_E_OPTION},
+        {"model", "load", "map", 0},
+        {"model", "load", "mmap", LLMINF_E_OPTION},
+        {"model", "vocab_only", "yes", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        llminf_options *options = open_bag(rows[i].kind);
+        llminf_error error;
+        llminf_status status = llminf_options_parse(options, rows[i].key, rows[i].text, -1, &error);
+        if (status != rows[i].status)
+            fail_msg("%s = %s: %d, want %d", rows[i].key, rows[i].text, status, rows[i].status);
+        if (status != 0) {
+            assert_string_equal(error.subject, rows[i].key);
+            assert_memory_equal(error.text, rows[i].key, strlen(rows[i].key));
+            assert_int_equal(error.status, status);
+        }
+        llminf_options_close(options);
+    }
+}
+
+static void test_types(void **state)
+{
+    llminf_options *options = open_bag("sampler");
+    llminf_error error;
+    (void)state;
+    assert_int_equal(llminf_options_set_int(options, "temperature", 1, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_set_float(options, "top_k", 1, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_set_float(options, "temperature", (double)NAN, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_set_float(options, "temperature", (double)INFINITY, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_set_text(options, "seed", "1", -1, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_add_text(options, "seed", "1", -1, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_set_int(options, NULL, 1, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_set_int(NULL, "seed", 1, &error), LLMINF_E_INVALID);
+    assert_int_equal(llminf_options_set_int((llminf_options *)(uintptr_t)&error, "seed", 1, NULL), LLMINF_E_INVALID);
+    llminf_options_close(options);
+}
+
+static void test_lists(void **state)
+{
+    llminf_options *options = open_bag("generate");
+    char item[4097];
+    llminf_error error;
+    (void)state;
+    memset(item, 'x', sizeof item);
+    assert_int_equal(llminf_options_add_text(options, "stop", item, 4097, &error), LLMINF_E_OPTION);
+    for (int i = 0; i < 64; i++)
+        assert_int_equal(llminf_options_add_text(options, "stop", item, 4096, &error), LLMINF_OK);
+    assert_int_equal(llminf_options_add_text(options, "stop", "y", 1, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_add_text(options, "stop", NULL, -1, &error), LLMINF_E_INVALID);
+    assert_int_equal(llminf_options_add_text(options, "stop", "y", -2, &error), LLMINF_E_INVALID);
+    llminf_options_close(options);
+}
+
+static void test_schema(void **state)
+{
+    static const char *const values[] = {"stats.model", "stats.context", "stats.session"};
+    const char *key;
+    size_t n = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof bags / sizeof *bags; i++)
+        for (size_t k = 0; (key = llminf_schema_key(bags[i], k)) != NULL; k++, n++) {
+            const char *entry = llminf_schema_entry(bags[i], key);
+            assert_non_null(entry);
+            assert_true(entry[0] == '{' && entry[strlen(entry) - 1] == '}');
+            assert_non_null(strstr(entry, "\"type\":\""));
+            assert_non_null(strstr(entry, "\"default\":"));
+        }
+    assert_true(n >= 30);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        assert_non_null(llminf_schema_key(values[i], 0));
+    assert_null(llminf_schema_key("nothing", 0));
+    assert_null(llminf_schema_key(NULL, 0));
+    assert_null(llminf_schema_entry("model", "nothing"));
+    assert_null(llminf_schema_entry("model", NULL));
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    assert_int_equal(llminf_version(), LLMINF_VERSION_MAJOR * 1000000 + LLMINF_VERSION_MINOR * 1000 + LLMINF_VERSION_PATCH);
+    assert_true(strlen(llminf_version_text()) >= 5);
+    for (llminf_status s = LLMINF_E_INTERNAL; s <= LLMINF_DONE; s++) {
+        assert_memory_equal(llminf_status_name(s), "LLMINF_", 7);
+        assert_string_not_equal(llminf_status_name(s), "LLMINF_UNKNOWN");
+    }
+    assert_string_equal(llminf_status_name(99), "LLMINF_UNKNOWN");
+    assert_non_null(llminf_status_text(-99));
+    assert_non_null(llminf_backend_at(NULL, 0));
+    assert_null(llminf_backend_at(NULL, 1000));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kinds), cmocka_unit_test(test_ranges), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_lists), cmocka_unit_test(test_schema), cmocka_unit_test(test_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
