@@ -8,13 +8,20 @@
 #define F32_EXPONENT 0x7F80
 
 static const struct lli_dtype types[] = {
-    {LLI_F32, "f32", 1, 4, {2, -1}, F32_EXPONENT, 1},         {LLI_F16, "f16", 1, 2, {0, -1}, F16_EXPONENT, 1},
-    {LLI_BF16, "bf16", 1, 2, {0, -1}, F32_EXPONENT, 1},       {LLI_Q4_0, "q4_0", 32, 18, {0, -1}, F16_EXPONENT, 0},
-    {LLI_Q4_1, "q4_1", 32, 20, {0, 2}, F16_EXPONENT, 0},      {LLI_Q5_0, "q5_0", 32, 22, {0, -1}, F16_EXPONENT, 0},
-    {LLI_Q5_1, "q5_1", 32, 24, {0, 2}, F16_EXPONENT, 0},      {LLI_Q8_0, "q8_0", 32, 34, {0, -1}, F16_EXPONENT, 0},
-    {LLI_Q2_K, "q2_k", 256, 84, {80, 82}, F16_EXPONENT, 0},   {LLI_Q3_K, "q3_k", 256, 110, {108, -1}, F16_EXPONENT, 0},
-    {LLI_Q4_K, "q4_k", 256, 144, {0, 2}, F16_EXPONENT, 0},    {LLI_Q5_K, "q5_k", 256, 176, {0, 2}, F16_EXPONENT, 0},
-    {LLI_Q6_K, "q6_k", 256, 210, {208, -1}, F16_EXPONENT, 0},
+    {LLI_F32, "f32", 1, 4, {2, -1}, F32_EXPONENT, 1},
+    {LLI_F16, "f16", 1, 2, {0, -1}, F16_EXPONENT, 1},
+    {LLI_BF16, "bf16", 1, 2, {0, -1}, F32_EXPONENT, 1},
+    /* quantised: the comment has the bytes of a block in their order */
+    {LLI_Q4_0, "q4_0", 32, 18, {0, -1}, F16_EXPONENT, 0},     /* scale 2, quants 16 */
+    {LLI_Q4_1, "q4_1", 32, 20, {0, 2}, F16_EXPONENT, 0},      /* scale 2, minimum 2, quants 16 */
+    {LLI_Q5_0, "q5_0", 32, 22, {0, -1}, F16_EXPONENT, 0},     /* scale 2, fifth bits 4, quants 16 */
+    {LLI_Q5_1, "q5_1", 32, 24, {0, 2}, F16_EXPONENT, 0},      /* scale 2, minimum 2, fifth bits 4, quants 16 */
+    {LLI_Q8_0, "q8_0", 32, 34, {0, -1}, F16_EXPONENT, 0},     /* scale 2, quants 32 */
+    {LLI_Q2_K, "q2_k", 256, 84, {80, 82}, F16_EXPONENT, 0},   /* sub-scales 16, quants 64, scale 2, minimum 2 */
+    {LLI_Q3_K, "q3_k", 256, 110, {108, -1}, F16_EXPONENT, 0}, /* third bits 32, quants 64, sub-scales 12, scale 2 */
+    {LLI_Q4_K, "q4_k", 256, 144, {0, 2}, F16_EXPONENT, 0},    /* scale 2, minimum 2, sub-scales 12, quants 128 */
+    {LLI_Q5_K, "q5_k", 256, 176, {0, 2}, F16_EXPONENT, 0},    /* scale 2, minimum 2, sub-scales 12, fifth bits 32, quants 128 */
+    {LLI_Q6_K, "q6_k", 256, 210, {208, -1}, F16_EXPONENT, 0}, /* low bits 128, high bits 64, sub-scales 16, scale 2 */
 };
 
 #define N_TYPES (sizeof types / sizeof *types)

@@ -364,7 +364,10 @@ static int skip(struct text *t, char c)
 /* 1 if there was a minus. */
 static int read_sign(struct text *t)
 {
-    return skip(t, '-') || (skip(t, '+') && 0);
+    int negative = skip(t, '-');
+    if (!negative)
+        skip(t, '+');
+    return negative;
 }
 
 int lli_format_read_int(int64_t *out, const char *text, size_t n)
