@@ -64,12 +64,14 @@ def narrower(field, old, new):
     """Does a field of an entry allow less than it did, or mean something else?"""
     if field == "doc":
         return False
-    if field == "min":
+    if field in ("min", "above"):
         return new is not None and (old is None or new > old)
-    if field == "max":
+    if field in ("max", "max_bytes", "max_items"):
         return new is not None and (old is None or new < old)
     if field == "values":
         return new is not None and (old is None or not set(old) <= set(new))
+    if field == "zero":
+        return bool(old) and not new
     return old != new
 
 
@@ -128,6 +130,7 @@ def self_test():
         ("default was", {row: entry}, {row: {**entry, "default": 1}}),
         ("min was", {row: entry}, {row: {**entry, "min": 1}}),
         ("max was", {row: entry}, {row: {**entry, "max": 512}}),
+        ("zero was", {row: {**entry, "zero": True}}, {row: entry}),
         ("values was", {row: text}, {row: {**text, "values": ["f16"]}}),
         ("name was", {("status", "-1"): {"name": "A"}}, {("status", "-1"): {"name": "B"}}),
     ]
