@@ -11,8 +11,9 @@
 #define LLI_DECIMAL_HIGH 314
 #define LLI_DECIMAL_LIMBS 155 /* of nine places */
 
-struct lli_decimal {
+struct lli_decimal {                   /* zeroed: the number 0 */
     uint32_t limbs[LLI_DECIMAL_LIMBS]; /* below 10^9 each, the least first */
+    int low, end;                      /* limbs outside [low, end) are 0 */
     int below;                         /* something non-zero lies below the lowest place */
 };
 

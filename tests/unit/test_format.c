@@ -348,6 +348,11 @@ static void overflow_and_nonsense(void **state)
     text[n - 1] = '1';
     assert_int_equal(lli_format_read_float(&value, text, n), 0);
     assert_true(value == 9007199254740994.0);
+    /* Nor is one lost in the last decimal place that is kept whole, where halving drops it. */
+    memset(text + 17, '0', n - 17);
+    text[17 + 1079] = '1';
+    assert_int_equal(lli_format_read_float(&value, text, n), 0);
+    assert_true(value == 9007199254740994.0);
     free(text);
 }
 
