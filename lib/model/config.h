@@ -17,8 +17,10 @@ struct lli_rope {
     int pairs, scaling;
     uint32_t n_dims;     /* rotated dimensions of a head, even */
     double base, factor; /* factor 1: none */
-    double yarn_log_multiplier, yarn_ext_factor, yarn_attn_factor, yarn_beta_fast, yarn_beta_slow;
-    uint32_t original_length; /* YaRN */
+    /* YaRN; other scalings leave these 0 */
+    double yarn_log_multiplier; /* 0: a file with another value is refused */
+    double yarn_ext_factor, yarn_attn_factor, yarn_beta_fast, yarn_beta_slow;
+    uint32_t original_length;
 };
 
 struct lli_config {

@@ -1,0 +1,272 @@
+/* model/weights.c - walks over the file's tensors and puts each in its place, then looks for places that stayed empty. A
+ * tensor without a place is refused: it might be part of the arithmetic. */
+#include "model/weights.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/format.h"
+#include "base/limits.h"
+
+#define NAME_BYTES 64
+#define PIECE_BYTES ((size_t)1 << 20) /* verified between two calls of progress */
+
+struct loader {
+    struct lli_weights *w;
+    const struct lli_config *config;
+    uint64_t sides[LLI_N_EXTENTS];
+    uint32_t may;                          /* bit per role that such a network has */
+    const struct lli_gguf_tensor *unknown; /* the first without a place */
+    struct llminf_error *err;
+};
+
+/* Where a tensor belongs. layer -1: it is one for all. */
+struct place {
+    int64_t layer;
+    int role;
+};
+
+static void measure(uint64_t sides[LLI_N_EXTENTS], const struct lli_config *c)
+{
+    sides[LLI_EXTENT_NONE] = 1;
+    sides[LLI_EXTENT_EMBD] = c->n_embd;
+    sides[LLI_EXTENT_VOCAB] = c->n_vocab;
+    sides[LLI_EXTENT_HEADS] = (uint64_t)c->n_heads * c->head_dim;
+    sides[LLI_EXTENT_KV_HEADS] = (uint64_t)c->n_kv_heads * c->head_dim;
+    sides[LLI_EXTENT_FF] = c->n_ff;
+    sides[LLI_EXTENT_EXPERTS] = c->n_experts;
+    sides[LLI_EXTENT_ROPE] = c->rope.n_dims / 2;
+}
+
+/* "blk.N.": N and what follows; NULL if the name does not begin so. N has up to 9 digits and no leading zero. */
+static const char *read_layer(int64_t *layer, const char *name)
+{
+    static const char prefix[] = "blk.";
+    const char *at = name + sizeof prefix - 1;
+    int64_t n = 0;
+    int n_digits = 0;
+    if (strncmp(name, prefix, sizeof prefix - 1) != 0)
+        return NULL;
+    for (; *at >= '0' && *at <= '9' && n_digits < 10; at++, n_digits++)
+        n = n * 10 + (*at - '0');
+    int is_number = n_digits == 1 || (n_digits > 1 && n_digits < 10 && name[sizeof prefix - 1] != '0');
+    if (!is_number || *at != '.')
+        return NULL;
+    *layer = n;
+    return at + 1;
+}
+
+/* 0 and the place, or -1: no role of the network is called so. */
+static int find_place(struct place *out, const struct loader *l, const char *name)
+{
+    out->layer = -1;
+    const char *rest = read_layer(&out->layer, name);
+    int first = rest ? LLI_FIRST_LAYER_ROLE : 0, end = rest ? LLI_N_ROLES : LLI_FIRST_LAYER_ROLE;
+    for (int role = first; role < end; role++) {
+        if ((l->may >> role & 1) && strcmp(lli_family_shape((enum lli_role)role)->name, rest ? rest : name) == 0) {
+            out->role = role;
+            return 0;
+        }
+    }
+    out->role = LLI_N_ROLES;
+    return -1;
+}
+
+static int32_t check_shape(const struct loader *l, const struct lli_gguf_tensor *t, const struct lli_role_shape *shape)
+{
+    for (unsigned i = 0; i < LLI_MAX_DIMS; i++) {
+        uint64_t want = i < sizeof shape->sides ? l->sides[shape->sides[i]] : 1;
+        if (t->dims[i] != want)
+            return lli_fail_at(l->err, LLMINF_E_FORMAT, t->pos, t->name, "dimension %u is %llu, want %llu", i,
+                               (unsigned long long)t->dims[i], (unsigned long long)want);
+    }
+    return 0;
+}
+
+/* Vectors are used as they are: binary32, and finite. */
+static int32_t check_vector(const struct loader *l, const struct lli_gguf_tensor *t)
+{
+    if (t->type->id != LLI_F32)
+        return lli_fail_at(l->err, LLMINF_E_UNSUPPORTED, t->pos, t->name, "a vector in %s, want f32", t->type->name);
+    int64_t bad = lli_dtype_check(t->type, t->data, (size_t)t->dims[0]);
+    if (bad >= 0)
+        return lli_fail_at(l->err, LLMINF_E_NUMERIC, t->pos, t->name, "element %lld is not finite", (long long)bad);
+    return 0;
+}
+
+/* They divide angles: their range is that of any other scaling. */
+static int32_t check_rope_freqs(const struct loader *l, const struct lli_matrix *m)
+{
+    const char *name = lli_family_shape(LLI_ROPE_FREQS)->name;
+    for (uint32_t i = 0; m->data && i < m->n_in; i++) {
+        float v;
+        memcpy(&v, m->data + i * sizeof v, sizeof v);
+        if (!((double)v >= LLI_MIN_ROPE_FACTOR && (double)v <= LLI_MAX_ROPE_FACTOR))
+            return lli_fail(l->err, LLMINF_E_FORMAT, name, "element %u is %g, want %g to %g", i, (double)v, LLI_MIN_ROPE_FACTOR,
+                            LLI_MAX_ROPE_FACTOR);
+    }
+    return 0;
+}
+
+static int32_t put(struct loader *l, const struct lli_gguf_tensor *t)
+{
+    struct place place;
+    int known = find_place(&place, l, t->name) == 0;
+    if (place.layer >= (int64_t)l->config->n_layers)
+        return lli_fail_at(l->err, LLMINF_E_FORMAT, t->pos, t->name, "layer %lld of %u", (long long)place.layer,
+                           l->config->n_layers);
+    if (!known) {
+        if (!l->unknown)
+            l->unknown = t;
+        return 0;
+    }
+    const struct lli_role_shape *shape = lli_family_shape((enum lli_role)place.role);
+    int32_t status = check_shape(l, t, shape);
+    if (status == 0 && shape->sides[1] == LLI_EXTENT_NONE)
+        status = check_vector(l, t);
+    if (status)
+        return status;
+    struct lli_matrix *m = place.layer < 0 ? &l->w->at[place.role] : &l->w->layers[place.layer].at[place.role];
+    *m = (struct lli_matrix){.type = t->type,
+                             .data = t->data,
+                             .n_in = (uint32_t)t->dims[0],
+                             .n_out = (uint32_t)t->dims[1],
+                             .n_mats = (uint32_t)t->dims[2]};
+    l->w->n_params += t->dims[0] * t->dims[1] * t->dims[2];
+    l->w->bytes += t->bytes;
+    return 0;
+}
+
+static void name_tensor(char out[NAME_BYTES], int64_t layer, int role)
+{
+    const char *name = lli_family_shape((enum lli_role)role)->name;
+    if (layer < 0)
+        lli_format(out, NAME_BYTES, "%s", name);
+    else
+        lli_format(out, NAME_BYTES, "blk.%lld.%s", (long long)layer, name);
+}
+
+/* A role of the layers: in all of them, or in none if it need not be there. */
+static int32_t check_layers(const struct loader *l, int role, int is_needed)
+{
+    char name[NAME_BYTES];
+    uint32_t n = 0, missing = 0;
+    for (uint32_t i = l->config->n_layers; i-- > 0;) {
+        if (l->w->layers[i].at[role].data)
+            n++;
+        else
+            missing = i;
+    }
+    if (n == l->config->n_layers || (n == 0 && !is_needed))
+        return 0;
+    name_tensor(name, missing, role);
+    return lli_fail(l->err, LLMINF_E_FORMAT, name, "missing; %u of %u layers have it", n, l->config->n_layers);
+}
+
+static int32_t check_complete(const struct loader *l)
+{
+    uint32_t needs = lli_family_needs(l->config->family, l->config->n_experts > 0);
+    for (int role = 0; role < LLI_N_ROLES; role++) {
+        int is_needed = needs >> role & 1;
+        int32_t status = 0;
+        if (role >= LLI_FIRST_LAYER_ROLE)
+            status = check_layers(l, role, is_needed);
+        else if (is_needed && !l->w->at[role].data)
+            status = lli_fail(l->err, LLMINF_E_FORMAT, lli_family_shape((enum lli_role)role)->name, "missing");
+        if (status)
+            return status;
+    }
+    if (l->unknown)
+        return lli_fail_at(l->err, LLMINF_E_UNSUPPORTED, l->unknown->pos, l->unknown->name, "not a tensor of %s",
+                           l->config->family->name);
+    return 0;
+}
+
+static int32_t load(struct loader *l, const struct lli_gguf *g)
+{
+    uint32_t n_layers = l->config->n_layers;
+    if (g->n_tensors < n_layers)
+        return lli_fail(l->err, LLMINF_E_FORMAT, "n_tensors", "%zu tensors for %u layers", g->n_tensors, n_layers);
+    l->w->layers = lli_alloc_zero(l->w->heap, n_layers, sizeof *l->w->layers);
+    if (!l->w->layers)
+        return lli_fail_memory(l->err, "layers", n_layers * sizeof *l->w->layers);
+    for (size_t i = 0; i < g->n_tensors; i++) {
+        int32_t status = put(l, &g->tensors[i]);
+        if (status)
+            return status;
+    }
+    int32_t status = check_complete(l);
+    if (status == 0)
+        status = check_rope_freqs(l, &l->w->at[LLI_ROPE_FREQS]);
+    if (status == 0 && !l->w->at[LLI_OUTPUT].data)
+        l->w->at[LLI_OUTPUT] = l->w->at[LLI_TOKEN_EMBD];
+    return status;
+}
+
+int32_t lli_weights_read(struct lli_weights *out, struct lli_heap *heap, const struct lli_config *config,
+                         const struct lli_gguf *g, struct llminf_error *err)
+{
+    struct loader l = {.w = out, .config = config, .err = err, .may = lli_family_may(config->family, config->n_experts > 0)};
+    memset(out, 0, sizeof *out);
+    out->heap = heap;
+    measure(l.sides, config);
+    int32_t status = load(&l, g);
+    if (status)
+        lli_weights_finish(out);
+    return status;
+}
+
+void lli_weights_finish(struct lli_weights *w)
+{
+    if (w->layers)
+        lli_free(w->heap, w->layers);
+    memset(w, 0, sizeof *w);
+}
+
+/* ---- every byte */
+
+struct scan {
+    const struct lli_progress *progress;
+    uint64_t done, all; /* bytes */
+    struct llminf_error *err;
+};
+
+static int32_t scan_matrix(struct scan *s, const struct lli_matrix *m, int64_t layer, int role)
+{
+    if (!m->data)
+        return 0;
+    const struct lli_dtype *type = m->type;
+    size_t n_blocks = (size_t)m->n_in / type->block * m->n_out * m->n_mats, piece = PIECE_BYTES / type->block_bytes;
+    for (size_t at = 0; at < n_blocks;) {
+        size_t n = n_blocks - at < piece ? n_blocks - at : piece;
+        int64_t bad = lli_dtype_check(type, m->data + at * type->block_bytes, n);
+        if (bad >= 0) {
+            char name[NAME_BYTES];
+            name_tensor(name, layer, role);
+            return lli_fail(s->err, LLMINF_E_NUMERIC, name, "%s %llu is not finite",
+                            type->is_float ? "element" : "scale of block", (unsigned long long)at + (unsigned long long)bad);
+        }
+        at += n;
+        s->done += n * type->block_bytes;
+        if (s->progress && s->progress->call && s->progress->call(s->progress->user, (double)s->done / (double)s->all))
+            return lli_fail(s->err, LLMINF_E_CALLBACK, "progress", "the host ended the check of the weights");
+    }
+    return 0;
+}
+
+int32_t lli_weights_verify(const struct lli_weights *w, const struct lli_config *config, const struct lli_progress *progress,
+                           struct llminf_error *err)
+{
+    struct scan s = {.progress = progress, .all = w->bytes, .err = err};
+    int is_tied = w->at[LLI_OUTPUT].data == w->at[LLI_TOKEN_EMBD].data;
+    int32_t status = 0;
+    for (int role = 0; role < LLI_FIRST_LAYER_ROLE && status == 0; role++) {
+        if (role != LLI_OUTPUT || !is_tied)
+            status = scan_matrix(&s, &w->at[role], -1, role);
+    }
+    for (uint32_t i = 0; i < config->n_layers && status == 0; i++) {
+        for (int role = LLI_FIRST_LAYER_ROLE; role < LLI_N_ROLES && status == 0; role++)
+            status = scan_matrix(&s, &w->layers[i].at[role], i, role);
+    }
+    return status;
+}
