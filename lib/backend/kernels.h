@@ -1,0 +1,123 @@
+/* backend/kernels.h - the arithmetic of the forward pass: every kernel's signature and contract.
+ *
+ * A typedef names the type of the table's slot and declares every implementation, lli_<op>_<isa>. What a kernel computes,
+ * operation by operation and in which order, is docs/numerics.md; all implementations give the same bits.
+ *
+ * Unless a contract says otherwise: floats are aligned to 4 bytes, weights stand in any alignment in the layout of GGUF
+ * files, n >= 1, and out overlaps no input. Rounding is to nearest and subnormals are kept (base/fenv.h). NaN and Inf
+ * harm nothing but the values computed from them. */
+#ifndef LLI_BACKEND_KERNELS_H
+#define LLI_BACKEND_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/dtype.h"
+
+#define LLI_N_TYPES (LLI_BF16 + 1) /* tables by enum lli_type; only the slots of known types are filled */
+
+enum {
+    LLI_ACT_BLOCK = 32,  /* elements of a block of quantised activations, and of a block of K */
+    LLI_PAGE_TOKENS = 16 /* tokens of a page of K or V: a lane each */
+};
+
+/* Rows of quantised activations, row after row; n elements each, a multiple of 32. */
+struct lli_q8 {
+    int8_t *q;     /* [rows, n] in -127 .. 127 */
+    float *d, *sx; /* [rows, n / 32] scale of a block; scale * sum of its q */
+    int16_t *sums; /* [rows, n / 16] sums of 16 q */
+};
+
+static inline struct lli_q8 lli_q8_row(const struct lli_q8 *a, size_t n, size_t row)
+{
+    size_t at = row * n;
+    return (struct lli_q8){a->q + at, a->d + at / LLI_ACT_BLOCK, a->sx + at / LLI_ACT_BLOCK, a->sums + at / 16};
+}
+
+/* x[n] as q8 into the row that out points at. 0, or -1 if x holds NaN or Inf: then the row is all zero. */
+typedef int lli_quantise_fn(const struct lli_q8 *out, const float *x, size_t n);
+
+/* The operands of out[i, o] = sum over k of x[i, k] * weights[o, k]. */
+struct lli_product {
+    float *out; /* [n_rows, out_stride] */
+    size_t out_stride;
+    const void *weights; /* [n_out, n_in] of the kernel's type */
+    size_t n_in;         /* any for F32, F16, BF16; a multiple of the block for others */
+    size_t n_rows;       /* of activations */
+    const float *x;      /* [n_rows, n_in] for F32, F16, BF16 */
+    struct lli_q8 q8;    /* [n_rows, n_in] for others */
+};
+
+/* Fills out[i, first .. last - 1] for all i and touches nothing else, so that workers share a product. */
+typedef void lli_matmul_fn(const struct lli_product *p, size_t first, size_t last);
+
+/* out[n] = the row's weights as binary32. n is a multiple of the block. */
+typedef void lli_dequant_fn(float *out, const void *row, size_t n);
+
+/* out[i] = x[i] * r * gain[i], r = 1 / sqrt(sum16(x * x) / n + eps). out may be x. */
+typedef void lli_rmsnorm_fn(float *out, const float *x, const float *gain, size_t n, float eps);
+
+/* Rotates pair i of each vector x[n_vectors, stride] by (cos[i], sin[i]), in place: elements (2i, 2i + 1), or
+ * (i, i + n_pairs). Elements behind 2 * n_pairs stay. */
+typedef void lli_rope_fn(float *x, size_t n_vectors, size_t stride, const float *cos, const float *sin, size_t n_pairs);
+
+/* Puts one token's k and v [n_heads, head_dim] at `slot` of a page of K [n_heads, head_dim, 16] and of V
+ * [n_heads, 16, head_dim], rounded to the page's type. Pages are aligned to 32 bytes. 0, or -1 if a rounded value is NaN
+ * or Inf: +0 is stored for it, so that pages hold finite values only. */
+typedef int lli_kv_store_fn(void *k_page, void *v_page, const float *k, const float *v, size_t n_heads, size_t head_dim,
+                            size_t slot);
+
+/* Scores of a page: out[h * out_stride + t] = (sum over d of q[h, d] * k[d, t]) * scale, for n_queries query heads
+ * q[n_queries, head_dim] that share the key head k[head_dim, 16], and all 16 tokens t. */
+typedef void lli_scores_fn(float *out, size_t out_stride, const float *q, size_t n_queries, const void *k, size_t head_dim,
+                           float scale);
+
+/* o[h, d] += p[h * p_stride + t] * v[t, d] for t = 0 .. n_tokens - 1, for n_queries query heads o[n_queries, head_dim] that
+ * share the value head v[16, head_dim]. n_tokens <= 16; later tokens are not read. */
+typedef void lli_values_fn(float *o, const float *p, size_t p_stride, size_t n_queries, const void *v, size_t n_tokens,
+                           size_t head_dim);
+
+/* The softmax's numerators, in place: x[i] = exp(x[i] - m), m = max x. Gives m and sum16(x). */
+typedef void lli_exp_fn(float *x, size_t n, float *max_out, float *sum_out);
+
+/* Joins the next split (m, l, o[n]) to the earlier ones (max, sum, out[n]). */
+typedef void lli_merge_fn(float *out, float *max, float *sum, const float *o, float m, float l, size_t n);
+
+/* out[i] = x[i] / by. out may be x. */
+typedef void lli_divide_fn(float *out, const float *x, float by, size_t n);
+
+/* sum16(x). */
+typedef float lli_sum_fn(const float *x, size_t n);
+
+/* out[i] = silu(gate[i]) * up[i]. out may be gate or up. */
+typedef void lli_swiglu_fn(float *out, const float *gate, const float *up, size_t n);
+
+/* out[i] = x[i] + y[i]. out may be x or y. */
+typedef void lli_add_fn(float *out, const float *x, const float *y, size_t n);
+
+/* y[i] = fma(weight, x[i], y[i]). */
+typedef void lli_add_scaled_fn(float *y, float weight, const float *x, size_t n);
+
+/* 1 if no x is NaN or Inf, else 0. n may be 0. */
+typedef int lli_finite_fn(const float *x, size_t n);
+
+struct lli_kernels {
+    lli_quantise_fn *quantise;
+    lli_matmul_fn *matmul[LLI_N_TYPES];
+    lli_dequant_fn *dequant[LLI_N_TYPES];
+    lli_rmsnorm_fn *rmsnorm;
+    lli_rope_fn *rope_adjacent, *rope_halves;
+    lli_kv_store_fn *kv_store[LLI_N_TYPES]; /* these three: F16 and F32 */
+    lli_scores_fn *scores[LLI_N_TYPES];
+    lli_values_fn *values[LLI_N_TYPES];
+    lli_exp_fn *exp;
+    lli_merge_fn *merge;
+    lli_divide_fn *divide;
+    lli_sum_fn *sum;
+    lli_swiglu_fn *swiglu;
+    lli_add_fn *add;
+    lli_add_scaled_fn *add_scaled;
+    lli_finite_fn *finite;
+};
+
+#endif

@@ -1,0 +1,56 @@
+/* backend/registry.c - the backends, strongest first, a row each. A row is usable where the CPU has what it needs. */
+#include "backend/registry.h"
+
+#include <string.h>
+
+#include "backend/cpu.h"
+#include "backend/scalar/scalar.h"
+
+#define SCALAR_FMA_NEEDS (LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C)
+
+/* Two builds of the same sources with the same bits: one backend. */
+static void fill_scalar(struct lli_kernels *kernels)
+{
+    if ((lli_cpu_features() & SCALAR_FMA_NEEDS) == SCALAR_FMA_NEEDS)
+        lli_fill_scalar_fma(kernels);
+    else
+        lli_fill_scalar(kernels);
+}
+
+static const struct lli_backend backends[] = {
+    {"scalar", 0, 1, fill_scalar},
+};
+
+enum { N_BACKENDS = sizeof backends / sizeof *backends };
+
+static int usable(const struct lli_backend *backend, uint64_t features)
+{
+    return (backend->needs & features) == backend->needs;
+}
+
+const struct lli_backend *lli_registry_at(size_t i)
+{
+    uint64_t features = lli_cpu_features();
+    for (size_t b = 0; b < N_BACKENDS; b++)
+        if (usable(&backends[b], features) && i-- == 0)
+            return &backends[b];
+    return NULL;
+}
+
+const struct lli_backend *lli_registry_find(const char *name)
+{
+    const struct lli_backend *backend;
+    if (strcmp(name, "auto") == 0)
+        return lli_registry_at(0);
+    for (size_t i = 0; (backend = lli_registry_at(i)); i++)
+        if (strcmp(name, backend->name) == 0)
+            return backend;
+    return NULL;
+}
+
+void lli_registry_fill(struct lli_kernels *out, const struct lli_backend *backend)
+{
+    fill_scalar(out);
+    if (backend->fill != fill_scalar)
+        backend->fill(out);
+}

@@ -1,0 +1,298 @@
+/* backend/scalar/quantised_scalar.c - block-quantised weights against q8 activations.
+ *
+ * Each format is one function that unpacks 32 weights, and one of four forms that says what its numbers mean. Segments of
+ * K are cut at 32, inside the super-blocks of 256 too. Formats: ggml-common.h and ggml-quants.c of ggml. */
+#include "backend/scalar/scalar.h"
+
+#include "base/fma.h"
+
+enum { TILE = 16 };
+
+/* 32 weights as the sums need them. */
+struct block {
+    int8_t q[LLI_ACT_BLOCK];
+    int32_t scale[2], min[2]; /* of 16 weights each, in the forms with halves */
+    float d, m;
+};
+
+static inline float half_at(const uint8_t *bytes)
+{
+    uint16_t h;
+    memcpy(&h, bytes, sizeof h);
+    return lli_half_value(h);
+}
+
+/* ---- formats: block b of 32 of a row */
+
+typedef void unpack_fn(struct block *w, const uint8_t *row, size_t b);
+
+static inline void unpack_q8_0(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b * 34;
+    w->d = half_at(at);
+    memcpy(w->q, at + 2, LLI_ACT_BLOCK);
+}
+
+/* 16 bytes: low nibbles are the first half of the block. */
+static inline void unpack_nibbles(int8_t *q, const uint8_t *bytes, int offset)
+{
+    for (size_t i = 0; i < 16; i++) {
+        q[i] = (int8_t)((bytes[i] & 15) - offset);
+        q[i + 16] = (int8_t)((bytes[i] >> 4) - offset);
+    }
+}
+
+/* The same with a fifth bit from 32 bits of `high`. */
+static inline void unpack_nibbles_high(int8_t *q, const uint8_t *bytes, const uint8_t *high, int offset)
+{
+    for (size_t i = 0; i < 16; i++) {
+        int low_bit = high[i / 8] >> i % 8 & 1, high_bit = high[2 + i / 8] >> i % 8 & 1;
+        q[i] = (int8_t)((bytes[i] & 15) + 16 * low_bit - offset);
+        q[i + 16] = (int8_t)((bytes[i] >> 4) + 16 * high_bit - offset);
+    }
+}
+
+static inline void unpack_q4_0(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b * 18;
+    w->d = half_at(at);
+    unpack_nibbles(w->q, at + 2, 8);
+}
+
+static inline void unpack_q4_1(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b * 20;
+    w->d = half_at(at);
+    w->m = half_at(at + 2);
+    unpack_nibbles(w->q, at + 4, 0);
+}
+
+static inline void unpack_q5_0(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b * 22;
+    w->d = half_at(at);
+    unpack_nibbles_high(w->q, at + 6, at + 2, 16);
+}
+
+static inline void unpack_q5_1(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b * 24;
+    w->d = half_at(at);
+    w->m = half_at(at + 2);
+    unpack_nibbles_high(w->q, at + 8, at + 4, 0);
+}
+
+/* 8 six-bit scales and 8 six-bit minima in 12 bytes, the form of Q4_K and Q5_K. */
+static inline void unpack_scale_min(struct block *w, const uint8_t *scales, size_t j, float d, float dmin)
+{
+    int scale, min;
+    if (j < 4) {
+        scale = scales[j] & 63;
+        min = scales[j + 4] & 63;
+    } else {
+        scale = (scales[j + 4] & 15) | (scales[j - 4] >> 6) << 4;
+        min = scales[j + 4] >> 4 | (scales[j] >> 6) << 4;
+    }
+    w->d = d * (float)scale;
+    w->m = -(dmin * (float)min);
+}
+
+/* d, dmin, scales[12], nibbles[128]: 32 bytes are two blocks, low and high. */
+static inline void unpack_q4_k(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b / 8 * 144;
+    size_t j = b % 8;
+    const uint8_t *nibbles = at + 16 + j / 2 * 32;
+    int shift = j % 2 ? 4 : 0;
+    unpack_scale_min(w, at + 4, j, half_at(at), half_at(at + 2));
+    for (size_t i = 0; i < 32; i++)
+        w->q[i] = (int8_t)(nibbles[i] >> shift & 15);
+}
+
+/* d, dmin, scales[12], high[32], nibbles[128]: bit j of high[i] belongs to block j. */
+static inline void unpack_q5_k(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b / 8 * 176;
+    size_t j = b % 8;
+    const uint8_t *high = at + 16, *nibbles = at + 48 + j / 2 * 32;
+    int shift = j % 2 ? 4 : 0, bit = (int)j;
+    unpack_scale_min(w, at + 4, j, half_at(at), half_at(at + 2));
+    for (size_t i = 0; i < 32; i++)
+        w->q[i] = (int8_t)((nibbles[i] >> shift & 15) | (high[i] >> bit & 1) << 4);
+}
+
+/* low[128], high[64], scales[16], d; by halves of 128: block j has 32 nibbles of 64 bytes and 2 bits of 32 bytes. */
+static inline void unpack_q6_k(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b / 8 * 210;
+    size_t half = b % 8 / 4, j = b % 4;
+    const uint8_t *low = at + half * 64 + j % 2 * 32, *high = at + 128 + half * 32;
+    int low_shift = j < 2 ? 0 : 4, high_shift = 2 * (int)j;
+    for (size_t i = 0; i < 32; i++)
+        w->q[i] = (int8_t)(((low[i] >> low_shift & 15) | (high[i] >> high_shift & 3) << 4) - 32);
+    for (size_t h = 0; h < 2; h++)
+        w->scale[h] = (int8_t)at[192 + half * 8 + 2 * j + h];
+    w->d = half_at(at + 208);
+}
+
+/* Scale s of 16 of Q3_K: 6 bits less 32, the low four in nibbles[8], the high two in the four bytes behind. */
+static inline int32_t scale_q3_k(const uint8_t *scales, size_t s)
+{
+    int low = s < 8 ? scales[s] & 15 : scales[s - 8] >> 4;
+    int high = scales[8 + s % 4] >> 2 * (s / 4) & 3;
+    return (low | high << 4) - 32;
+}
+
+/* mask[32], twos[64], scales[12], d: a clear bit j of mask[i] takes 4 from element i of block j. */
+static inline void unpack_q3_k(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b / 8 * 110;
+    size_t j = b % 8;
+    const uint8_t *twos = at + 32 + j / 4 * 32;
+    int shift = 2 * (int)(j % 4), bit = (int)j;
+    for (size_t i = 0; i < 32; i++)
+        w->q[i] = (int8_t)(((twos[i] >> shift & 3) | (at[i] >> bit & 1) << 2) - 4);
+    for (size_t h = 0; h < 2; h++)
+        w->scale[h] = scale_q3_k(at + 96, 2 * j + h);
+    w->d = half_at(at + 108);
+}
+
+/* scales[16] (low nibble scale, high nibble minimum), twos[64], d, dmin. */
+static inline void unpack_q2_k(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b / 8 * 84;
+    size_t j = b % 8;
+    const uint8_t *twos = at + 16 + j / 4 * 32;
+    int shift = 2 * (int)(j % 4);
+    for (size_t i = 0; i < 32; i++)
+        w->q[i] = (int8_t)(twos[i] >> shift & 3);
+    for (size_t h = 0; h < 2; h++) {
+        w->scale[h] = at[2 * j + h] & 15;
+        w->min[h] = at[2 * j + h] >> 4;
+    }
+    w->d = half_at(at + 80);
+    w->m = half_at(at + 82);
+}
+
+/* ---- forms: what a block adds to a sum, and what an element is worth */
+
+typedef float add_fn(float acc, const struct block *w, const struct lli_q8 *x, size_t b);
+typedef float value_fn(const struct block *w, size_t i);
+
+static inline int32_t dot(const int8_t *a, const int8_t *b, size_t n)
+{
+    int32_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+static inline float add_plain(float acc, const struct block *w, const struct lli_q8 *x, size_t b)
+{
+    int32_t idot = dot(w->q, x->q + b * LLI_ACT_BLOCK, LLI_ACT_BLOCK);
+    return lli_fma_f32((float)idot, w->d * x->d[b], acc);
+}
+
+static inline float value_plain(const struct block *w, size_t i)
+{
+    return w->d * (float)w->q[i];
+}
+
+static inline float add_offset(float acc, const struct block *w, const struct lli_q8 *x, size_t b)
+{
+    return lli_fma_f32(w->m, x->sx[b], add_plain(acc, w, x, b));
+}
+
+static inline float value_offset(const struct block *w, size_t i)
+{
+    return w->d * (float)w->q[i] + w->m;
+}
+
+static inline float add_halves(float acc, const struct block *w, const struct lli_q8 *x, size_t b)
+{
+    const int8_t *q = x->q + b * LLI_ACT_BLOCK;
+    int32_t idot = w->scale[0] * dot(w->q, q, 16) + w->scale[1] * dot(w->q + 16, q + 16, 16);
+    return lli_fma_f32((float)idot, w->d * x->d[b], acc);
+}
+
+static inline float value_halves(const struct block *w, size_t i)
+{
+    return w->d * (float)w->scale[i / 16] * (float)w->q[i];
+}
+
+static inline float add_halves_offset(float acc, const struct block *w, const struct lli_q8 *x, size_t b)
+{
+    int32_t mins = w->min[0] * x->sums[2 * b] + w->min[1] * x->sums[2 * b + 1];
+    return lli_fma_f32((float)mins, -(w->m * x->d[b]), add_halves(acc, w, x, b));
+}
+
+static inline float value_halves_offset(const struct block *w, size_t i)
+{
+    return w->d * (float)w->scale[i / 16] * (float)w->q[i] - w->m * (float)w->min[i / 16];
+}
+
+/* ---- kernels */
+
+/* out[i .. i + n_x - 1, o]: a block is unpacked once for the rows of a tile. */
+LLI_INLINE void multiply_tile(const struct lli_product *p, size_t i, size_t n_x, const uint8_t *row, size_t o,
+                              unpack_fn *unpack, add_fn *add)
+{
+    float leaf[8][TILE];
+    struct lli_q8 x[TILE];
+    size_t n_blocks = p->n_in / LLI_ACT_BLOCK;
+    for (size_t j = 0; j < n_x; j++)
+        x[j] = lli_q8_row(&p->q8, p->n_in, i + j);
+    for (size_t s = 0; s < 8; s++) {
+        for (size_t j = 0; j < n_x; j++)
+            leaf[s][j] = 0.0f;
+        for (size_t b = lli_segment_at(n_blocks, s); b < lli_segment_at(n_blocks, s + 1); b++) {
+            struct block w;
+            unpack(&w, row, b);
+            for (size_t j = 0; j < n_x; j++)
+                leaf[s][j] = add(leaf[s][j], &w, &x[j], b);
+        }
+    }
+    for (size_t j = 0; j < n_x; j++)
+        p->out[(i + j) * p->out_stride + o] = lli_tree_sum(&leaf[0][j], TILE);
+}
+
+LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last, size_t row_bytes, unpack_fn *unpack,
+                         add_fn *add)
+{
+    for (size_t o = first; o < last; o++) {
+        const uint8_t *row = (const uint8_t *)p->weights + o * row_bytes;
+        for (size_t i = 0; i < p->n_rows; i += TILE)
+            multiply_tile(p, i, lli_min_size(TILE, p->n_rows - i), row, o, unpack, add);
+    }
+}
+
+LLI_INLINE void dequant(float *out, const uint8_t *row, size_t n, unpack_fn *unpack, value_fn *value)
+{
+    for (size_t b = 0; b < n / LLI_ACT_BLOCK; b++) {
+        struct block w;
+        unpack(&w, row, b);
+        for (size_t i = 0; i < LLI_ACT_BLOCK; i++)
+            out[b * LLI_ACT_BLOCK + i] = value(&w, i);
+    }
+}
+
+#define QUANTISED_TYPE(type, block, bytes, form)                                                                               \
+    void LLI_SCALAR(matmul_##type)(const struct lli_product *p, size_t first, size_t last)                                     \
+    {                                                                                                                          \
+        multiply(p, first, last, p->n_in / block * bytes, unpack_##type, add_##form);                                          \
+    }                                                                                                                          \
+    void LLI_SCALAR(dequant_##type)(float *out, const void *row, size_t n)                                                     \
+    {                                                                                                                          \
+        dequant(out, row, n, unpack_##type, value_##form);                                                                     \
+    }
+
+QUANTISED_TYPE(q8_0, 32, 34, plain)
+QUANTISED_TYPE(q4_0, 32, 18, plain)
+QUANTISED_TYPE(q5_0, 32, 22, plain)
+QUANTISED_TYPE(q4_1, 32, 20, offset)
+QUANTISED_TYPE(q5_1, 32, 24, offset)
+QUANTISED_TYPE(q4_k, 256, 144, offset)
+QUANTISED_TYPE(q5_k, 256, 176, offset)
+QUANTISED_TYPE(q6_k, 256, 210, halves)
+QUANTISED_TYPE(q3_k, 256, 110, halves)
+QUANTISED_TYPE(q2_k, 256, 84, halves_offset)

@@ -1,0 +1,86 @@
+/* backend/scalar/sums_scalar.c - kernels with a sum that no output lane carries: 16 virtual lanes, term i in lane i % 16. */
+#include "backend/scalar/scalar.h"
+
+#include "base/fma.h"
+
+float LLI_SCALAR(sum)(const float *x, size_t n)
+{
+    float lanes[16] = {0};
+    for (size_t i = 0; i < n; i++)
+        lanes[i % 16] = lanes[i % 16] + x[i];
+    return lli_lanes_sum(lanes);
+}
+
+void LLI_SCALAR(rmsnorm)(float *out, const float *x, const float *gain, size_t n, float eps)
+{
+    float lanes[16] = {0};
+    for (size_t i = 0; i < n; i++)
+        lanes[i % 16] = lli_fma_f32(x[i], x[i], lanes[i % 16]);
+    float r = 1.0f / __builtin_sqrtf(lli_lanes_sum(lanes) / (float)n + eps);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (x[i] * r) * gain[i];
+}
+
+void LLI_SCALAR(exp)(float *x, size_t n, float *max_out, float *sum_out)
+{
+    float m = x[0];
+    for (size_t i = 1; i < n; i++)
+        m = x[i] > m ? x[i] : m;
+    for (size_t i = 0; i < n; i++)
+        x[i] = lli_exp_f32(x[i] - m);
+    *max_out = m;
+    *sum_out = LLI_SCALAR(sum)(x, n);
+}
+
+/* One row of activations becomes q8. */
+
+/* The nearest integer, ties to even, of |x| < 2^22: the addition rounds, and its low bits are the integer. */
+static inline int32_t round_even(float x)
+{
+    return (int32_t)(lli_bits_of(x + 0x1.8p23f) - 0x4b400000u);
+}
+
+static inline float largest(const float *x, size_t n)
+{
+    uint32_t top = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t magnitude = lli_bits_of(x[i]) & 0x7fffffff;
+        top = magnitude > top ? magnitude : top;
+    }
+    return lli_float_of(top);
+}
+
+/* Below 2^-100 a block is zero: 127 / a would overflow below 3.7e-37. Returns the sum of the integers. */
+static int32_t quantise_block(int8_t *q, float *d, int16_t *sums, const float *x)
+{
+    float a = largest(x, LLI_ACT_BLOCK);
+    float inv = a < 0x1p-100f ? 0.0f : 127.0f / a;
+    *d = a < 0x1p-100f ? 0.0f : a / 127.0f;
+    for (size_t i = 0; i < LLI_ACT_BLOCK; i++)
+        q[i] = (int8_t)round_even(x[i] * inv);
+    for (size_t h = 0; h < 2; h++) {
+        int32_t sum = 0;
+        for (size_t i = 0; i < 16; i++)
+            sum += q[16 * h + i];
+        sums[h] = (int16_t)sum;
+    }
+    return sums[0] + sums[1];
+}
+
+int LLI_SCALAR(quantise)(const struct lli_q8 *out, const float *x, size_t n)
+{
+    size_t n_blocks = n / LLI_ACT_BLOCK;
+    if (!LLI_SCALAR(finite)(x, n)) {
+        memset(out->q, 0, n);
+        memset(out->d, 0, n_blocks * sizeof *out->d);
+        memset(out->sx, 0, n_blocks * sizeof *out->sx);
+        memset(out->sums, 0, 2 * n_blocks * sizeof *out->sums);
+        return -1;
+    }
+    for (size_t b = 0; b < n_blocks; b++) {
+        size_t at = b * LLI_ACT_BLOCK;
+        int32_t isum = quantise_block(out->q + at, &out->d[b], out->sums + 2 * b, x + at);
+        out->sx[b] = (float)isum * out->d[b];
+    }
+    return 0;
+}
