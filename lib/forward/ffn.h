@@ -1,0 +1,29 @@
+/* forward/ffn.h - the feed-forward half of a layer: SwiGLU. */
+#ifndef LLI_FORWARD_FFN_H
+#define LLI_FORWARD_FFN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "forward/pass.h"
+
+/* x += ffn(norm(x)), for all rows. */
+void lli_ffn_run(const struct lli_pass *pass, uint32_t layer);
+
+/* down(silu(gate(input)) * up(input)): a whole FFN, or one expert. */
+struct lli_gated {
+    const struct lli_matrix *gate, *up, *down;
+    uint32_t mat;         /* which of their matrices: the expert */
+    const float *input;   /* [n_rows, n_embd], taken in */
+    const uint32_t *rows; /* [n_rows] the plan's rows that these are; NULL: all, in order */
+    size_t n_rows;
+    float *out;    /* [n_rows, n_embd] */
+    float *add_to; /* [n_rows, n_embd]; NULL: none */
+};
+
+void lli_ffn_gated(const struct lli_pass *pass, const struct lli_gated *g);
+
+/* 1 if gate or up want their input as q8. */
+int lli_ffn_wants_q8(const struct lli_matrix *gate, const struct lli_matrix *up);
+
+#endif

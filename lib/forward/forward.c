@@ -1,0 +1,225 @@
+/* forward/forward.c - one step from tokens to logits, and the life of what it works on. */
+#include "forward/forward.h"
+
+#include <string.h>
+
+#include "backend/registry.h"
+#include "base/error.h"
+#include "base/fenv.h"
+#include "forward/attention.h"
+#include "forward/ffn.h"
+#include "forward/linear.h"
+#include "forward/moe.h"
+#include "forward/pass.h"
+
+struct lli_forward {
+    struct lli_heap *heap;
+    float *vectors; /* the bytes that pass.vectors names; owned, as is that table */
+    size_t other_bytes;
+    struct lli_pass pass;
+};
+
+/* ---- the step */
+
+/* The token's vector, and the angles of its position. A block whose first position comes is cleared. */
+static void embed(const struct lli_pass *pass, const void *arg, size_t row, int worker)
+{
+    const struct lli_matrix *embd = &pass->weights->at[LLI_TOKEN_EMBD];
+    const struct lli_row *r = &pass->plan->rows[row];
+    const struct lli_scratch *s = &pass->scratch;
+    size_t n_pairs = pass->rotary.n_pairs, row_bytes = lli_dtype_row_bytes(embd->type, embd->n_in);
+    (void)arg;
+    (void)worker;
+    s->bad[row] = 0;
+    pass->kernels.dequant[embd->type->id](s->x + row * embd->n_in, embd->data + (size_t)r->token * row_bytes, embd->n_in);
+    lli_rotary_at(&pass->rotary, r->pos, s->cos + row * n_pairs, s->sin + row * n_pairs);
+    if (r->pos % LLI_PAGE_TOKENS == 0 && !(r->flags & LLI_ROW_NO_STORE))
+        lli_pages_clear(&pass->pages, pass->plan->seqs[r->seq].blocks[r->pos / LLI_PAGE_TOKENS]);
+}
+
+/* The last norm, for the i-th row that wants logits. */
+static void norm_last(const struct lli_pass *pass, const void *arg, size_t i, int worker)
+{
+    const struct lli_scratch *s = &pass->scratch;
+    size_t n = pass->config->n_embd, row = s->logit_rows[i];
+    (void)worker;
+    pass->kernels.rmsnorm(s->normed + i * n, s->x + row * n, lli_pass_vector(pass, 0, LLI_OUTPUT_NORM), n,
+                          pass->config->norm_eps);
+    if (lli_linear_take(pass, i, s->normed + i * n, n, *(const int *)arg) < 0)
+        s->bad[row] = 1;
+}
+
+static void check_logits(const struct lli_pass *pass, const void *arg, size_t i, int worker)
+{
+    const struct lli_scratch *s = &pass->scratch;
+    (void)arg;
+    (void)worker;
+    if (!pass->kernels.finite(s->logits + i * pass->config->n_vocab, pass->config->n_vocab))
+        s->bad[s->logit_rows[i]] = 1;
+}
+
+static void run_logits(const struct lli_pass *pass)
+{
+    const struct lli_plan *plan = pass->plan;
+    const struct lli_scratch *s = &pass->scratch;
+    const struct lli_linear output = {&pass->weights->at[LLI_OUTPUT], NULL, s->logits, NULL, s->normed, 0};
+    int q8 = lli_linear_wants_q8(&output, 1);
+    size_t n = 0;
+    for (uint32_t row = 0; row < plan->n_rows; row++)
+        if (plan->rows[row].flags & LLI_ROW_LOGITS)
+            s->logit_rows[n++] = row;
+    if (n == 0)
+        return;
+    lli_pass_share(pass, norm_last, &q8, n);
+    lli_linear_run(pass, &output, 1, n);
+    lli_pass_share(pass, check_logits, NULL, n);
+}
+
+static void set_statuses(const struct lli_pass *pass, struct lli_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_seqs; i++)
+        plan->seqs[i].status = 0;
+    for (uint32_t row = 0; row < plan->n_rows; row++)
+        if (pass->scratch.bad[row])
+            plan->seqs[plan->rows[row].seq].status = LLMINF_E_NUMERIC;
+}
+
+void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
+{
+    struct lli_pass *pass = &f->pass;
+    uint64_t state = lli_fenv_enter();
+    pass->plan = plan;
+    lli_pass_share(pass, embed, NULL, plan->n_rows);
+    for (uint32_t layer = 0; layer < pass->config->n_layers; layer++) {
+        lli_attention_run(pass, layer);
+        if (pass->config->n_experts > 0)
+            lli_moe_run(pass, layer);
+        else
+            lli_ffn_run(pass, layer);
+    }
+    run_logits(pass);
+    set_statuses(pass, plan);
+    pass->plan = NULL;
+    lli_fenv_leave(state);
+}
+
+const float *lli_forward_logits(const struct lli_forward *f, uint32_t i)
+{
+    return f->pass.scratch.logits + (size_t)i * f->pass.config->n_vocab;
+}
+
+/* ---- gains and biases: copied, so that they are aligned whatever the host's memory is */
+
+static const struct lli_matrix *matrix_at(const struct lli_weights *w, uint32_t layer, uint32_t role)
+{
+    return role >= LLI_FIRST_LAYER_ROLE ? &w->layers[layer].at[role] : layer == 0 ? &w->at[role] : NULL;
+}
+
+static const uint32_t vector_roles[] = {LLI_OUTPUT_NORM, LLI_ATTN_NORM,   LLI_FFN_NORM,        LLI_ATTN_Q_BIAS,
+                                        LLI_ATTN_K_BIAS, LLI_ATTN_V_BIAS, LLI_ATTN_OUTPUT_BIAS};
+
+enum { N_VECTOR_ROLES = sizeof vector_roles / sizeof *vector_roles };
+
+/* Copies every vector to `to` and enters it in the table; returns how many floats that takes. With `to` NULL it counts. */
+static size_t copy_vectors(struct lli_pass *pass, float *to)
+{
+    size_t n = 0;
+    for (uint32_t layer = 0; layer < pass->config->n_layers; layer++)
+        for (size_t i = 0; i < N_VECTOR_ROLES; i++) {
+            const struct lli_matrix *m = matrix_at(pass->weights, layer, vector_roles[i]);
+            if (!m || !m->data)
+                continue;
+            if (to) {
+                memcpy(to + n, m->data, m->n_in * sizeof *to);
+                pass->vectors[(size_t)layer * LLI_N_ROLES + vector_roles[i]] = to + n;
+            }
+            n += m->n_in;
+        }
+    return n;
+}
+
+static int32_t take_vectors(struct lli_forward *f, struct llminf_error *err)
+{
+    struct lli_pass *pass = &f->pass;
+    size_t n = copy_vectors(pass, NULL), n_slots = (size_t)pass->config->n_layers * LLI_N_ROLES;
+    pass->vectors = lli_alloc_zero(f->heap, n_slots, sizeof *pass->vectors);
+    f->vectors = lli_alloc_array(f->heap, n, sizeof *f->vectors);
+    if (!pass->vectors || !f->vectors)
+        return lli_fail_memory(err, "norms", n * sizeof *f->vectors);
+    copy_vectors(pass, f->vectors);
+    if (!pass->kernels.finite(f->vectors, n))
+        return lli_fail(err, LLMINF_E_NUMERIC, "norms", "NaN or Inf in a gain or a bias, want finite numbers");
+    f->other_bytes = n_slots * sizeof *pass->vectors + n * sizeof *f->vectors;
+    return 0;
+}
+
+/* ---- life */
+
+static int32_t init(struct lli_forward *f, const struct lli_forward_options *o, struct llminf_error *err)
+{
+    struct lli_pass *pass = &f->pass;
+    const struct lli_config *config = pass->config;
+    int32_t status;
+    lli_registry_fill(&pass->kernels, o->backend);
+    if ((status = take_vectors(f, err)) < 0)
+        return status;
+    status = lli_rotary_init(&pass->rotary, f->heap, &config->rope, &pass->weights->at[LLI_ROPE_FREQS], o->max_pos, err);
+    if (status < 0)
+        return status;
+    status = lli_scratch_init(&pass->scratch, f->heap, config, o->max_rows, o->max_logits, o->workers->n, err);
+    if (status < 0)
+        return status;
+    return lli_pages_init(&pass->pages, f->heap, config, o->kv_type, o->n_blocks, err);
+}
+
+int32_t lli_forward_new(struct lli_forward **out, struct lli_heap *heap, const struct lli_config *config,
+                        const struct lli_weights *weights, const struct lli_forward_options *options, struct llminf_error *err)
+{
+    struct lli_forward *f = lli_alloc_zero(heap, 1, sizeof *f);
+    uint64_t state;
+    int32_t status;
+    if (!f)
+        return lli_fail_memory(err, "forward pass", sizeof *f);
+    f->heap = heap;
+    f->pass.config = config;
+    f->pass.weights = weights;
+    f->pass.workers = options->workers;
+    state = lli_fenv_enter();
+    status = init(f, options, err);
+    lli_fenv_leave(state);
+    if (status < 0) {
+        lli_forward_free(f);
+        return status;
+    }
+    *out = f;
+    return 0;
+}
+
+void lli_forward_free(struct lli_forward *f)
+{
+    struct lli_heap *heap;
+    if (!f)
+        return;
+    heap = f->heap;
+    lli_pages_finish(&f->pass.pages);
+    lli_scratch_finish(&f->pass.scratch);
+    lli_rotary_finish(&f->pass.rotary);
+    lli_free(heap, f->vectors);
+    lli_free(heap, f->pass.vectors);
+    lli_free(heap, f);
+}
+
+size_t lli_forward_block_bytes(const struct lli_config *config, int kv_type)
+{
+    return lli_pages_block_bytes(config, kv_type);
+}
+
+size_t lli_forward_kv_bytes(const struct lli_forward *f)
+{
+    return f->pass.pages.block_bytes * f->pass.pages.n_blocks;
+}
+
+size_t lli_forward_scratch_bytes(const struct lli_forward *f)
+{
+    return sizeof *f + f->other_bytes + f->pass.rotary.n_pairs * sizeof(double) + f->pass.scratch.bytes;
+}

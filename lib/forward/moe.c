@@ -1,0 +1,137 @@
+/* forward/moe.c - route, compute expert by expert, add up row by row.
+ *
+ * Experts are computed in ascending order, each for all its rows at once; a row adds their outputs in its own order, best
+ * first, so that its bits do not depend on who shares the batch. */
+#include "forward/moe.h"
+
+#include <string.h>
+
+#include "forward/ffn.h"
+#include "forward/linear.h"
+
+/* ---- routing */
+
+/* The next best expert: greatest probability, lowest index. Those before it in chosen[0 .. n_before - 1] are out. */
+static uint32_t choose(const float *p, uint32_t n_experts, const uint32_t *chosen, uint32_t n_before)
+{
+    uint32_t best = n_experts;
+    for (uint32_t e = 0; e < n_experts; e++) {
+        uint32_t j = 0;
+        while (j < n_before && chosen[j] != e)
+            j++;
+        if (j == n_before && (best == n_experts || p[e] > p[best]))
+            best = e;
+    }
+    return best;
+}
+
+/* Probabilities over all experts; the shares of the chosen ones sum to 1. */
+static void route(const struct lli_pass *pass, const void *arg, size_t row, int worker)
+{
+    const struct lli_config *c = pass->config;
+    const struct lli_scratch *s = &pass->scratch;
+    float *p = s->routes + row * c->n_experts, *shares = s->shares + row * c->n_experts_used, max, total;
+    uint32_t *chosen = s->chosen + row * c->n_experts_used;
+    (void)arg;
+    (void)worker;
+    pass->kernels.exp(p, c->n_experts, &max, &total);
+    pass->kernels.divide(p, p, total, c->n_experts);
+    for (uint32_t j = 0; j < c->n_experts_used; j++) {
+        chosen[j] = choose(p, c->n_experts, chosen, j);
+        shares[j] = p[chosen[j]];
+    }
+    pass->kernels.divide(shares, shares, pass->kernels.sum(shares, c->n_experts_used), c->n_experts_used);
+}
+
+/* Counting sort of all (row, choice) by expert. */
+static void sort_by_expert(const struct lli_pass *pass)
+{
+    const struct lli_config *c = pass->config;
+    const struct lli_scratch *s = &pass->scratch;
+    size_t n = (size_t)pass->plan->n_rows * c->n_experts_used;
+    uint32_t at = 0;
+    memset(s->expert_at, 0, ((size_t)c->n_experts + 1) * sizeof *s->expert_at);
+    for (size_t i = 0; i < n; i++)
+        s->expert_at[s->chosen[i]]++;
+    for (uint32_t e = 0; e <= c->n_experts; e++) {
+        uint32_t count = s->expert_at[e];
+        s->expert_at[e] = at;
+        at += count;
+    }
+    for (size_t i = 0; i < n; i++) {
+        s->places[i] = s->expert_at[s->chosen[i]]++;
+        s->expert_rows[s->places[i]] = (uint32_t)(i / c->n_experts_used);
+    }
+    /* Each begin has moved to its end, which is the next begin. */
+    memmove(s->expert_at + 1, s->expert_at, c->n_experts * sizeof *s->expert_at);
+    s->expert_at[0] = 0;
+}
+
+/* ---- experts */
+
+struct gathering {
+    const uint32_t *rows;
+    int q8;
+};
+
+static void gather(const struct lli_pass *pass, const void *arg, size_t i, int worker)
+{
+    const struct gathering *g = arg;
+    const struct lli_scratch *s = &pass->scratch;
+    size_t n = pass->config->n_embd;
+    (void)worker;
+    memcpy(s->gathered + i * n, s->normed + g->rows[i] * n, n * sizeof *s->gathered);
+    if (lli_linear_take(pass, i, s->gathered + i * n, n, g->q8) < 0)
+        s->bad[g->rows[i]] = 1;
+}
+
+static void run_expert(const struct lli_pass *pass, const struct lli_matrix *at, uint32_t expert)
+{
+    const struct lli_scratch *s = &pass->scratch;
+    uint32_t first = s->expert_at[expert];
+    const struct lli_gated gated = {
+        .gate = &at[LLI_FFN_GATE_EXPS],
+        .up = &at[LLI_FFN_UP_EXPS],
+        .down = &at[LLI_FFN_DOWN_EXPS],
+        .mat = expert,
+        .input = s->gathered,
+        .rows = s->expert_rows + first,
+        .n_rows = s->expert_at[expert + 1] - first,
+        .out = s->expert_out + (size_t)first * pass->config->n_embd,
+    };
+    const struct gathering g = {gated.rows, lli_ffn_wants_q8(gated.gate, gated.up)};
+    if (gated.n_rows == 0)
+        return;
+    lli_pass_share(pass, gather, &g, gated.n_rows);
+    lli_ffn_gated(pass, &gated);
+}
+
+static void add_experts(const struct lli_pass *pass, const void *arg, size_t row, int worker)
+{
+    const struct lli_config *c = pass->config;
+    const struct lli_scratch *s = &pass->scratch;
+    float *y = s->projected + row * c->n_embd, *x = s->x + row * c->n_embd;
+    (void)arg;
+    (void)worker;
+    memset(y, 0, c->n_embd * sizeof *y);
+    for (size_t i = row * c->n_experts_used; i < (row + 1) * c->n_experts_used; i++)
+        pass->kernels.add_scaled(y, s->shares[i], s->expert_out + (size_t)s->places[i] * c->n_embd, c->n_embd);
+    pass->kernels.add(x, x, y, c->n_embd);
+}
+
+/* ---- the stages */
+
+void lli_moe_run(const struct lli_pass *pass, uint32_t layer)
+{
+    const struct lli_matrix *at = pass->weights->layers[layer].at;
+    const struct lli_linear router = {&at[LLI_FFN_ROUTER], NULL, pass->scratch.routes, NULL, pass->scratch.normed, 0};
+    size_t n_rows = pass->plan->n_rows;
+
+    lli_linear_take_normed(pass, layer, LLI_FFN_NORM, lli_linear_wants_q8(&router, 1));
+    lli_linear_run(pass, &router, 1, n_rows);
+    lli_pass_share(pass, route, NULL, n_rows);
+    sort_by_expert(pass);
+    for (uint32_t e = 0; e < pass->config->n_experts; e++)
+        run_expert(pass, at, e);
+    lli_pass_share(pass, add_experts, NULL, n_rows);
+}

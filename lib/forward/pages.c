@@ -1,0 +1,62 @@
+/* forward/pages.c - see pages.h. The pool is taken at once and its memory touched as it is used. */
+#include "forward/pages.h"
+
+#include <string.h>
+
+#include "backend/kernels.h"
+#include "base/error.h"
+#include "base/size.h"
+#include "forward/forward.h"
+
+/* A masked position may be computed with weight +0, so fresh bytes must be finite. Debug builds make them large: 0x7b7b is
+ * 61280 in F16, 0x7b7b7b7b 1.3e36 in F32. */
+#ifdef LLI_POISON
+enum { FRESH = 0x7b };
+#else
+enum { FRESH = 0 };
+#endif
+
+static const struct {
+    uint32_t type;
+    size_t bytes;
+} kv_types[] = {[LLI_KV_F16] = {LLI_F16, 2}, [LLI_KV_F32] = {LLI_F32, 4}};
+
+size_t lli_pages_block_bytes(const struct lli_config *config, int kv_type)
+{
+    size_t n = 2 * LLI_PAGE_TOKENS * kv_types[kv_type].bytes;
+    if (lli_size_mul(&n, n, config->n_kv_heads) || lli_size_mul(&n, n, config->head_dim) ||
+        lli_size_mul(&n, n, config->n_layers))
+        return 0;
+    return n;
+}
+
+int32_t lli_pages_init(struct lli_pages *pages, struct lli_heap *heap, const struct lli_config *config, int kv_type,
+                       uint32_t n_blocks, struct llminf_error *err)
+{
+    size_t bytes, block_bytes = lli_pages_block_bytes(config, kv_type);
+    if (block_bytes == 0 || lli_size_mul(&bytes, block_bytes, n_blocks))
+        return lli_fail_memory(err, "KV blocks", UINT64_MAX);
+    *pages = (struct lli_pages){
+        .heap = heap,
+        .block_bytes = block_bytes,
+        .page_bytes = block_bytes / config->n_layers / 2,
+        .head_bytes = block_bytes / config->n_layers / 2 / config->n_kv_heads,
+        .element_bytes = kv_types[kv_type].bytes,
+        .n_blocks = n_blocks,
+        .type = kv_types[kv_type].type,
+    };
+    pages->bytes = lli_alloc_aligned(heap, bytes, 64);
+    return pages->bytes ? 0 : lli_fail_memory(err, "KV blocks", bytes);
+}
+
+void lli_pages_finish(struct lli_pages *pages)
+{
+    if (pages->heap)
+        lli_free(pages->heap, pages->bytes);
+    *pages = (struct lli_pages){0};
+}
+
+void lli_pages_clear(const struct lli_pages *pages, uint32_t block)
+{
+    memset(lli_pages_k(pages, block, 0), FRESH, pages->block_bytes);
+}

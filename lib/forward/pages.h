@@ -1,0 +1,49 @@
+/* forward/pages.h - the bytes of K and V. Which block holds which position is kv/'s business.
+ *
+ *     block b:  layer 0: K [kv_head][head_dim][16], V [kv_head][16][head_dim];  layer 1: ...
+ *
+ * A block's bytes mean nothing until its first position is stored; they are cleared just before, so that attention meets
+ * finite values only. */
+#ifndef LLI_FORWARD_PAGES_H
+#define LLI_FORWARD_PAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "model/config.h"
+
+struct llminf_error;
+
+struct lli_pages {
+    struct lli_heap *heap;
+    uint8_t *bytes;       /* [n_blocks, block_bytes], aligned to 64; owned */
+    size_t block_bytes;   /* all layers */
+    size_t page_bytes;    /* K or V of one layer */
+    size_t head_bytes;    /* of one head in a page */
+    size_t element_bytes; /* 4 or 2 */
+    uint32_t n_blocks;
+    uint32_t type; /* enum lli_type: F32 or F16 */
+};
+
+/* 0 if it does not fit a size_t. kv_type: enum lli_kv_type. */
+size_t lli_pages_block_bytes(const struct lli_config *config, int kv_type);
+
+int32_t lli_pages_init(struct lli_pages *pages, struct lli_heap *heap, const struct lli_config *config, int kv_type,
+                       uint32_t n_blocks, struct llminf_error *err);
+void lli_pages_finish(struct lli_pages *pages); /* accepts a zeroed struct */
+
+static inline uint8_t *lli_pages_k(const struct lli_pages *pages, uint32_t block, uint32_t layer)
+{
+    return pages->bytes + block * pages->block_bytes + 2 * layer * pages->page_bytes;
+}
+
+static inline uint8_t *lli_pages_v(const struct lli_pages *pages, uint32_t block, uint32_t layer)
+{
+    return lli_pages_k(pages, block, layer) + pages->page_bytes;
+}
+
+/* For a block whose first position is about to be stored. */
+void lli_pages_clear(const struct lli_pages *pages, uint32_t block);
+
+#endif

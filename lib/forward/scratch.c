@@ -1,0 +1,118 @@
+/* forward/scratch.c - the layout runs twice: once to count, once to cut. */
+#include "forward/scratch.h"
+
+#include "base/error.h"
+#include "base/size.h"
+
+enum { ALIGN = 64 };
+
+/* Without a base it only counts. */
+struct cutter {
+    uint8_t *base;
+    size_t used;
+    int overflow;
+};
+
+static void *cut(struct cutter *c, size_t rows, size_t n, size_t each)
+{
+    size_t bytes, at = c->used;
+    if (lli_size_mul(&bytes, rows, n) || lli_size_mul(&bytes, bytes, each) || lli_size_pad(&bytes, bytes, ALIGN) ||
+        lli_size_add(&c->used, at, bytes))
+        c->overflow = 1;
+    return c->base ? c->base + at : NULL;
+}
+
+static float *cut_floats(struct cutter *c, size_t rows, size_t n)
+{
+    return cut(c, rows, n, sizeof(float));
+}
+
+static uint32_t *cut_ids(struct cutter *c, size_t rows, size_t n)
+{
+    return cut(c, rows, n, sizeof(uint32_t));
+}
+
+static size_t largest(size_t a, size_t b, size_t c)
+{
+    size_t top = a > b ? a : b;
+    return top > c ? top : c;
+}
+
+static void lay_rows(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows, size_t logits)
+{
+    size_t heads = (size_t)config->n_heads * config->head_dim, kv_heads = (size_t)config->n_kv_heads * config->head_dim;
+    size_t n_blocks = (largest(config->n_embd, heads, config->n_ff) + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK;
+    s->x = cut_floats(c, rows, config->n_embd);
+    s->normed = cut_floats(c, rows, config->n_embd);
+    s->q = cut_floats(c, rows, heads);
+    s->k = cut_floats(c, rows, kv_heads);
+    s->v = cut_floats(c, rows, kv_heads);
+    s->attended = cut_floats(c, rows, heads);
+    s->gate = cut_floats(c, rows, config->n_ff);
+    s->up = cut_floats(c, rows, config->n_ff);
+    s->projected = cut_floats(c, rows, config->n_embd);
+    s->cos = cut_floats(c, rows, config->rope.n_dims / 2);
+    s->sin = cut_floats(c, rows, config->rope.n_dims / 2);
+    s->logits = cut_floats(c, logits, config->n_vocab);
+    s->logit_rows = cut_ids(c, logits, 1);
+    s->bad = cut(c, rows, 1, 1);
+    s->q8.q = cut(c, rows, n_blocks * LLI_ACT_BLOCK, sizeof *s->q8.q);
+    s->q8.d = cut_floats(c, rows, n_blocks);
+    s->q8.sx = cut_floats(c, rows, n_blocks);
+    s->q8.sums = cut(c, rows, 2 * n_blocks, sizeof *s->q8.sums);
+}
+
+static void lay_workers(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t workers)
+{
+    size_t group = config->n_heads / config->n_kv_heads;
+    s->scores = cut_floats(c, workers, group * LLI_SPLIT_TOKENS);
+    s->split = cut_floats(c, workers, group * config->head_dim);
+    s->max = cut_floats(c, workers, 2 * group);
+    s->total = cut_floats(c, workers, 2 * group);
+}
+
+static void lay_experts(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows)
+{
+    size_t used = config->n_experts_used;
+    s->routes = cut_floats(c, rows, config->n_experts);
+    s->chosen = cut_ids(c, rows, used);
+    s->shares = cut_floats(c, rows, used);
+    s->places = cut_ids(c, rows, used);
+    s->expert_rows = cut_ids(c, rows, used);
+    s->expert_at = cut_ids(c, (size_t)config->n_experts + 1, 1);
+    s->gathered = cut_floats(c, rows, config->n_embd);
+    s->expert_out = cut_floats(c, rows * used, config->n_embd);
+}
+
+static void lay_out(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows, size_t logits,
+                    size_t workers)
+{
+    lay_rows(s, c, config, rows, logits);
+    lay_workers(s, c, config, workers);
+    if (config->n_experts > 0)
+        lay_experts(s, c, config, rows);
+}
+
+int32_t lli_scratch_init(struct lli_scratch *scratch, struct lli_heap *heap, const struct lli_config *config, uint32_t max_rows,
+                         uint32_t max_logits, int n_workers, struct llminf_error *err)
+{
+    struct cutter count = {0}, cutter = {0};
+    *scratch = (struct lli_scratch){.heap = heap};
+    lay_out(scratch, &count, config, max_rows, max_logits, (size_t)n_workers);
+    if (count.overflow)
+        return lli_fail_memory(err, "buffers of a step", UINT64_MAX);
+    scratch->memory = lli_alloc_aligned(heap, count.used, ALIGN);
+    if (!scratch->memory)
+        return lli_fail_memory(err, "buffers of a step", count.used);
+    scratch->bytes = count.used;
+    cutter.base = scratch->memory;
+    lay_out(scratch, &cutter, config, max_rows, max_logits, (size_t)n_workers);
+    return 0;
+}
+
+void lli_scratch_finish(struct lli_scratch *scratch)
+{
+    if (scratch->heap)
+        lli_free(scratch->heap, scratch->memory);
+    *scratch = (struct lli_scratch){0};
+}

@@ -1,0 +1,56 @@
+/* forward/scratch.h - every buffer of a step, cut from one piece of memory when the context is opened.
+ *
+ * Rows of a buffer lie densely behind one another. The comment names who fills it. */
+#ifndef LLI_FORWARD_SCRATCH_H
+#define LLI_FORWARD_SCRATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/kernels.h"
+#include "base/alloc.h"
+#include "model/config.h"
+
+struct llminf_error;
+
+enum { LLI_SPLIT_TOKENS = 256 }; /* positions of a split of attention */
+
+struct lli_scratch {
+    struct lli_heap *heap;
+    void *memory; /* owned; aligned to 64 */
+    size_t bytes;
+
+    float *x;         /* [rows, n_embd] the residual stream */
+    float *normed;    /* [rows, n_embd] */
+    float *q;         /* [rows, n_heads, head_dim] */
+    float *k, *v;     /* [rows, n_kv_heads, head_dim] */
+    float *attended;  /* [rows, n_heads, head_dim] */
+    float *gate, *up; /* [rows, n_ff] */
+    float *projected; /* [rows, n_embd] of attention and FFN, before it joins x */
+    float *cos, *sin; /* [rows, n_dims / 2] */
+    float *logits;    /* [logits, n_vocab] */
+    struct lli_q8 q8; /* [rows, the widest input] the input of the products that run next */
+
+    float *scores;      /* [workers, group, 256] of one split */
+    float *split;       /* [workers, group, head_dim] its weighted V */
+    float *max, *total; /* [workers, 2, group] of all splits so far, of one split */
+
+    float *routes;         /* [rows, n_experts] router logits, then probabilities */
+    uint32_t *chosen;      /* [rows, n_experts_used] experts, best first */
+    float *shares;         /* [rows, n_experts_used] their weights */
+    uint32_t *places;      /* [rows, n_experts_used] where the expert's output lies */
+    uint32_t *expert_rows; /* [rows * n_experts_used] rows in the order of their experts */
+    uint32_t *expert_at;   /* [n_experts + 1] where an expert's rows begin in it */
+    float *gathered;       /* [rows, n_embd] the rows of one expert */
+    float *expert_out;     /* [rows * n_experts_used, n_embd] */
+
+    uint32_t *logit_rows; /* [logits] */
+    uint8_t *bad;         /* [rows] 1: the row met a NaN or Inf */
+};
+
+/* MEMORY. */
+int32_t lli_scratch_init(struct lli_scratch *scratch, struct lli_heap *heap, const struct lli_config *config, uint32_t max_rows,
+                         uint32_t max_logits, int n_workers, struct llminf_error *err);
+void lli_scratch_finish(struct lli_scratch *scratch); /* accepts a zeroed struct */
+
+#endif
