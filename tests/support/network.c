@@ -1,0 +1,94 @@
+#include "support/network.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/registry.h"
+#include "llminf/status.h"
+
+enum { MAX_ROWS = 64 };
+
+static int32_t read_file(struct network *n, size_t size, struct llminf_error *error)
+{
+    const struct lli_gguf_options options = {.header_limit_bytes = 1 << 28};
+    const struct lli_gguf_entry *tokens;
+    int32_t status = lli_gguf_read(&n->gguf, &n->heap, n->bytes, size, &options, error);
+    if (status < 0)
+        return status;
+    tokens = lli_gguf_find(&n->gguf, "tokenizer.ggml.tokens");
+    status = lli_config_read(&n->config, &n->gguf, tokens ? (uint32_t)tokens->n : 0, error);
+    return status < 0 ? status : lli_weights_read(&n->weights, &n->heap, &n->config, &n->gguf, error);
+}
+
+int32_t network_open(struct network *network, uint8_t *bytes, size_t size)
+{
+    struct llminf_error error;
+    int32_t status;
+    memset(network, 0, sizeof *network);
+    network->bytes = bytes;
+    lli_heap_init(&network->heap, NULL, NULL, NULL);
+    status = read_file(network, size, &error);
+    if (status < 0)
+        fprintf(stderr, "%s\n", error.text);
+    return status;
+}
+
+void network_close(struct network *network)
+{
+    lli_weights_finish(&network->weights);
+    lli_gguf_finish(&network->gguf);
+    free(network->bytes);
+    if (network->heap.live_bytes != 0)
+        fprintf(stderr, "%lld bytes live\n", (long long)network->heap.live_bytes);
+}
+
+int32_t network_start(struct network_run *run, struct network *network, int kv_type, int n_threads, uint32_t n_blocks)
+{
+    struct llminf_error error;
+    struct lli_forward_options options = {
+        .backend = lli_registry_find("auto"),
+        .workers = &run->workers,
+        .kv_type = kv_type,
+        .n_blocks = n_blocks,
+        .max_rows = MAX_ROWS,
+        .max_logits = MAX_ROWS,
+        .max_pos = n_blocks * 16,
+    };
+    int32_t status;
+    memset(run, 0, sizeof *run);
+    run->network = network;
+    status = lli_workers_init(&run->workers, &network->heap, n_threads, 10000, &error);
+    if (status >= 0)
+        status = lli_forward_new(&run->forward, &network->heap, &network->config, &network->weights, &options, &error);
+    if (status < 0)
+        fprintf(stderr, "%s\n", error.text);
+    return status;
+}
+
+void network_stop(struct network_run *run)
+{
+    lli_forward_free(run->forward);
+    lli_workers_finish(&run->workers);
+}
+
+int32_t network_feed(struct network_run *run, const uint32_t *blocks, const int32_t *ids, uint32_t first, uint32_t n,
+                     uint32_t chunk, float *logits_out)
+{
+    struct lli_row rows[MAX_ROWS];
+    size_t n_vocab = run->network->config.n_vocab;
+    for (uint32_t at = 0; at < n; at += chunk) {
+        uint32_t n_rows = n - at < chunk ? n - at : chunk;
+        struct lli_seq seq = {.n_rows = n_rows, .blocks = blocks};
+        struct lli_plan plan = {.n_rows = n_rows, .n_seqs = 1, .rows = rows, .seqs = &seq};
+        plan.n_logits = logits_out ? n_rows : 0;
+        for (uint32_t i = 0; i < n_rows; i++)
+            rows[i] = (struct lli_row){ids[at + i], first + at + i, 0, logits_out ? LLI_ROW_LOGITS : 0};
+        lli_forward_run(run->forward, &plan);
+        if (seq.status < 0)
+            return seq.status;
+        for (uint32_t i = 0; i < plan.n_logits; i++)
+            memcpy(logits_out + (at + i) * n_vocab, lli_forward_logits(run->forward, i), n_vocab * sizeof *logits_out);
+    }
+    return 0;
+}

@@ -1,0 +1,43 @@
+/* support/network.h - a model file's network without vocabulary and engine: ids in, logits out. */
+#ifndef LLMINF_TESTS_NETWORK_H
+#define LLMINF_TESTS_NETWORK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/workers.h"
+#include "file/gguf.h"
+#include "forward/forward.h"
+#include "model/config.h"
+#include "model/weights.h"
+
+struct network {
+    struct lli_heap heap;
+    uint8_t *bytes; /* the file; owned */
+    struct lli_gguf gguf;
+    struct lli_config config;
+    struct lli_weights weights;
+};
+
+/* Takes the bytes over. 0 or a status (said on stderr); to be closed in either case. */
+int32_t network_open(struct network *network, uint8_t *bytes, size_t size);
+void network_close(struct network *network);
+
+/* A forward of a network, with workers of its own. */
+struct network_run {
+    struct network *network;
+    struct lli_workers workers;
+    struct lli_forward *forward;
+};
+
+/* 64 rows and logits a step; n_blocks counts the null block. 0 or a status (said on stderr); to be closed in either case. */
+int32_t network_start(struct network_run *run, struct network *network, int kv_type, int n_threads, uint32_t n_blocks);
+void network_stop(struct network_run *run);
+
+/* Computes ids[n] at positions first .. first + n - 1 of one sequence in steps of `chunk` rows (64 at most).
+ * logits_out[n, n_vocab]: NULL for none. blocks: the sequence's table. The status of the first step that fails, or 0. */
+int32_t network_feed(struct network_run *run, const uint32_t *blocks, const int32_t *ids, uint32_t first, uint32_t n,
+                     uint32_t chunk, float *logits_out);
+
+#endif
