@@ -111,6 +111,47 @@ void test_gguf_align(struct test_gguf *f, size_t align)
     test_gguf_zeros(f, (align - f->len % align) % align);
 }
 
+static const uint8_t *seek(const struct test_gguf *f, const char *name)
+{
+    struct test_gguf text = {0};
+    test_gguf_text(&text, name);
+    const uint8_t *at = memmem(f->bytes, f->len, text.bytes, text.len);
+    free(text.bytes);
+    return at;
+}
+
+size_t test_gguf_find(const struct test_gguf *f, const char *name)
+{
+    const uint8_t *at = seek(f, name);
+    if (!at) {
+        fprintf(stderr, "no %s in the file\n", name);
+        abort();
+    }
+    return (size_t)(at - f->bytes);
+}
+
+/* The record is written behind the header; a text fills up to the alignment, so that all behind it stays aligned. */
+void test_gguf_set(struct test_gguf *f, const char *key, const struct test_gguf *record)
+{
+    enum { HEADER = 24, N_KV_AT = 16, FILLER = 8 + 6 + 4 + 8 };
+    if (seek(f, key))
+        f->bytes[test_gguf_find(f, key) + 8] = 'x';
+    if (!record->len)
+        return;
+    struct test_gguf made = {0};
+    size_t fill = (ALIGN - (record->len + FILLER) % ALIGN) % ALIGN;
+    char name[7], filler[ALIGN + 1] = {0};
+    memset(filler, '.', fill);
+    snprintf(name, sizeof name, "%06u", (unsigned)f->bytes[N_KV_AT]); /* their number: no other filler is called so */
+    test_gguf_bytes(&made, f->bytes, HEADER);
+    made.bytes[N_KV_AT] = (uint8_t)(made.bytes[N_KV_AT] + 2);
+    test_gguf_bytes(&made, record->bytes, record->len);
+    test_gguf_key_text(&made, name, filler);
+    test_gguf_bytes(&made, f->bytes + HEADER, f->len - HEADER);
+    free(f->bytes);
+    *f = made;
+}
+
 /* ---- random weights */
 
 static uint64_t next(uint64_t *state) /* SplitMix64 */

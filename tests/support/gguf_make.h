@@ -50,4 +50,11 @@ void test_gguf_key_array(struct test_gguf *f, const char *key, uint32_t kind, ui
 void test_gguf_tensor(struct test_gguf *f, const char *name, const uint64_t *dims, uint32_t n_dims, uint32_t type, uint64_t at);
 void test_gguf_align(struct test_gguf *f, size_t align);
 
+/* In a whole file with alignment 32: one metadata record more (a key with its value as written above), in the place of the
+ * key it names if that is there. An empty record only takes the key away: it is called "xlama..." then. */
+void test_gguf_set(struct test_gguf *f, const char *key, const struct test_gguf *record);
+
+/* Where the record of a key or a tensor begins: its length, then its name. Ends the test if there is none. */
+size_t test_gguf_find(const struct test_gguf *f, const char *name);
+
 #endif
