@@ -4,6 +4,7 @@
 usage: abi.py symbols   ROOT LIBRARY              functions and types, by abidiff against llminf-1.0.abi
        abi.py schema    ROOT SCHEMA_PROGRAM       option keys and values by key, against schema.txt
        abi.py constants ROOT CC...                every number in the public headers, against constants.txt
+       abi.py renew     ROOT LIBRARY SCHEMA_PROGRAM CC...
        abi.py --self-test
 
 Additions pass; what is gone, retyped, narrower or renumbered fails. tests/abi/renew.sh stores today's state on purpose.
@@ -19,14 +20,19 @@ SKIP = 77
 STORED = "llminf-1.0.abi"
 
 
-def run(*command):
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def run(*command, **more):
+    return subprocess.run(command, check=True, capture_output=True, text=True, **more).stdout
 
 
 # ---- symbols
 
-def count_recorded(dump):
-    return len(re.findall(r"<elf-symbol [^>]*type='func-type'", dump))
+def dump(root, library):
+    """No --short-locs: with it abidiff 2.2 overlooks a parameter that became int64_t."""
+    return run("abidw", "--no-corpus-path", "--no-comp-dir-path", "--headers-dir", f"{root}/include", library)
+
+
+def count_recorded(dumped):
+    return len(re.findall(r"<elf-symbol [^>]*type='func-type'", dumped))
 
 
 def check_symbols(root, library):
@@ -36,7 +42,7 @@ def check_symbols(root, library):
         sys.exit(SKIP)
     findings = []
     names = {line.split()[-1] for line in run("nm", "-D", "--defined-only", library).splitlines() if " T " in line}
-    dumped = run("abidw", "--headers-dir", f"{root}/include", library)
+    dumped = dump(root, library)
     if count_recorded(dumped) != len(names):
         findings.append(f"abidw sees {count_recorded(dumped)} functions, nm {len(names)}: was identical code folded?")
     declared = len(re.findall(r"<function-decl [^>]*elf-symbol-id='", dumped))
@@ -144,30 +150,38 @@ def matches(want, findings):
     return any(want in finding for finding in findings) if want else not findings
 
 
+HEADER = "typedef int llminf_id;\ntypedef struct llminf_a llminf_a;\nint llminf_get(llminf_a *a, llminf_id id);\n"
+SOURCE = '#include "../include/llminf/a.h"\nstruct llminf_a { int n; };\n' \
+         "int llminf_get(llminf_a *a, llminf_id id) { return a->n + (int)id; }\n"
+
+
 def symbols_self_test():
-    """A library of one function: unchanged, with one more, with a parameter retyped, with the function gone."""
-    one = "int llminf_a(int a) { return a; }\n"
+    """A library of one function, and what may and may not happen to it."""
     samples = [
-        ("", one + "int llminf_b(void) { return 1; }\n"),
-        ("abidiff ends with", "int llminf_a(long a) { return (int)a; }\n"),
-        ("abidiff ends with", "int llminf_b(void) { return 1; }\n"),
+        # what must be found, header, source
+        ("", HEADER, SOURCE),
+        ("", HEADER, SOURCE.replace("int n;", "double d; int n, m;")),
+        ("", HEADER + "int llminf_b(void);\n", SOURCE + "int llminf_b(void) { return 1; }\n"),
+        ("abidiff ends with", HEADER.replace("llminf_id id", "long id"), SOURCE.replace("llminf_id id", "long id")),
+        ("abidiff ends with", HEADER.replace("typedef int", "typedef long"), SOURCE),
+        ("abidiff ends with", HEADER.replace("_get", "_put"), SOURCE.replace("_get", "_put")),
     ]
     findings = []
     with tempfile.TemporaryDirectory() as folder:
-        pathlib.Path(folder, "include").mkdir()
-        pathlib.Path(folder, "tests/abi").mkdir(parents=True)
+        for name in ("include/llminf", "lib", "tests/abi"):
+            pathlib.Path(folder, name).mkdir(parents=True)
 
-        def build(text):
-            path = pathlib.Path(folder, "a.c")
-            path.write_text(text, encoding="utf-8")
-            run("cc", "-g", "-shared", "-fPIC", "-o", f"{folder}/a.so", str(path))
+        def build(header, text):
+            pathlib.Path(folder, "include/llminf/a.h").write_text(header, encoding="utf-8")
+            pathlib.Path(folder, "lib/a.c").write_text(text, encoding="utf-8")
+            run("cc", "-g", "-shared", "-fPIC", "-o", "a.so", "lib/a.c", cwd=folder)
+            return f"{folder}/a.so"
 
-        build(one)
-        run("abidw", "--out-file", f"{folder}/tests/abi/{STORED}", f"{folder}/a.so")
-        for want, text in samples:
-            build(text)
-            if not matches(want, check_symbols(folder, f"{folder}/a.so")):
-                findings.append(f"symbols: '{want}'")
+        pathlib.Path(folder, "tests/abi", STORED).write_text(dump(folder, build(HEADER, SOURCE)), encoding="utf-8")
+        for want, header, text in samples:
+            found = check_symbols(folder, build(header, text))
+            if not matches(want, found):
+                findings.append(f"symbols: want '{want}', found {found}")
     return findings
 
 
@@ -176,6 +190,14 @@ def stored(root, name):
     if not path.exists():
         sys.exit(f"abi: {path} is not there; tests/abi/renew.sh makes it")
     return path.read_text(encoding="utf-8")
+
+
+def renew(root, library, schema_program, *cc):
+    folder = pathlib.Path(root, "tests/abi")
+    texts = {STORED: dump(root, library), "schema.txt": run(schema_program), "constants.txt": constants(root, cc)}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+        print(f"tests/abi/{name}: {text.count(chr(10))} lines")
 
 
 def main():
@@ -189,8 +211,8 @@ def main():
         findings = compare_schema(parse_schema(stored(arguments[0], "schema.txt")), parse_schema(run(*arguments[1:])))
     elif gate == "constants":
         findings = compare_constants(stored(arguments[0], "constants.txt"), constants(arguments[0], arguments[1:]))
-    elif gate == "print-constants":
-        print(constants(arguments[0], arguments[1:]), end="")
+    elif gate == "renew":
+        renew(*arguments)
         return
     else:
         sys.exit(__doc__)

@@ -23,13 +23,15 @@ def check(root):
         n_lines = page.read_text(encoding="utf-8").count("\n")
         if n_lines > MAX_PAGE:
             findings.append(f"docs/{page.name}: {n_lines} lines, want at most {MAX_PAGE}")
-    numbers = re.findall(r"define LLMINF_VERSION_\w+ (\d+)", (root / "include/llminf/version.h").read_text(encoding="utf-8"))
+    version = (root / "include/llminf/version.h").read_text(encoding="utf-8")
+    numbers = re.findall(r"define LLMINF_VERSION_\w+ (\d+)", version)
     releases = re.split(r"^## ", (root / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.M)[1:]
     if not releases or not releases[0].startswith(".".join(numbers)):
         findings.append(f"CHANGELOG.md: the newest release is not {'.'.join(numbers)} of version.h")
     for release in releases:
         name = release.split("\n")[0]
-        findings += [f"CHANGELOG.md: {name} has no '### {heading}'" for heading in HEADINGS if f"\n### {heading}\n" not in release]
+        absent = [heading for heading in HEADINGS if f"\n### {heading}\n" not in release]
+        findings += [f"CHANGELOG.md: {name} has no '### {heading}'" for heading in absent]
     return findings
 
 
