@@ -3,6 +3,8 @@
 #define LLI_TEXT_ENCODE_H
 
 #include "base/buffer.h"
+#include "text/merge.h"
+#include "text/split.h"
 #include "text/vocab.h"
 
 /* As LLMINF_TEXT_*. */
@@ -13,5 +15,17 @@ enum { LLI_TEXT_SPECIAL = 1, LLI_TEXT_BOUNDS = 2, LLI_TEXT_REPAIR = 4 };
  * O(n log n). LIMIT over LLI_MAX_TEXT_BYTES or the regex limits. On failure ids is as before. */
 int32_t lli_encode(struct lli_buffer *ids, const struct lli_vocab *v, const char *text, size_t n, int flags,
                    struct llminf_error *err);
+
+/* Inside text/: the memory that one call works in, run after run. */
+struct lli_encode_work {
+    struct lli_merge merge;
+    struct lli_pieces pieces;
+    struct lli_buffer text; /* a run or a piece as the vocabulary spells it */
+};
+
+/* Appends the ids of a run of text without tokens that are taken whole. in_front: it begins the text or follows a
+ * control token. ids may hold more than before after a failure. */
+typedef int32_t lli_encode_fn(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work,
+                              struct lli_text run, int in_front, struct llminf_error *err);
 
 #endif

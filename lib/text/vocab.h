@@ -30,6 +30,11 @@ enum lli_token_type {
 
 #define LLI_NO_TOKEN (-1)
 
+/* Two tokens that join. */
+struct lli_pair {
+    int32_t left, right;
+};
+
 struct lli_vocab {
     struct lli_heap *heap;
     struct lli_arena arena;
@@ -38,11 +43,14 @@ struct lli_vocab {
     const struct lli_text *tokens; /* [n] as they stand in the file */
     const struct lli_text
         *texts;            /* [n] the bytes that a token decodes to (BPE characters and <0xXX> mapped back, U+2581 as space) */
-    const float *scores;   /* [n], SPM; NULL for BPE */
-    const uint8_t *types;  /* [n] enum lli_token_type; BOS, EOS and EOG ids count as control */
-    const uint8_t *is_eog; /* [n] */
+    const uint32_t *ranks; /* [n] SPM: 0 for the best score; the same for the same score. NULL for BPE */
+    uint8_t *types;        /* [n] enum lli_token_type; BOS, EOS and EOG ids count as control */
+    uint8_t *is_eog;       /* [n] */
+    size_t longest;        /* bytes of the longest token */
     struct lli_map by_token;         /* bytes as in the file -> id */
-    struct lli_map merges;           /* BPE: "left right" -> rank */
+    struct lli_map merges;           /* BPE: the bytes of a struct lli_pair -> its rank */
+    const struct lli_pair *pairs;    /* BPE: [rank], the keys of merges */
+    const int32_t *joined;           /* BPE: [rank] what the pair becomes */
     int32_t byte_ids[256];           /* SPM: id of <0xXX>; BPE: id of the byte's character; or LLI_NO_TOKEN */
     int32_t bos, eos, eot, unk, pad; /* or LLI_NO_TOKEN */
     int add_bos, add_eos, add_space_prefix;
@@ -54,5 +62,16 @@ struct lli_vocab {
 /* From tokenizer.* metadata. The GGUF and its bytes must outlive *out. */
 int32_t lli_vocab_read(struct lli_vocab *out, struct lli_heap *heap, const struct lli_gguf *g, struct llminf_error *err);
 void lli_vocab_finish(struct lli_vocab *v); /* accepts a zeroed or half-built struct */
+
+/* The array at a key: of strings, or of anything else for others to judge. FORMAT if there is none, or not of n
+ * elements (n = UINT64_MAX: any number). */
+int32_t lli_vocab_array(const struct lli_gguf_entry **out, const struct lli_gguf *g, const char *key, int of_strings,
+                        uint64_t n, struct llminf_error *err);
+
+/* Only these come of joining; all others are taken whole or stand for single bytes. */
+static inline int lli_vocab_is_plain(const struct lli_vocab *v, uint32_t id)
+{
+    return v->types[id] == LLI_TOKEN_NORMAL || v->types[id] == LLI_TOKEN_UNUSED;
+}
 
 #endif

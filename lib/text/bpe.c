@@ -1,0 +1,244 @@
+/* text/bpe.c - byte-level BPE. Bytes become GPT-2's 256 characters only where the vocabulary is read: a token is known by
+ * its id, a merge by a pair of ids, and a text is joined as the bytes that it is.
+ *
+ * Source: R. Sennrich et al., Neural machine translation of rare words with subword units, 2016; GPT-2's byte alphabet. */
+#include "text/bpe.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+
+#define MERGES "tokenizer.ggml.merges"
+#define PRE "tokenizer.ggml.pre"
+
+/* The alphabet: what prints in Latin-1 stands for itself, the others for U+0100 and on, in order. The three gaps: */
+static const struct {
+    uint8_t first, last;
+    uint16_t code;
+} gaps[] = {{0x00, 0x20, 0x100}, {0x7F, 0xA0, 0x121}, {0xAD, 0xAD, 0x143}};
+
+#define N_GAPS (sizeof gaps / sizeof *gaps)
+
+static uint32_t code_of(uint8_t byte)
+{
+    for (size_t i = 0; i < N_GAPS; i++) {
+        if (byte >= gaps[i].first && byte <= gaps[i].last)
+            return (uint32_t)gaps[i].code + byte - gaps[i].first;
+    }
+    return byte;
+}
+
+/* The byte that a character stands for, or -1. */
+static int byte_of(uint32_t code)
+{
+    if (code < 0x100)
+        return code_of((uint8_t)code) == code ? (int)code : -1;
+    for (size_t i = 0; i < N_GAPS; i++) {
+        uint32_t offset = code - gaps[i].code;
+        if (offset <= (uint32_t)gaps[i].last - gaps[i].first)
+            return (int)(gaps[i].first + offset);
+    }
+    return -1;
+}
+
+int32_t lli_bpe_read_bytes(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    (void)g;
+    for (uint32_t byte = 0; byte < 256; byte++) {
+        char spelled[4];
+        uint32_t id;
+        size_t n = lli_utf8_write(spelled, code_of((uint8_t)byte));
+        v->byte_ids[byte] = lli_map_find(&v->by_token, spelled, n, &id) ? (int32_t)id : LLI_NO_TOKEN;
+        if (v->byte_ids[byte] == LLI_NO_TOKEN && v->unk == LLI_NO_TOKEN)
+            return lli_fail(err, LLMINF_E_FORMAT, "tokenizer.ggml.tokens", "no token for byte 0x%02x, and none for the unknown",
+                            byte);
+    }
+    return LLMINF_OK;
+}
+
+/* A token with characters beyond the alphabet stands as it is spelled. */
+size_t lli_bpe_text(char *out, const struct lli_vocab *v, uint32_t id)
+{
+    struct lli_text token = v->tokens[id];
+    size_t n = 0;
+    int is_spelled = !lli_vocab_is_plain(v, id);
+    for (size_t at = 0; at < token.len && !is_spelled; n++) {
+        uint32_t code = 0;
+        at += lli_utf8_read(&code, token.bytes + at, token.len - at);
+        int byte = byte_of(code);
+        is_spelled = byte < 0;
+        out[n] = (char)byte;
+    }
+    if (!is_spelled)
+        return n;
+    memcpy(out, token.bytes, token.len);
+    return token.len;
+}
+
+/* What a merge is made of, and where its joined token is put together. */
+struct merge_reader {
+    struct lli_vocab *v;
+    const struct lli_gguf_entry *entry;
+    struct lli_pair *pairs;
+    int32_t *joined;
+    char *both; /* [2 * longest] */
+};
+
+static int32_t find_part(int32_t *out, const struct merge_reader *r, const char *bytes, size_t n, uint64_t rank,
+                         struct llminf_error *err)
+{
+    uint32_t id;
+    if (!lli_map_find(&r->v->by_token, bytes, n, &id))
+        return lli_fail_at(err, LLMINF_E_FORMAT, r->entry->pos, MERGES, "merge %llu has a part or a result that is no token",
+                           (unsigned long long)rank);
+    *out = (int32_t)id;
+    return LLMINF_OK;
+}
+
+static int32_t read_merge(const struct merge_reader *r, uint64_t rank, struct llminf_error *err)
+{
+    struct lli_text merge = r->entry->texts[rank];
+    const char *space = merge.len ? memchr(merge.bytes, ' ', merge.len) : NULL;
+    size_t left = space ? (size_t)(space - merge.bytes) : 0, right = space ? merge.len - left - 1 : 0;
+    if (left == 0 || right == 0 || memchr(space + 1, ' ', right))
+        return lli_fail_at(err, LLMINF_E_FORMAT, r->entry->pos, MERGES, "merge %llu is no two parts with one space between",
+                           (unsigned long long)rank);
+    struct lli_pair *pair = &r->pairs[rank];
+    int32_t status = find_part(&pair->left, r, merge.bytes, left, rank, err);
+    if (status == LLMINF_OK)
+        status = find_part(&pair->right, r, space + 1, right, rank, err);
+    if (status != LLMINF_OK)
+        return status;
+    memcpy(r->both, merge.bytes, left);
+    memcpy(r->both + left, space + 1, right);
+    status = find_part(&r->joined[rank], r, r->both, left + right, rank, err);
+    if (status != LLMINF_OK || !lli_vocab_is_plain(r->v, (uint32_t)r->joined[rank]))
+        return status; /* text that spells a control token stays text */
+    if (lli_map_put(&r->v->merges, pair, sizeof *pair, (uint32_t)rank) < 0)
+        return lli_fail_memory(err, MERGES, r->v->merges.n * sizeof *pair);
+    return LLMINF_OK;
+}
+
+static int32_t read_merges(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    struct merge_reader r = {.v = v};
+    int32_t status = lli_vocab_array(&r.entry, g, MERGES, 1, UINT64_MAX, err);
+    if (status != LLMINF_OK)
+        return status;
+    if (r.entry->n > LLI_MAX_MERGES)
+        return lli_fail_at(err, LLMINF_E_LIMIT, r.entry->pos, MERGES, "%llu merges, want at most %u",
+                           (unsigned long long)r.entry->n, LLI_MAX_MERGES);
+    size_t n = (size_t)r.entry->n;
+    v->pairs = r.pairs = lli_arena_take(&v->arena, n, sizeof *r.pairs);
+    v->joined = r.joined = lli_arena_take(&v->arena, n, sizeof *r.joined);
+    r.both = lli_alloc_array(v->heap, v->longest, 2);
+    status = r.pairs && r.joined && r.both && !lli_map_init(&v->merges, v->heap, n)
+                 ? LLMINF_OK
+                 : lli_fail_memory(err, MERGES, (uint64_t)n * (sizeof *r.pairs + sizeof *r.joined));
+    for (uint64_t rank = 0; rank < n && status == LLMINF_OK; rank++)
+        status = read_merge(&r, rank, err);
+    lli_free(v->heap, r.both);
+    return status;
+}
+
+int32_t lli_bpe_read_rules(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    struct lli_text name;
+    int32_t status = lli_gguf_get_text(&name, g, PRE, "", err);
+    if (status != LLMINF_OK)
+        return status;
+    const struct lli_pre *pre = lli_split_find(name);
+    if (!pre && !lli_gguf_find(g, PRE))
+        return lli_fail(err, LLMINF_E_UNSUPPORTED, PRE, "missing; how text is split cannot be guessed");
+    if (!pre)
+        return lli_fail(err, LLMINF_E_UNSUPPORTED, PRE, "\"%.*s\" is not known", name.len < 64 ? (int)name.len : 64,
+                        name.bytes);
+    status = read_merges(v, g, err);
+    if (status != LLMINF_OK)
+        return status;
+    v->add_bos = pre->add_bos;
+    v->whole_piece_first = pre->whole_piece_first;
+    return lli_split_new(&v->split, v->heap, pre, err);
+}
+
+static uint32_t rate(int32_t *joined_out, const struct lli_vocab *v, struct lli_text both, int32_t left, int32_t right)
+{
+    (void)both;
+    struct lli_pair pair = {left, right};
+    uint32_t rank;
+    if (!lli_map_find(&v->merges, &pair, sizeof pair, &rank))
+        return LLI_NO_RANK;
+    *joined_out = v->joined[rank];
+    return rank;
+}
+
+/* The token that a piece is as a whole. -1 without memory. */
+static int find_whole(int32_t *id_out, const struct lli_vocab *v, struct lli_buffer *spelled, struct lli_text piece)
+{
+    uint32_t id;
+    *id_out = LLI_NO_TOKEN;
+    if (piece.len > v->longest)
+        return 0;
+    spelled->len = 0;
+    for (size_t i = 0; i < piece.len; i++) {
+        char character[4];
+        size_t n = lli_utf8_write(character, code_of((uint8_t)piece.bytes[i]));
+        if (lli_buffer_append(spelled, character, n))
+            return -1;
+    }
+    if (lli_map_find(&v->by_token, spelled->bytes, spelled->len, &id) && lli_vocab_is_plain(v, id))
+        *id_out = (int32_t)id;
+    return 0;
+}
+
+static int append_id(struct lli_buffer *ids, const struct lli_vocab *v, int32_t id)
+{
+    if (id == LLI_NO_TOKEN)
+        id = v->unk;
+    return lli_buffer_append(ids, &id, sizeof id);
+}
+
+/* 0, or -1 without memory. */
+static int encode_piece(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text piece)
+{
+    int32_t whole = LLI_NO_TOKEN;
+    if (v->whole_piece_first && find_whole(&whole, v, &work->text, piece))
+        return -1;
+    if (whole != LLI_NO_TOKEN)
+        return append_id(ids, v, whole);
+    struct lli_merge *m = &work->merge;
+    lli_merge_start(m);
+    for (size_t i = 0; i < piece.len; i++) {
+        if (lli_merge_append(m, i, v->byte_ids[(uint8_t)piece.bytes[i]]))
+            return -1;
+    }
+    if (lli_merge_run(m, v, rate, piece.bytes, piece.len))
+        return -1;
+    const struct lli_symbol *symbols = lli_merge_symbols(m);
+    for (uint32_t i = 0; i != LLI_NO_SYMBOL; i = symbols[i].next) {
+        if (append_id(ids, v, symbols[i].id))
+            return -1;
+    }
+    return 0;
+}
+
+int32_t lli_bpe_encode(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text run,
+                       int in_front, struct llminf_error *err)
+{
+    (void)in_front;
+    int32_t status = lli_split_run(&work->pieces, v->split, run.bytes, run.len, err);
+    if (status != LLMINF_OK)
+        return status;
+    const struct lli_buffer *ends = &work->pieces.ends;
+    size_t from = 0;
+    for (size_t k = 0; k < ends->len; k += sizeof(uint32_t)) {
+        uint32_t to;
+        memcpy(&to, ends->bytes + k, sizeof to);
+        if (encode_piece(ids, v, work, (struct lli_text){run.bytes + from, to - from}))
+            return lli_fail_memory(err, "text", run.len);
+        from = to;
+    }
+    return LLMINF_OK;
+}

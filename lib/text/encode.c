@@ -1,0 +1,105 @@
+/* text/encode.c - a text is checked, cut at the tokens that are taken whole, and what lies between them is encoded run by
+ * run as the kind of the vocabulary asks. */
+#include "text/encode.h"
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "text/bpe.h"
+#include "text/special.h"
+#include "text/spm.h"
+
+static lli_encode_fn *const by_kind[] = {[LLI_VOCAB_SPM] = lli_spm_encode, [LLI_VOCAB_BPE] = lli_bpe_encode};
+
+static int32_t append_id(struct lli_buffer *ids, int32_t id, struct llminf_error *err)
+{
+    return lli_buffer_append(ids, &id, sizeof id) ? lli_fail_memory(err, "tokens", ids->len + sizeof id) : LLMINF_OK;
+}
+
+/* From token to token that is spelled in the text, the runs between them on the way. found is in order of falling place. */
+static int32_t encode_runs(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work,
+                           struct lli_text text, const struct lli_buffer *found, struct llminf_error *err)
+{
+    const struct lli_spelling *spellings = (const struct lli_spelling *)(const void *)found->bytes;
+    size_t at = 0;
+    int in_front = 1;
+    for (size_t i = found->len / sizeof *spellings; at < text.len;) {
+        while (i > 0 && spellings[i - 1].at < at)
+            i--; /* it begins inside the token before it */
+        size_t stop = i > 0 ? spellings[i - 1].at : text.len;
+        int32_t status = LLMINF_OK;
+        if (stop > at) {
+            status = by_kind[v->kind](ids, v, work, (struct lli_text){text.bytes + at, stop - at}, in_front, err);
+            at = stop;
+            in_front = 0;
+        } else {
+            int32_t id = spellings[i - 1].id;
+            status = append_id(ids, id, err);
+            at += v->texts[id].len;
+            in_front = v->types[id] == LLI_TOKEN_CONTROL;
+        }
+        if (status != LLMINF_OK)
+            return status;
+    }
+    return LLMINF_OK;
+}
+
+static int32_t encode_text(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_text text, int flags,
+                           struct llminf_error *err)
+{
+    struct lli_encode_work work;
+    struct lli_buffer found;
+    lli_buffer_init(&found, v->heap);
+    lli_buffer_init(&work.text, v->heap);
+    lli_merge_init(&work.merge, v->heap);
+    lli_pieces_init(&work.pieces, v->heap);
+    int32_t status = lli_special_find(&found, v->special, text.bytes, text.len, flags & LLI_TEXT_SPECIAL)
+                         ? lli_fail_memory(err, "text", found.len)
+                         : encode_runs(ids, v, &work, text, &found, err);
+    lli_pieces_finish(&work.pieces);
+    lli_merge_finish(&work.merge);
+    lli_buffer_finish(&work.text);
+    lli_buffer_finish(&found);
+    return status;
+}
+
+/* The text itself if it is valid UTF-8, else a repaired copy in `copy`. */
+static int32_t check_text(struct lli_text *text, struct lli_buffer *copy, int repair, struct llminf_error *err)
+{
+    if (text->len > LLI_MAX_TEXT_BYTES)
+        return lli_fail(err, LLMINF_E_LIMIT, "text", "%zu bytes, want at most %u", text->len, LLI_MAX_TEXT_BYTES);
+    size_t good = lli_utf8_valid(text->bytes, text->len);
+    if (good == text->len)
+        return LLMINF_OK;
+    if (!repair)
+        return lli_fail_at(err, LLMINF_E_INVALID, (int64_t)good, "text", "byte %zu begins no UTF-8 character", good);
+    size_t n = lli_utf8_repair(NULL, text->bytes, text->len);
+    if (n > LLI_MAX_TEXT_BYTES)
+        return lli_fail(err, LLMINF_E_LIMIT, "text", "%zu bytes with U+FFFD, want at most %u", n, LLI_MAX_TEXT_BYTES);
+    if (lli_buffer_reserve(copy, n))
+        return lli_fail_memory(err, "text", n);
+    copy->len = lli_utf8_repair((char *)copy->bytes, text->bytes, text->len);
+    *text = (struct lli_text){(const char *)copy->bytes, copy->len};
+    return LLMINF_OK;
+}
+
+int32_t lli_encode(struct lli_buffer *ids, const struct lli_vocab *v, const char *text, size_t n, int flags,
+                   struct llminf_error *err)
+{
+    struct lli_buffer copy;
+    struct lli_text checked = {text, n};
+    size_t before = ids->len;
+    int bounds = (flags & LLI_TEXT_BOUNDS) != 0;
+    lli_buffer_init(&copy, v->heap);
+    int32_t status = check_text(&checked, &copy, flags & LLI_TEXT_REPAIR, err);
+    if (status == LLMINF_OK && bounds && v->add_bos)
+        status = append_id(ids, v->bos, err);
+    if (status == LLMINF_OK)
+        status = encode_text(ids, v, checked, flags, err);
+    if (status == LLMINF_OK && bounds && v->add_eos)
+        status = append_id(ids, v->eos, err);
+    if (status != LLMINF_OK)
+        ids->len = before;
+    lli_buffer_finish(&copy);
+    return status;
+}

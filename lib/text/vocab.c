@@ -1,0 +1,278 @@
+/* text/vocab.c - reads tokenizer.* of a GGUF file. What the two kinds of vocabulary do differently is a row of functions;
+ * the order of the steps is the order in which they need each other. */
+#include "text/vocab.h"
+
+#include <string.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "text/bpe.h"
+#include "text/special.h"
+#include "text/split.h"
+#include "text/spm.h"
+
+#define TOKENS "tokenizer.ggml.tokens"
+#define TYPES "tokenizer.ggml.token_type"
+#define MODEL "tokenizer.ggml.model"
+
+#define ARENA_CHUNK_BYTES (64u << 10)
+
+typedef int32_t read_fn(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err);
+
+/* What tokenizer.ggml.model names. */
+static const struct form {
+    const char *name;
+    int kind;
+    read_fn *read_bytes, *read_rules;
+    size_t (*text)(char *out, const struct lli_vocab *v, uint32_t id);
+} forms[] = {
+    {"llama", LLI_VOCAB_SPM, lli_spm_read_bytes, lli_spm_read_rules, lli_spm_text},
+    {"gpt2", LLI_VOCAB_BPE, lli_bpe_read_bytes, lli_bpe_read_rules, lli_bpe_text},
+};
+
+/* Control and user-defined tokens that end a generation wherever they occur. */
+static const char *const ends[] = {
+    "<|eot_id|>",      "<|eom_id|>", "<|end_of_text|>", "<|im_end|>",    "<|end|>", "<|endoftext|>",
+    "<|end_of_turn|>", "<|return|>", "<|call|>",        "<end_of_turn>", "<EOT>",   "</s>",
+};
+
+int32_t lli_vocab_array(const struct lli_gguf_entry **out, const struct lli_gguf *g, const char *key, int of_strings,
+                        uint64_t n, struct llminf_error *err)
+{
+    const struct lli_gguf_entry *e = lli_gguf_find(g, key);
+    if (!e)
+        return lli_fail(err, LLMINF_E_FORMAT, key, "missing");
+    if (!e->is_array || (e->kind == LLI_GGUF_STRING) != of_strings)
+        return lli_fail_at(err, LLMINF_E_FORMAT, e->pos, key, "%s of type %u, want an array of %s",
+                           e->is_array ? "array" : "value", e->kind, of_strings ? "strings" : "numbers");
+    if (n != UINT64_MAX && e->n != n)
+        return lli_fail_at(err, LLMINF_E_FORMAT, e->pos, key, "%llu elements, want %llu as there are tokens",
+                           (unsigned long long)e->n, (unsigned long long)n);
+    *out = e;
+    return LLMINF_OK;
+}
+
+static int32_t find_form(const struct form **out, const struct lli_gguf *g, struct llminf_error *err)
+{
+    struct lli_text name;
+    int32_t status = lli_gguf_get_text(&name, g, MODEL, "", err);
+    if (status != LLMINF_OK)
+        return status;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (strlen(forms[i].name) == name.len && memcmp(forms[i].name, name.bytes, name.len) == 0) {
+            *out = &forms[i];
+            return LLMINF_OK;
+        }
+    }
+    if (!lli_gguf_find(g, MODEL))
+        return lli_fail(err, LLMINF_E_FORMAT, MODEL, "missing");
+    return lli_fail(err, LLMINF_E_UNSUPPORTED, MODEL, "\"%.*s\" is not known, want \"llama\" or \"gpt2\"",
+                    name.len < 64 ? (int)name.len : 64, name.bytes);
+}
+
+static int32_t check_token(const struct lli_gguf_entry *e, uint32_t id, struct llminf_error *err)
+{
+    struct lli_text t = e->texts[id];
+    if (t.len > LLI_MAX_TOKEN_BYTES)
+        return lli_fail_at(err, LLMINF_E_LIMIT, e->pos, TOKENS, "token %u has %zu bytes, want at most %u", id, t.len,
+                           LLI_MAX_TOKEN_BYTES);
+    if (lli_utf8_valid(t.bytes, t.len) != t.len)
+        return lli_fail_at(err, LLMINF_E_FORMAT, e->pos, TOKENS, "token %u is not UTF-8", id);
+    return LLMINF_OK;
+}
+
+static int32_t read_tokens(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    const struct lli_gguf_entry *e = NULL;
+    int32_t status = lli_vocab_array(&e, g, TOKENS, 1, UINT64_MAX, err);
+    if (status != LLMINF_OK)
+        return status;
+    if (e->n == 0)
+        return lli_fail_at(err, LLMINF_E_FORMAT, e->pos, TOKENS, "no tokens");
+    if (e->n > LLI_MAX_TOKENS)
+        return lli_fail_at(err, LLMINF_E_LIMIT, e->pos, TOKENS, "%llu tokens, want at most %u", (unsigned long long)e->n,
+                           LLI_MAX_TOKENS);
+    v->n = (uint32_t)e->n;
+    v->tokens = e->texts;
+    if (lli_map_init(&v->by_token, v->heap, v->n))
+        return lli_fail_memory(err, TOKENS, (uint64_t)v->n * sizeof(struct lli_map_slot));
+    for (uint32_t id = 0; id < v->n; id++) {
+        status = check_token(e, id, err);
+        if (status != LLMINF_OK)
+            return status;
+        int entered = lli_map_put(&v->by_token, v->tokens[id].bytes, v->tokens[id].len, id);
+        if (entered < 0)
+            return lli_fail_memory(err, TOKENS, (uint64_t)v->n * sizeof(struct lli_map_slot));
+        if (entered > 0)
+            return lli_fail_at(err, LLMINF_E_FORMAT, e->pos, TOKENS, "token %u is spelled as one before it", id);
+        v->longest = v->tokens[id].len > v->longest ? v->tokens[id].len : v->longest;
+    }
+    return LLMINF_OK;
+}
+
+/* Without the key all are normal, as the format has it. */
+static int32_t read_types(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    const struct lli_gguf_entry *e = NULL;
+    v->types = lli_arena_take(&v->arena, v->n, sizeof *v->types);
+    v->is_eog = lli_arena_take(&v->arena, v->n, sizeof *v->is_eog);
+    if (!v->types || !v->is_eog)
+        return lli_fail_memory(err, TYPES, (uint64_t)v->n * 2);
+    memset(v->types, LLI_TOKEN_NORMAL, v->n);
+    if (!lli_gguf_find(g, TYPES))
+        return LLMINF_OK;
+    int32_t status = lli_vocab_array(&e, g, TYPES, 0, v->n, err);
+    for (uint32_t id = 0; status == LLMINF_OK && id < v->n; id++) {
+        int64_t type;
+        if (lli_gguf_int(&type, e, id))
+            return lli_fail_at(err, LLMINF_E_FORMAT, e->pos, TYPES, "elements of type %u, want integers", e->kind);
+        if (type < LLI_TOKEN_NORMAL || type > LLI_TOKEN_BYTE)
+            return lli_fail_at(err, LLMINF_E_FORMAT, e->pos, TYPES, "token %u is of type %lld, want %d to %d", id,
+                               (long long)type, LLI_TOKEN_NORMAL, LLI_TOKEN_BYTE);
+        v->types[id] = (uint8_t)type;
+    }
+    return status;
+}
+
+/* Text must still be able to be spelled: the token of a byte stays what it is, whatever else the file uses it for. */
+static void mark_control(struct lli_vocab *v, int32_t id)
+{
+    for (size_t byte = 0; byte < 256; byte++) {
+        if (v->byte_ids[byte] == id)
+            return;
+    }
+    v->types[id] = LLI_TOKEN_CONTROL;
+}
+
+static void mark_end(struct lli_vocab *v, int32_t id)
+{
+    mark_control(v, id);
+    v->is_eog[id] = 1;
+}
+
+static int32_t read_id(int32_t *out, const struct lli_vocab *v, const struct lli_gguf *g, const char *key,
+                       struct llminf_error *err)
+{
+    int64_t id;
+    int32_t status = lli_gguf_get_int(&id, g, key, -1, err);
+    if (status != LLMINF_OK)
+        return status;
+    int none = id == -1 || id == UINT32_MAX;
+    if (!none && (id < 0 || id >= v->n))
+        return lli_fail(err, LLMINF_E_FORMAT, key, "%lld is no token, want 0 to %u", (long long)id, v->n - 1);
+    *out = none ? LLI_NO_TOKEN : (int32_t)id;
+    return LLMINF_OK;
+}
+
+/* *eom_out: the end of a message that a tool answers. */
+static int32_t read_ids(struct lli_vocab *v, int32_t *eom_out, const struct lli_gguf *g, struct llminf_error *err)
+{
+    const struct {
+        const char *key;
+        int32_t *out;
+    } rows[] = {
+        {"tokenizer.ggml.bos_token_id", &v->bos},     {"tokenizer.ggml.eos_token_id", &v->eos},
+        {"tokenizer.ggml.eot_token_id", &v->eot},     {"tokenizer.ggml.eom_token_id", eom_out},
+        {"tokenizer.ggml.unknown_token_id", &v->unk}, {"tokenizer.ggml.padding_token_id", &v->pad},
+    };
+    int32_t status = LLMINF_OK;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && status == LLMINF_OK; i++)
+        status = read_id(rows[i].out, v, g, rows[i].key, err);
+    return status;
+}
+
+static void mark_special(struct lli_vocab *v, int32_t eom)
+{
+    const int32_t told[] = {v->eos, v->eot, eom};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        uint32_t id;
+        if (lli_map_find(&v->by_token, ends[i], strlen(ends[i]), &id) &&
+            (v->types[id] == LLI_TOKEN_CONTROL || v->types[id] == LLI_TOKEN_USER_DEFINED))
+            mark_end(v, (int32_t)id);
+    }
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        if (told[i] != LLI_NO_TOKEN)
+            mark_end(v, told[i]);
+    }
+    if (v->bos != LLI_NO_TOKEN)
+        mark_control(v, v->bos);
+}
+
+/* Whether `id` is added at an end of a text; *flag holds what the kind of vocabulary does if the file does not say. */
+static int32_t read_bound(int *flag, const struct lli_gguf *g, const char *key, int32_t id, struct llminf_error *err)
+{
+    int told;
+    int32_t status = lli_gguf_get_bool(&told, g, key, -1, err);
+    if (status != LLMINF_OK)
+        return status;
+    if (told == 1 && id == LLI_NO_TOKEN)
+        return lli_fail(err, LLMINF_E_FORMAT, key, "true, but the file names no such token");
+    *flag = (told < 0 ? *flag : told) && id != LLI_NO_TOKEN;
+    return LLMINF_OK;
+}
+
+static int32_t read_bounds(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    int32_t status = read_bound(&v->add_bos, g, "tokenizer.ggml.add_bos_token", v->bos, err);
+    if (status == LLMINF_OK)
+        status = read_bound(&v->add_eos, g, "tokenizer.ggml.add_eos_token", v->eos, err);
+    if (status == LLMINF_OK)
+        status = lli_gguf_get_bool(&v->add_space_prefix, g, "tokenizer.ggml.add_space_prefix", 1, err);
+    return status;
+}
+
+static int32_t make_texts(struct lli_vocab *v, const struct form *form, struct llminf_error *err)
+{
+    size_t bytes = 0, at = 0;
+    for (uint32_t id = 0; id < v->n; id++)
+        bytes += v->tokens[id].len; /* all of them lie in the file */
+    struct lli_text *texts = lli_arena_take(&v->arena, v->n, sizeof *texts);
+    char *memory = lli_arena_take(&v->arena, bytes + 1, 1);
+    if (!texts || !memory)
+        return lli_fail_memory(err, TOKENS, (uint64_t)v->n * sizeof *texts + bytes);
+    for (uint32_t id = 0; id < v->n; id++) {
+        texts[id] = (struct lli_text){memory + at, form->text(memory + at, v, id)};
+        at += texts[id].len;
+    }
+    v->texts = texts;
+    return LLMINF_OK;
+}
+
+static int32_t read_all(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    const struct form *form = NULL;
+    int32_t eom, status;
+    if ((status = find_form(&form, g, err)) != LLMINF_OK)
+        return status;
+    v->kind = form->kind;
+    if ((status = read_tokens(v, g, err)) != LLMINF_OK || (status = read_types(v, g, err)) != LLMINF_OK ||
+        (status = read_ids(v, &eom, g, err)) != LLMINF_OK || (status = form->read_bytes(v, g, err)) != LLMINF_OK)
+        return status;
+    mark_special(v, eom);
+    if ((status = form->read_rules(v, g, err)) != LLMINF_OK || (status = read_bounds(v, g, err)) != LLMINF_OK ||
+        (status = make_texts(v, form, err)) != LLMINF_OK)
+        return status;
+    return lli_special_new(&v->special, v, err);
+}
+
+int32_t lli_vocab_read(struct lli_vocab *out, struct lli_heap *heap, const struct lli_gguf *g, struct llminf_error *err)
+{
+    memset(out, 0, sizeof *out);
+    out->heap = heap;
+    lli_arena_init(&out->arena, heap, ARENA_CHUNK_BYTES);
+    int32_t status = read_all(out, g, err);
+    if (status != LLMINF_OK)
+        lli_vocab_finish(out);
+    return status;
+}
+
+void lli_vocab_finish(struct lli_vocab *v)
+{
+    lli_special_free(v->special);
+    lli_split_free(v->split);
+    lli_map_finish(&v->merges);
+    lli_map_finish(&v->by_token);
+    lli_arena_finish(&v->arena);
+    memset(v, 0, sizeof *v);
+}
