@@ -1,21 +1,52 @@
-/* base/mathx.h - transcendental functions in our own bits: only + - * / sqrt and fma, fixed polynomials, so that two C
- * libraries cannot disagree (docs/numerics.md). */
+/* base/mathx.h - transcendental functions in our own bits: only + - * / and fma, fixed polynomials, so that two C libraries
+ * cannot disagree (docs/numerics.md). */
 #ifndef LLI_BASE_MATHX_H
 #define LLI_BASE_MATHX_H
 
 #include <stdint.h>
+#include <string.h>
 
-/* Fused multiply-add, exact for every input, also on CPUs without the instruction. The backends' reference. */
-float lli_fma_f32(float a, float b, float c);
-double lli_fma_f64(double a, double b, double c);
+#include "base/fma.h"
 
-/* exp as docs/numerics.md spells it. */
-float lli_exp_f32(float x);
+/* The nearest integer, ties to even, |x| < 2^22. */
+static inline float lli_round_f32(float x)
+{
+    return (x + 0x1.8p23f) - 0x1.8p23f;
+}
 
-/* binary64, at most 2 ulp over the arguments that the library uses; domain errors give NaN as C does. */
+/* exp to 1 ulp: below -64 it is +0, above 88.7 it is +Inf, NaN stays NaN. The power of two is added to the exponent's bits, since
+ * a product with it would overflow above 88.376. */
+static inline float lli_exp_f32(float x)
+{
+    float n, r, y;
+    uint32_t bits;
+    if (x != x)
+        return x;
+    if (x < -64.0f)
+        return 0.0f;
+    if (x > 88.7f)
+        return __builtin_inff();
+    n = lli_round_f32(x * 0x1.715476p+0f);
+    r = lli_fma_f32(n, -0x1.62e430p-1f, x);
+    r = lli_fma_f32(n, 0x1.05c610p-29f, r);
+    y = 0x1.6d119ap-10f;
+    y = lli_fma_f32(y, r, 0x1.120cp-7f);
+    y = lli_fma_f32(y, r, 0x1.555518p-5f);
+    y = lli_fma_f32(y, r, 0x1.5554dcp-3f);
+    y = lli_fma_f32(y, r, 0.5f);
+    y = lli_fma_f32(y, r, 1.0f);
+    y = lli_fma_f32(y, r, 1.0f);
+    memcpy(&bits, &y, sizeof bits);
+    bits += (uint32_t)(int32_t)n << 23;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+/* binary64, at most 2 ulp over the arguments that the library uses. exp: 0 below -745.2, Inf above 709.8. log: NaN below 0,
+ * -Inf at 0. */
 double lli_exp_f64(double x);
 double lli_log_f64(double x);
-double lli_pow_f64(double x, double y);                          /* x > 0 */
-void lli_sincos_f64(double *sin_out, double *cos_out, double x); /* |x| <= 2^31 */
+double lli_pow_f64(double x, double y);                          /* finite x > 0 */
+void lli_sincos_f64(double *sin_out, double *cos_out, double x); /* |x| <= 2^31, else NaN */
 
 #endif

@@ -39,10 +39,6 @@ void lli_workers_finish(struct lli_workers *w); /* joins; accepts a zeroed or ha
 /* Runs work(arg, 0..n-1, n) and returns when all are done. One caller at a time. */
 void lli_workers_run(struct lli_workers *w, lli_work_fn *work, void *arg);
 
-/* Threads that this process may really use: CPUs in the affinity mask, bounded by the cgroup quota (v1 or v2, over all
- * ancestors), at least 1. */
-int lli_workers_usable(void);
-
 /* Starts a thread as the workers are: signals blocked, named (15 bytes), `stack_bytes` of stack. 0 or an errno. */
 int lli_workers_thread(pthread_t *out, const char *name, size_t stack_bytes, void *(*run)(void *), void *arg);
 

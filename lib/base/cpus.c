@@ -1,0 +1,138 @@
+#include "base/cpus.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/format.h"
+
+enum { MAX_CPUS = 8192, FILE_BYTES = 4096, PATH_BYTES = 1024 };
+
+static int count_affinity(void)
+{
+    unsigned long mask[MAX_CPUS / (8 * sizeof(unsigned long))];
+    int n = 0;
+    memset(mask, 0, sizeof mask);
+    if (sched_getaffinity(0, sizeof mask, (cpu_set_t *)(void *)mask) != 0)
+        return 1;
+    for (size_t i = 0; i < sizeof mask / sizeof *mask; i++)
+        n += __builtin_popcountl(mask[i]);
+    return n > 0 ? n : 1;
+}
+
+/* The file's first bytes as text; 0 if there is none. */
+static size_t read_text(char *out, size_t cap, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t n = 0;
+    ssize_t got = 0;
+    if (fd < 0)
+        return 0;
+    while (n + 1 < cap && ((got = read(fd, out + n, cap - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
+        n += got > 0 ? (size_t)got : 0;
+    close(fd);
+    out[n] = 0;
+    return n;
+}
+
+/* The number at *at, which then stands behind it and one blank; -1: none ("max"). */
+static int64_t read_number(const char **at)
+{
+    size_t n = strspn(*at, "-0123456789");
+    int64_t value = -1;
+    if (n == 0 || lli_format_read_int(&value, *at, n) != 0)
+        value = -1;
+    *at += n + strcspn(*at + n, " \n");
+    *at += strspn(*at, " ");
+    return value;
+}
+
+/* ceil(quota / period); 0: no bound. */
+static int64_t quota_cpus(int64_t quota, int64_t period)
+{
+    return quota > 0 && period > 0 ? quota / period + (quota % period != 0) : 0;
+}
+
+/* Version 2: "cpu.max" holds "quota period" or "max period". */
+static int64_t bound_v2(const char *folder)
+{
+    char path[PATH_BYTES + 32], text[64];
+    const char *at = text;
+    int64_t quota;
+    lli_format(path, sizeof path, "%s/cpu.max", folder);
+    if (read_text(text, sizeof text, path) == 0)
+        return 0;
+    quota = read_number(&at);
+    return quota_cpus(quota, read_number(&at));
+}
+
+/* Version 1: two files. */
+static int64_t bound_v1(const char *folder)
+{
+    char path[PATH_BYTES + 32], text[64];
+    const char *at = text;
+    int64_t quota;
+    lli_format(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
+    if (read_text(text, sizeof text, path) == 0)
+        return 0;
+    quota = read_number(&at);
+    lli_format(path, sizeof path, "%s/cpu.cfs_period_us", folder);
+    if (read_text(text, sizeof text, path) == 0)
+        return 0;
+    at = text;
+    return quota_cpus(quota, read_number(&at));
+}
+
+/* The smallest bound of a cgroup and all its ancestors under `root`; group is cut as it climbs. */
+static int64_t bound_of(const char *root, char *group, int64_t (*bound)(const char *folder))
+{
+    int64_t least = 0;
+    for (;;) {
+        char folder[PATH_BYTES];
+        char *slash = strrchr(group, '/');
+        int64_t here;
+        lli_format(folder, sizeof folder, "%s%s", root, group);
+        here = bound(folder);
+        if (here > 0 && (least == 0 || here < least))
+            least = here;
+        if (slash == NULL)
+            return least;
+        *slash = 0;
+    }
+}
+
+/* A line of /proc/self/cgroup is "id:controllers:/group". */
+static int64_t bound_of_line(char *line)
+{
+    char *controllers = strchr(line, ':'), *group = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
+    if (group == NULL || strlen(group) > PATH_BYTES / 2)
+        return 0;
+    *group++ = 0;
+    controllers++;
+    if (*controllers == 0)
+        return bound_of("/sys/fs/cgroup", group, bound_v2);
+    if (strcmp(controllers, "cpu") == 0 || strcmp(controllers, "cpu,cpuacct") == 0 || strcmp(controllers, "cpuacct,cpu") == 0)
+        return bound_of("/sys/fs/cgroup/cpu", group, bound_v1);
+    return 0;
+}
+
+int lli_cpus_usable(void)
+{
+    static const char path[] = "/proc/self/cgroup";
+    char text[FILE_BYTES / 2];
+    int n = count_affinity();
+    if (read_text(text, sizeof text, path) == 0)
+        return n;
+    for (char *line = text, *next; line != NULL; line = next) {
+        int64_t bound;
+        next = strchr(line, '\n');
+        if (next != NULL)
+            *next++ = 0;
+        bound = bound_of_line(line);
+        if (bound > 0 && bound < n)
+            n = (int)bound;
+    }
+    return n;
+}
