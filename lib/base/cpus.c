@@ -8,7 +8,7 @@
 
 #include "base/format.h"
 
-enum { MAX_CPUS = 8192, FILE_BYTES = 4096, PATH_BYTES = 1024 };
+enum { MAX_CPUS = 8192, FILE_BYTES = 1536, PATH_BYTES = 512 };
 
 static int count_affinity(void)
 {
@@ -121,7 +121,7 @@ static int64_t bound_of_line(char *line)
 int lli_cpus_usable(void)
 {
     static const char path[] = "/proc/self/cgroup";
-    char text[FILE_BYTES / 2];
+    char text[FILE_BYTES];
     int n = count_affinity();
     if (read_text(text, sizeof text, path) == 0)
         return n;
