@@ -4,6 +4,7 @@
 
 #include "base/fma.h"
 #include "base/half.h"
+#include "base/mathx.h"
 
 enum { T = LLI_PAGE_TOKENS, QUERIES = 8, CHANNELS = 16 };
 

@@ -3,6 +3,7 @@
 #include "backend/scalar/scalar.h"
 
 #include "base/fma.h"
+#include "base/mathx.h"
 
 int LLI_SCALAR(finite)(const float *x, size_t n)
 {

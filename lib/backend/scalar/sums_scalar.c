@@ -1,7 +1,9 @@
-/* backend/scalar/sums_scalar.c - kernels with a sum that no output lane carries: 16 virtual lanes, term i in lane i % 16. */
+/* backend/scalar/sums_scalar.c - kernels with a sum or a maximum that no output lane carries: sums have 16 virtual lanes,
+ * term i in lane i % 16. */
 #include "backend/scalar/scalar.h"
 
 #include "base/fma.h"
+#include "base/mathx.h"
 
 float LLI_SCALAR(sum)(const float *x, size_t n)
 {
@@ -32,13 +34,7 @@ void LLI_SCALAR(exp)(float *x, size_t n, float *max_out, float *sum_out)
     *sum_out = LLI_SCALAR(sum)(x, n);
 }
 
-/* One row of activations becomes q8. */
-
-/* The nearest integer, ties to even, of |x| < 2^22: the addition rounds, and its low bits are the integer. */
-static inline int32_t round_even(float x)
-{
-    return (int32_t)(lli_bits_of(x + 0x1.8p23f) - 0x4b400000u);
-}
+/* ---- a row of activations becomes q8 */
 
 static inline float largest(const float *x, size_t n)
 {
@@ -57,7 +53,7 @@ static int32_t quantise_block(int8_t *q, float *d, int16_t *sums, const float *x
     float inv = a < 0x1p-100f ? 0.0f : 127.0f / a;
     *d = a < 0x1p-100f ? 0.0f : a / 127.0f;
     for (size_t i = 0; i < LLI_ACT_BLOCK; i++)
-        q[i] = (int8_t)round_even(x[i] * inv);
+        q[i] = (int8_t)lli_round_f32(x[i] * inv);
     for (size_t h = 0; h < 2; h++) {
         int32_t sum = 0;
         for (size_t i = 0; i < 16; i++)
