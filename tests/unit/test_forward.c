@@ -1,0 +1,404 @@
+/* A row's bits depend on its tokens alone: not on threads, chunks, partners, blocks or a neighbour that fails. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend/registry.h"
+#include "base/half.h"
+#include "llminf/status.h"
+#include "support/gguf_make.h"
+#include "support/network.h"
+#include "support/support.h"
+
+enum { N_BLOCKS = 33, N_IDS = 70 };
+
+static const uint32_t BLOCKS[] = {9, 2, 30, 31, 1, 17, 18}, OTHER_BLOCKS[] = {3, 4, 5, 6, 7, 8, 10};
+
+static void open_model(struct network *network, const struct test_model_spec *spec)
+{
+    size_t size;
+    uint8_t *bytes = test_model_make(spec, &size);
+    assert_int_equal(network_open(network, bytes, size), 0);
+}
+
+static void start(struct network_run *run, struct network *network, int kv_type, int n_threads)
+{
+    assert_int_equal(network_start(run, network, kv_type, n_threads, N_BLOCKS), 0);
+}
+
+static void make_ids(int32_t ids[N_IDS], uint64_t seed, const struct network *network)
+{
+    for (size_t i = 0; i < N_IDS; i++)
+        ids[i] = (int32_t)(support_random(&seed) % network->config.n_vocab);
+}
+
+static float *make_logits(const struct network *network, size_t n)
+{
+    float *logits = calloc(n, sizeof *logits * network->config.n_vocab);
+    assert_non_null(logits);
+    return logits;
+}
+
+/* ---- threads and chunks */
+
+static const struct kind {
+    const char *name;
+    struct test_model_spec spec;
+    int kv_type;
+} KINDS[] = {
+    {"f32", {.seed = 1, .biases = 1, .rope_freqs = 1}, LLI_KV_F32},
+    {"f16", {.seed = 2, .type = LLI_F16, .tied = 1}, LLI_KV_F16},
+    {"bf16", {.seed = 3, .type = LLI_BF16, .n_embd = 20, .n_heads = 2, .n_kv_heads = 1}, LLI_KV_F16},
+    {"q8_0", {.seed = 4, .type = LLI_Q8_0, .rope_scaling = "yarn"}, LLI_KV_F16},
+    {"q4_0", {.seed = 5, .type = LLI_Q4_0}, LLI_KV_F32},
+    {"q4_1", {.seed = 6, .type = LLI_Q4_1}, LLI_KV_F16},
+    {"q5_0", {.seed = 7, .type = LLI_Q5_0}, LLI_KV_F16},
+    {"q5_1", {.seed = 8, .type = LLI_Q5_1}, LLI_KV_F16},
+    {"q2_k", {.seed = 9, .type = LLI_Q2_K, .n_layers = 1}, LLI_KV_F16},
+    {"q3_k", {.seed = 10, .type = LLI_Q3_K, .n_layers = 1}, LLI_KV_F16},
+    {"q4_k", {.seed = 11, .type = LLI_Q4_K, .n_layers = 1}, LLI_KV_F16},
+    {"q5_k", {.seed = 12, .type = LLI_Q5_K, .n_layers = 1}, LLI_KV_F16},
+    {"q6_k", {.seed = 13, .type = LLI_Q6_K, .n_layers = 1}, LLI_KV_F16},
+    {"experts f32", {.seed = 14, .n_experts = 4, .n_experts_used = 2}, LLI_KV_F16},
+    {"experts q8_0", {.seed = 15, .type = LLI_Q8_0, .n_experts = 5, .n_experts_used = 3}, LLI_KV_F16},
+};
+
+static void test_threads_and_chunks(void **state)
+{
+    static const int THREADS[] = {1, 2, 3, 8};
+    static const uint32_t CHUNKS[] = {1, 7, 16, 64};
+    const struct kind *kind = *state;
+    struct network network;
+    struct network_run run;
+    int32_t ids[N_IDS];
+    float *want, *got;
+    size_t bytes;
+    open_model(&network, &kind->spec);
+    make_ids(ids, kind->spec.seed, &network);
+    want = make_logits(&network, N_IDS);
+    got = make_logits(&network, N_IDS);
+    bytes = N_IDS * network.config.n_vocab * sizeof *got;
+    start(&run, &network, kind->kv_type, 1);
+    assert_int_equal(network_feed(&run, OTHER_BLOCKS, ids, 0, N_IDS, 64, want), 0);
+    network_stop(&run);
+    for (size_t t = 0; t < 4; t++) {
+        start(&run, &network, kind->kv_type, THREADS[t]);
+        for (size_t c = 0; c < 4; c++) { /* the blocks are used again: what they held does not show */
+            assert_int_equal(network_feed(&run, BLOCKS, ids, 0, N_IDS, CHUNKS[c], got), 0);
+            assert_memory_equal(got, want, bytes);
+        }
+        network_stop(&run);
+    }
+    assert_true(fabsf(want[0] - want[network.config.n_vocab]) > 0);
+    free(got);
+    free(want);
+    network_close(&network);
+}
+
+/* ---- partners in the batch */
+
+struct batch {
+    struct lli_row rows[64];
+    struct lli_seq seqs[16];
+    struct lli_plan plan;
+};
+
+static void batch_begin(struct batch *b)
+{
+    memset(b, 0, sizeof *b);
+    b->plan.rows = b->rows;
+    b->plan.seqs = b->seqs;
+}
+
+/* A sequence of ids[n] from position `first` on; `n_wanted` last rows want logits. */
+static void batch_add(struct batch *b, const uint32_t *blocks, const int32_t *ids, uint32_t first, uint32_t n,
+                      uint32_t n_wanted, uint16_t flags)
+{
+    uint16_t seq = (uint16_t)b->plan.n_seqs++;
+    b->seqs[seq] = (struct lli_seq){.first_row = b->plan.n_rows, .n_rows = n, .blocks = blocks, .status = 99};
+    for (uint32_t i = 0; i < n; i++) {
+        uint16_t wanted = i >= n - n_wanted ? LLI_ROW_LOGITS : 0;
+        b->rows[b->plan.n_rows++] = (struct lli_row){ids[i], first + i, seq, (uint16_t)(flags | wanted)};
+    }
+    b->plan.n_logits += n_wanted;
+}
+
+static void test_partners(void **state)
+{
+    static const struct test_model_spec SPECS[] = {{.seed = 21}, {.seed = 22, .type = LLI_Q8_0, .n_experts = 4}};
+    (void)state;
+    for (size_t s = 0; s < 2; s++) {
+        struct network network;
+        struct network_run run;
+        struct batch b;
+        int32_t ids[N_IDS], other[N_IDS];
+        uint32_t tables[15][1];
+        float *want;
+        size_t bytes;
+        open_model(&network, &SPECS[s]);
+        make_ids(ids, 1, &network);
+        make_ids(other, 2, &network);
+        want = make_logits(&network, 30);
+        bytes = network.config.n_vocab * sizeof *want;
+        start(&run, &network, LLI_KV_F16, 3);
+        assert_int_equal(network_feed(&run, BLOCKS, ids, 0, 30, 64, want), 0);
+        batch_begin(&b);
+        for (uint32_t i = 0; i < 15; i++) { /* 15 partners, of 1 to 3 rows, on both sides */
+            tables[i][0] = 11 + i;
+            if (i == 7)
+                batch_add(&b, OTHER_BLOCKS, ids, 0, 30, 3, 0);
+            batch_add(&b, tables[i], other + i, 0, 1 + i % 3, i % 2, 0);
+        }
+        lli_forward_run(run.forward, &b.plan);
+        for (uint32_t i = 0; i < b.plan.n_seqs; i++)
+            assert_int_equal(b.seqs[i].status, 0);
+        for (uint32_t i = 0; i < 3; i++) /* partners 1, 3, 5 have a row of logits each */
+            assert_memory_equal(lli_forward_logits(run.forward, 3 + i), want + (27 + i) * network.config.n_vocab, bytes);
+        network_stop(&run);
+        free(want);
+        network_close(&network);
+    }
+}
+
+/* A step in which no row wants logits, and one without rows. */
+static void test_empty(void **state)
+{
+    struct network network;
+    struct network_run run;
+    struct batch b;
+    (void)state;
+    open_model(&network, &(struct test_model_spec){.seed = 23});
+    start(&run, &network, LLI_KV_F16, 2);
+    batch_begin(&b);
+    lli_forward_run(run.forward, &b.plan);
+    batch_add(&b, BLOCKS, (int32_t[]){5, 6}, 0, 2, 0, 0);
+    lli_forward_run(run.forward, &b.plan);
+    assert_int_equal(b.seqs[0].status, 0);
+    network_stop(&run);
+    network_close(&network);
+}
+
+/* A row that stores nothing reads its own K and V from the cache and leaves them there. */
+static void test_no_store(void **state)
+{
+    struct network network;
+    struct network_run run;
+    struct batch b;
+    int32_t ids[N_IDS];
+    float *want;
+    size_t bytes;
+    (void)state;
+    open_model(&network, &(struct test_model_spec){.seed = 24, .type = LLI_Q8_0});
+    make_ids(ids, 3, &network);
+    want = make_logits(&network, 34);
+    bytes = network.config.n_vocab * sizeof *want;
+    start(&run, &network, LLI_KV_F16, 2);
+    assert_int_equal(network_feed(&run, OTHER_BLOCKS, ids, 0, 34, 64, want), 0);
+    assert_int_equal(network_feed(&run, BLOCKS, ids, 0, 33, 64, NULL), 0);
+    for (uint32_t i = 0; i < 2; i++) { /* position 32 is the first of its block: it must not be cleared */
+        batch_begin(&b);
+        batch_add(&b, BLOCKS, i ? ids + 32 : ids, 32, 1, 1, LLI_ROW_NO_STORE);
+        lli_forward_run(run.forward, &b.plan);
+        assert_int_equal(b.seqs[0].status, 0);
+        if (i)
+            assert_memory_equal(lli_forward_logits(run.forward, 0), want + 32 * network.config.n_vocab, bytes);
+        else
+            assert_memory_not_equal(lli_forward_logits(run.forward, 0), want + 32 * network.config.n_vocab, bytes);
+    }
+    batch_begin(&b);
+    batch_add(&b, BLOCKS, ids + 33, 33, 1, 1, 0);
+    lli_forward_run(run.forward, &b.plan);
+    assert_memory_equal(lli_forward_logits(run.forward, 0), want + 33 * network.config.n_vocab, bytes);
+    network_stop(&run);
+    free(want);
+    network_close(&network);
+}
+
+/* ---- NaN and Inf */
+
+/* Where the weights of a matrix stand in the file's bytes, to be spoiled. */
+static uint8_t *weights_of(struct network *network, const struct lli_matrix *m)
+{
+    return network->bytes + (m->data - network->bytes);
+}
+
+static void test_bad_sequence(void **state)
+{
+    static const uint32_t TYPES[] = {LLI_F32, LLI_F16, LLI_Q8_0};
+    (void)state;
+    for (size_t t = 0; t < 6; t++) {
+        struct network network;
+        struct network_run run;
+        struct batch b;
+        int32_t good[] = {5, 6, 7, 8, 9}, bad[] = {10, 11, 12};
+        uint32_t type = TYPES[t % 3], n_experts = t < 3 ? 0 : 4;
+        const struct lli_matrix *embd;
+        float *want;
+        size_t bytes, row_bytes;
+        open_model(&network, &(struct test_model_spec){.seed = 25, .type = type, .n_experts = n_experts});
+        embd = &network.weights.at[LLI_TOKEN_EMBD];
+        row_bytes = lli_dtype_row_bytes(embd->type, embd->n_in);
+        memset(weights_of(&network, embd) + 11 * row_bytes, 0x7f, 4); /* a NaN in F16 and in an F16 scale, 3.39e38 in F32 */
+        if (type == LLI_F32)
+            memset(weights_of(&network, embd) + 11 * row_bytes, 0xff, 4);
+        want = make_logits(&network, 5);
+        bytes = network.config.n_vocab * sizeof *want;
+        start(&run, &network, LLI_KV_F16, 2);
+        assert_int_equal(network_feed(&run, OTHER_BLOCKS, good, 0, 5, 64, want), 0);
+        batch_begin(&b);
+        batch_add(&b, (uint32_t[]){20}, bad, 0, 3, 1, 0);
+        batch_add(&b, (uint32_t[]){21}, good, 0, 5, 5, 0);
+        batch_add(&b, (uint32_t[]){22}, bad, 0, 2, 0, 0);
+        batch_add(&b, (uint32_t[]){23}, bad + 2, 0, 1, 1, 0);
+        lli_forward_run(run.forward, &b.plan);
+        assert_int_equal(b.seqs[0].status, LLMINF_E_NUMERIC);
+        assert_int_equal(b.seqs[1].status, 0);
+        assert_int_equal(b.seqs[2].status, LLMINF_E_NUMERIC);
+        assert_int_equal(b.seqs[3].status, 0);
+        for (uint32_t i = 0; i < 5; i++)
+            assert_memory_equal(lli_forward_logits(run.forward, 1 + i), want + i * network.config.n_vocab, bytes);
+        /* The blocks of a failed sequence serve the next one. */
+        assert_int_equal(network_feed(&run, (uint32_t[]){20}, good, 0, 5, 2, want), 0);
+        for (uint32_t i = 0; i < 5; i++)
+            assert_int_equal(network_feed(&run, (uint32_t[]){22}, good + i, i, 1, 1, NULL), 0);
+        network_stop(&run);
+        free(want);
+        network_close(&network);
+    }
+}
+
+/* Multiplies a matrix of F32. */
+static void scale_up(struct network *network, const struct lli_matrix *m, float by)
+{
+    uint8_t *at = weights_of(network, m);
+    for (size_t i = 0; i < (size_t)m->n_in * m->n_out; i++) {
+        float x;
+        memcpy(&x, at + 4 * i, sizeof x);
+        x *= by;
+        memcpy(at + 4 * i, &x, sizeof x);
+    }
+}
+
+/* A K beyond F16 is fine in F32; logits beyond F32 are fine nowhere; a bad gain is found before any step. */
+static void test_overflow(void **state)
+{
+    struct network network;
+    struct network_run run;
+    const int32_t ids[] = {4, 5, 6};
+    float *logits;
+    (void)state;
+    open_model(&network, &(struct test_model_spec){.seed = 26});
+    logits = make_logits(&network, 3);
+    scale_up(&network, &network.weights.layers[1].at[LLI_ATTN_V], 1e6f);
+    start(&run, &network, LLI_KV_F16, 2);
+    assert_int_equal(network_feed(&run, BLOCKS, ids, 0, 3, 64, NULL), LLMINF_E_NUMERIC);
+    network_stop(&run);
+    start(&run, &network, LLI_KV_F32, 2);
+    assert_int_equal(network_feed(&run, BLOCKS, ids, 0, 3, 64, logits), 0);
+    scale_up(&network, &network.weights.at[LLI_OUTPUT], 3e38f);
+    assert_int_equal(network_feed(&run, BLOCKS, ids, 0, 3, 64, NULL), 0);
+    assert_int_equal(network_feed(&run, BLOCKS, ids, 0, 3, 64, logits), LLMINF_E_NUMERIC);
+    network_stop(&run);
+    memset(weights_of(&network, &network.weights.layers[1].at[LLI_FFN_NORM]), 0xff, 4);
+    assert_int_equal(network_start(&run, &network, LLI_KV_F32, 1, N_BLOCKS), LLMINF_E_NUMERIC);
+    network_stop(&run);
+    free(logits);
+    network_close(&network);
+}
+
+/* ---- memory */
+
+static int32_t open_forward(struct lli_forward **out, struct lli_heap *heap, struct network *network,
+                            struct lli_workers *workers)
+{
+    struct llminf_error error;
+    const struct lli_forward_options options = {.backend = lli_registry_find("scalar"),
+                                                .workers = workers,
+                                                .kv_type = LLI_KV_F16,
+                                                .n_blocks = 4,
+                                                .max_rows = 64,
+                                                .max_logits = 64,
+                                                .max_pos = 48};
+    return lli_forward_new(out, heap, &network->config, &network->weights, &options, &error);
+}
+
+static void test_memory(void **state)
+{
+    struct support_heap counter = {0};
+    struct network network;
+    struct lli_forward *forward = NULL;
+    struct lli_workers workers;
+    struct lli_heap heap;
+    struct batch b;
+    int64_t n_calls;
+    size_t block_bytes;
+    (void)state;
+    open_model(&network, &(struct test_model_spec){.seed = 27, .n_experts = 4});
+    block_bytes = lli_forward_block_bytes(&network.config, LLI_KV_F16);
+    assert_int_equal(block_bytes, 16 * 2 * 2 * 2 * 2 * 16); /* tokens, K and V, layers, KV heads, F16, head size */
+    assert_int_equal(lli_forward_block_bytes(&network.config, LLI_KV_F32), 2 * block_bytes);
+    lli_heap_init(&heap, support_alloc, support_release, &counter);
+    assert_int_equal(lli_workers_init(&workers, &network.heap, 1, 0, NULL), 0);
+
+    assert_int_equal(open_forward(&forward, &heap, &network, &workers), 0);
+    assert_int_equal(lli_forward_kv_bytes(forward), 4 * block_bytes);
+    assert_int_equal(heap.live_bytes, lli_forward_kv_bytes(forward) + lli_forward_scratch_bytes(forward));
+    n_calls = counter.n_calls;
+    batch_begin(&b);
+    batch_add(&b, (uint32_t[]){1}, (int32_t[]){5, 6}, 0, 2, 1, 0);
+    for (int i = 0; i < 3; i++)
+        lli_forward_run(forward, &b.plan);
+    assert_int_equal(counter.n_calls, n_calls);
+    lli_forward_free(forward);
+    lli_forward_free(NULL);
+    assert_int_equal(counter.live_bytes, 0);
+    for (int64_t i = 1; i <= n_calls; i++) {
+        support_heap_arm(&counter, i, 0);
+        assert_int_equal(open_forward(&forward, &heap, &network, &workers), LLMINF_E_MEMORY);
+        assert_int_equal(counter.live_bytes, 0);
+    }
+    lli_workers_finish(&workers);
+    network_close(&network);
+}
+
+/* Angles beyond what the sine is made for, and factors that are none. */
+static void test_bad_rotation(void **state)
+{
+    struct network network;
+    struct network_run run;
+    float zero = 0;
+    (void)state;
+    open_model(&network, &(struct test_model_spec){.seed = 28, .rope_freqs = 1});
+    network.config.rope.scaling = LLI_ROPE_LINEAR;
+    network.config.rope.factor = 1e-8;
+    assert_int_equal(network_start(&run, &network, LLI_KV_F32, 1, N_BLOCKS), LLMINF_E_LIMIT);
+    network_stop(&run);
+    network.config.rope.scaling = LLI_ROPE_NONE;
+    memcpy(weights_of(&network, &network.weights.at[LLI_ROPE_FREQS]) + 4, &zero, sizeof zero);
+    assert_int_equal(network_start(&run, &network, LLI_KV_F32, 1, N_BLOCKS), LLMINF_E_NUMERIC);
+    network_stop(&run);
+    network_close(&network);
+}
+
+enum { N_KINDS = sizeof KINDS / sizeof *KINDS };
+
+int main(void)
+{
+    const struct CMUnitTest others[] = {cmocka_unit_test(test_partners),    cmocka_unit_test(test_empty),
+                                        cmocka_unit_test(test_no_store),    cmocka_unit_test(test_bad_sequence),
+                                        cmocka_unit_test(test_overflow),    cmocka_unit_test(test_memory),
+                                        cmocka_unit_test(test_bad_rotation)};
+    struct CMUnitTest kinds[N_KINDS];
+    int n_failed;
+    for (size_t i = 0; i < N_KINDS; i++)
+        kinds[i] = (struct CMUnitTest){
+            .name = KINDS[i].name, .test_func = test_threads_and_chunks, .initial_state = (void *)(uintptr_t)&KINDS[i]};
+    n_failed = cmocka_run_group_tests_name("threads and chunks", kinds, NULL, NULL);
+    return n_failed + cmocka_run_group_tests_name("forward", others, NULL, NULL);
+}
