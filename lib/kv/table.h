@@ -20,6 +20,9 @@ static inline uint32_t lli_table_blocks(uint32_t n_tokens) /* blocks that hold n
 int32_t lli_table_reserve(struct lli_table *table, struct lli_heap *heap, uint32_t cap);
 void lli_table_finish(struct lli_table *table, struct lli_heap *heap); /* the entries must have been given back */
 
+/* Moves the entries to an empty table with room for them; the old memory is left in it. Allocates nothing. */
+void lli_table_move(struct lli_table *table, struct lli_table *roomier);
+
 /* Takes blocks until n_tokens positions are covered: all or nothing. FULL if the pool has too few, INTERNAL over cap. */
 int32_t lli_table_append(struct lli_table *table, struct lli_pool *pool, uint32_t n_tokens);
 
