@@ -28,12 +28,16 @@ static void *take(size_t bytes)
 static void print_ids(const llminf_model *model, const char *text, size_t length)
 {
     int32_t how = no_special != NULL ? 0 : LLMINF_TEXT_SPECIAL | LLMINF_TEXT_BOUNDS;
+    size_t room = length + 16, n; /* a token per byte, BOS and such: seldom more */
+    llminf_token *ids = take(room * sizeof *ids);
     llminf_error error;
-    llminf_token *ids;
-    size_t n;
-    check(&program, llminf_text_encode(model, text, (int64_t)length, how, NULL, 0, &n, &error), &error);
-    ids = take(n * sizeof *ids);
-    check(&program, llminf_text_encode(model, text, (int64_t)length, how, ids, n, &n, &error), &error);
+    llminf_status status = llminf_text_encode(model, text, (int64_t)length, how, ids, room, &n, &error);
+    if (status == LLMINF_E_TOO_SMALL) {
+        free(ids);
+        ids = take(n * sizeof *ids);
+        status = llminf_text_encode(model, text, (int64_t)length, how, ids, n, &n, &error);
+    }
+    check(&program, status, &error);
     for (size_t i = 0; i < n; i++)
         printf(i > 0 ? " %d" : "%d", ids[i]);
     printf("\n");
