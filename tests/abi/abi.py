@@ -28,7 +28,8 @@ def run(*command, **more):
 
 def dump(root, library):
     """No --short-locs: with it abidiff 2.2 overlooks a parameter that became int64_t."""
-    return run("abidw", "--no-corpus-path", "--no-comp-dir-path", "--headers-dir", f"{root}/include", library)
+    return run("abidw", "--no-corpus-path", "--no-comp-dir-path", "--drop-private-types", "--exported-interfaces-only",
+               "--headers-dir", f"{root}/include", library)
 
 
 def count_recorded(dumped):

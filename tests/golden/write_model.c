@@ -6,7 +6,7 @@
 
 int main(int argc, char **argv)
 {
-    struct test_model_spec spec = {.n_layers = 2, .n_embd = 64, .seed = 1};
+    struct test_model_spec spec = {.n_layers = 2, .n_embd = 64, .tied = 1, .seed = 1}; /* tied: no tensor is optional */
     size_t size;
     uint8_t *bytes = argc == 2 ? test_model_make(&spec, &size) : NULL;
     FILE *file = bytes ? fopen(argv[1], "wb") : NULL;
