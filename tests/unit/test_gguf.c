@@ -159,7 +159,7 @@ static void put_tensor(struct test_gguf *f, const char *name, const uint64_t *di
     test_gguf_key_u32(f, "a.number", 7);
     test_gguf_tensor(f, "t", EIGHT, 1, LLI_F32, 0);
     test_gguf_tensor(f, name, dims, n_dims, type, at);
-    put_data(f, 64);
+    put_data(f, 128);
 }
 
 #define CHECK(f, status)                                                                                                       \
@@ -415,6 +415,7 @@ static void values_are_checked(void **state)
         {LLI_GGUF_STRING, 2, "\1\0\0\0\0\0\0\0a\0\0\0\0\0\1\0\0", 17, LLMINF_E_FORMAT},
         {LLI_GGUF_ARRAY, 1, "\4\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0", 16, LLMINF_E_UNSUPPORTED},
         {99, 1, "12345678", 8, LLMINF_E_FORMAT},
+        {LLI_GGUF_F64, 30, "12345678", 8, LLMINF_E_FORMAT},
         {LLI_GGUF_F64, 1000, "12345678", 8, LLMINF_E_FORMAT},
         {LLI_GGUF_F64, (uint64_t)1 << 60, "12345678", 8, LLMINF_E_FORMAT},
         {LLI_GGUF_F64, (uint64_t)1 << 61, "12345678", 8, LLMINF_E_FORMAT},
@@ -532,8 +533,10 @@ static void tensors_are_checked(void **state)
         {"u", {8}, 1, UINT32_MAX, 32, LLMINF_E_UNSUPPORTED},
         {"u", {8}, 1, LLI_F32, 31, LLMINF_E_FORMAT},
         {"u", {8}, 1, LLI_F32, 0, LLMINF_E_FORMAT},
-        {"u", {9}, 1, LLI_F32, 32, LLMINF_E_FORMAT},
-        {"u", {8}, 1, LLI_F32, 64, LLMINF_E_FORMAT},
+        {"u", {24}, 1, LLI_F32, 32, LLMINF_OK},
+        {"u", {25}, 1, LLI_F32, 32, LLMINF_E_FORMAT},
+        {"u", {8}, 1, LLI_F32, 40, LLMINF_E_FORMAT},
+        {"u", {8}, 1, LLI_F32, 128, LLMINF_E_FORMAT},
         {"u", {8}, 1, LLI_F32, (uint64_t)1 << 40, LLMINF_E_FORMAT},
         {"u", {8}, 1, LLI_F32, (uint64_t)-32, LLMINF_E_FORMAT},
     };
@@ -550,17 +553,25 @@ static void places_of_tensors(void **state)
     (void)state;
     static const struct {
         uint64_t at[3];
+        uint64_t first; /* elements of the first; the others have 8 */
         size_t n_bytes;
         int32_t status;
-    } rows[] = {{{0, 32, 64}, 96, LLMINF_OK},       {{64, 32, 0}, 96, LLMINF_OK},        {{32, 0, 4096}, 4128, LLMINF_OK},
-                {{0, 32, 64}, 5000, LLMINF_OK},     {{0, 32, 64}, 95, LLMINF_E_FORMAT},  {{0, 32, 32}, 96, LLMINF_E_FORMAT},
-                {{64, 64, 0}, 96, LLMINF_E_FORMAT}, {{4096, 0, 32}, 96, LLMINF_E_FORMAT}};
+    } rows[] = {
+        {{0, 32, 64}, 8, 96, LLMINF_OK},        {{64, 32, 0}, 8, 96, LLMINF_OK},
+        {{32, 0, 4096}, 8, 4128, LLMINF_OK},    {{0, 32, 64}, 8, 5000, LLMINF_OK},
+        {{0, 32, 64}, 8, 95, LLMINF_E_FORMAT},  {{0, 32, 32}, 8, 96, LLMINF_E_FORMAT},
+        {{64, 64, 0}, 8, 96, LLMINF_E_FORMAT},  {{4096, 0, 32}, 8, 96, LLMINF_E_FORMAT},
+        {{64, 0, 32}, 16, 128, LLMINF_OK},      {{32, 0, 64}, 16, 128, LLMINF_E_FORMAT},
+        {{32, 0, 64}, 9, 128, LLMINF_E_FORMAT}, {{0, 96, 64}, 17, 128, LLMINF_E_FORMAT},
+        {{0, 96, 64}, 16, 128, LLMINF_OK},
+    };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct test_gguf f = {0};
         test_gguf_head(&f, 3, 1);
         test_gguf_key_u32(&f, "a.number", 7);
-        for (int k = 0; k < 3; k++)
-            test_gguf_tensor(&f, k == 0 ? "t" : k == 1 ? "u" : "v", EIGHT, 1, LLI_F32, rows[i].at[k]);
+        test_gguf_tensor(&f, "t", &rows[i].first, 1, LLI_F32, rows[i].at[0]);
+        test_gguf_tensor(&f, "u", EIGHT, 1, LLI_F32, rows[i].at[1]);
+        test_gguf_tensor(&f, "v", EIGHT, 1, LLI_F32, rows[i].at[2]);
         put_data(&f, rows[i].n_bytes);
         CHECK(f, rows[i].status);
     }
