@@ -1,7 +1,7 @@
 /* file/gguf.h - a GGUF file (v2, v3, little endian) taken apart, every length and offset checked.
  * Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  *
- * Strings are borrowed from the file's bytes: UTF-8 without NUL (elements of tokenizer.ggml.tokens may hold anything).
+ * Strings are borrowed from the file's bytes: UTF-8, and without NUL but for elements of tokenizer.ggml.tokens.
  * After a successful read every tensor lies inside the file, aligned, without overlap. */
 #ifndef LLI_FILE_GGUF_H
 #define LLI_FILE_GGUF_H
