@@ -1,3 +1,5 @@
+/* base/cpus.c - the affinity mask counts CPUs, a cgroup's quota bounds their time; what cannot be read bounds nothing.
+ * Files: Linux, Documentation/admin-guide/cgroup-v2.rst (cpu.max) and scheduler/sched-bwc.rst (version 1). */
 #include "base/cpus.h"
 
 #include <errno.h>
@@ -8,7 +10,7 @@
 
 #include "base/format.h"
 
-enum { MAX_CPUS = 8192, FILE_BYTES = 1536, PATH_BYTES = 512 };
+enum { MAX_CPUS = 8192, FILE_BYTES = 2048, PATH_BYTES = 512 };
 
 static int count_affinity(void)
 {

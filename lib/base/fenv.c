@@ -1,3 +1,4 @@
+/* base/fenv.c - the control register of each CPU that has one. */
 #include "base/fenv.h"
 
 #if defined(__x86_64__) || defined(__SSE2__)

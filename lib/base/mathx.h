@@ -14,8 +14,8 @@ static inline float lli_round_f32(float x)
     return (x + 0x1.8p23f) - 0x1.8p23f;
 }
 
-/* exp to 1 ulp: below -64 it is +0, above 88.7 it is +Inf, NaN stays NaN. The power of two is added to the exponent's bits, since
- * a product with it would overflow above 88.376. */
+/* exp to 1 ulp; +0 below -64, +Inf above 88.7, NaN stays NaN. The power of two is added to the exponent's bits, since a product
+ * with it would overflow above 88.376. */
 static inline float lli_exp_f32(float x)
 {
     float n, r, y;
@@ -42,11 +42,10 @@ static inline float lli_exp_f32(float x)
     return y;
 }
 
-/* binary64, at most 2 ulp over the arguments that the library uses. exp: 0 below -745.2, Inf above 709.8. log: NaN below 0,
- * -Inf at 0. */
+/* binary64, at most 2 ulp over the arguments that the library uses. Where there is no result it is NaN, as in C. */
 double lli_exp_f64(double x);
 double lli_log_f64(double x);
-double lli_pow_f64(double x, double y);                          /* finite x > 0 */
+double lli_pow_f64(double x, double y);                          /* finite x > 0, else NaN */
 void lli_sincos_f64(double *sin_out, double *cos_out, double x); /* |x| <= 2^31, else NaN */
 
 #endif

@@ -1,3 +1,6 @@
+/* base/workers.c - work goes by generations: the caller writes what is to be done, then raises the counter that all idle
+ * workers look at; each takes itself from n_running when it is done, and the last one wakes the caller. The order of memory
+ * hangs on these two atomics; the lock is for sleeping only. */
 #include "base/workers.h"
 
 #include <limits.h>
@@ -133,7 +136,7 @@ int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, in
     memset(w, 0, sizeof *w);
     w->heap = heap;
     w->n = n;
-    w->spin_ns = n <= lli_cpus_usable() ? spin_ns : 0; /* who spins on a shared CPU delays whom he waits for */
+    w->spin_ns = n > 1 && n <= lli_cpus_usable() ? spin_ns : 0; /* who spins on a shared CPU delays whom he waits for */
     code = init_locks(w);
     if (code != 0)
         return lli_fail_os(err, code, "threads", "cannot make a lock");

@@ -67,6 +67,7 @@ static void test_exp_log_pow(void **state)
     assert_true(lli_exp_f64(0) == 1 && lli_exp_f64(-1e300) == 0 && lli_exp_f64(-INFINITY) == 0 && isinf(lli_exp_f64(1e300)));
     assert_true(lli_log_f64(1) == 0 && isinf(lli_log_f64(0)) && isnan(lli_log_f64(-1)) && isnan(lli_log_f64(NAN)));
     assert_true(lli_log_f64(INFINITY) == INFINITY);
+    assert_true(isnan(lli_pow_f64(-2, 1)) && isnan(lli_pow_f64(0, 1)) && isnan(lli_pow_f64(NAN, 1)));
     assert_true(lli_pow_f64(10000, 0) == 1 && lli_pow_f64(10000, -0.5) == 0.01 && lli_pow_f64(1, -0.3) == 1);
 }
 
@@ -114,11 +115,58 @@ static void test_fma(void **state)
         if (!same(lli_fma_f32(a, b, c), fmaf(a, b, c)))
             fail_msg("fma(%a, %a, %a)", (double)a, (double)b, (double)c);
     }
-    for (int i = 0; i < 1000000; i++) {
-        double a = between(-1, 1) * exp(between(-40, 40)), b = between(-1, 1) * exp(between(-40, 40));
-        double c = i % 2 ? -(a * b) * between(1 - 1e-15, 1 + 1e-15) : between(-1, 1) * exp(between(-40, 40));
-        double got = lli_fma_f64(a, b, c), want = fma(a, b, c);
-        assert_memory_equal(&got, &want, sizeof got);
+}
+
+static double double_of(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void check_fma_f64(double a, double b, double c)
+{
+    double got = lli_fma_f64(a, b, c), want = fma(a, b, c);
+    if (!(isnan(got) && isnan(want)) && memcmp(&got, &want, sizeof got) != 0)
+        fail_msg("fma(%a, %a, %a) is %a, want %a", a, b, c, got, want);
+}
+
+static void test_fma_f64(void **state)
+{
+    static const double special[] = {0.0,
+                                     -0.0,
+                                     1.0,
+                                     -1.0,
+                                     0x1p-1074,
+                                     -0x1p-1074,
+                                     0x1p-1022,
+                                     3.0,
+                                     INFINITY,
+                                     -INFINITY,
+                                     NAN,
+                                     0x1p-537,
+                                     0x1.fffffffffffffp1023,
+                                     -0x1p1023,
+                                     0.5,
+                                     0x1p537,
+                                     0x1p-53,
+                                     0x1p-106,
+                                     0x1p970,
+                                     -0x1.8p-1074};
+    enum { N_SPECIAL = sizeof special / sizeof special[0] };
+    (void)state;
+    for (int i = 0; i < N_SPECIAL * N_SPECIAL * N_SPECIAL; i++)
+        check_fma_f64(special[i % N_SPECIAL], special[i / N_SPECIAL % N_SPECIAL], special[i / N_SPECIAL / N_SPECIAL]);
+    for (int i = 0; i < 600000; i++) { /* any bits; products near the smallest numbers; such of nearly equal size */
+        double a = double_of(support_random(&seed)), b = double_of(support_random(&seed)), c = double_of(support_random(&seed));
+        check_fma_f64(a, b, c);
+        a = between(-1, 1) * exp(between(-372, -368));
+        b = between(-1, 1) * exp(between(-372, -368));
+        check_fma_f64(a, b, (double)(int)(support_random(&seed) % 64) * 0x1p-1074);
+        a = between(-1, 1) * exp(between(-40, 40));
+        b = between(-1, 1) * exp(between(-40, 40));
+        check_fma_f64(a, b, -(a * b) * between(1 - 1e-15, 1 + 1e-15));
+        check_fma_f64(a, b, a * b * between(-1, 1) * ldexp(1, (int)(support_random(&seed) % 240) - 120));
     }
 }
 
@@ -139,7 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exp_f32), cmocka_unit_test(test_exp_log_pow), cmocka_unit_test(test_sincos),
-        cmocka_unit_test(test_fma),     cmocka_unit_test(test_fenv),
+        cmocka_unit_test(test_fma),     cmocka_unit_test(test_fma_f64),     cmocka_unit_test(test_fenv),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
