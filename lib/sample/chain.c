@@ -1,23 +1,24 @@
+/* sample/chain.c - the stages in their order. Bias and penalties change the logits; if the temperature is 0 the best of them
+ * is it, else the filters drop candidates and one of the others is drawn. */
 #include "sample/chain.h"
 
+#include <float.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "sample/filter.h"
 #include "sample/penalty.h"
 #include "sample/pick.h"
+#include "sample/rank.h"
 #include "sample/rng.h"
 
 int32_t lli_chain_init(struct lli_chain *chain, struct lli_heap *heap, uint32_t n)
 {
-    memset(chain, 0, sizeof *chain);
-    chain->heap = heap;
-    chain->n = n;
+    *chain = (struct lli_chain){.heap = heap, .n = n};
     chain->candidates = lli_alloc_array(heap, n, sizeof *chain->candidates);
-    chain->weights = lli_alloc_array(heap, n, sizeof *chain->weights);
     chain->logits = lli_alloc_array(heap, n, sizeof *chain->logits);
     chain->counts = lli_alloc_zero(heap, n, sizeof *chain->counts);
-    if (chain->candidates != NULL && chain->weights != NULL && chain->logits != NULL && chain->counts != NULL)
+    if (chain->candidates && chain->logits && chain->counts)
         return LLMINF_OK;
     lli_chain_finish(chain);
     return LLMINF_E_MEMORY;
@@ -25,13 +26,12 @@ int32_t lli_chain_init(struct lli_chain *chain, struct lli_heap *heap, uint32_t 
 
 void lli_chain_finish(struct lli_chain *chain)
 {
-    if (chain->heap != NULL) {
+    if (chain->heap) {
         lli_free(chain->heap, chain->candidates);
-        lli_free(chain->heap, chain->weights);
         lli_free(chain->heap, chain->logits);
         lli_free(chain->heap, chain->counts);
     }
-    memset(chain, 0, sizeof *chain);
+    *chain = (struct lli_chain){0};
 }
 
 /* NaN, +Inf, or nothing but -Inf: no token can be drawn. */
@@ -39,14 +39,14 @@ static int32_t check(const float *logits, uint32_t n, struct llminf_error *err)
 {
     uint32_t n_open = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (!(logits[i] <= 3.402823466e+38f))
+        if (!(logits[i] <= FLT_MAX))
             return lli_fail_at(err, LLMINF_E_NUMERIC, i, "logits", "the value of token %u is NaN or +Inf", i);
-        n_open += logits[i] >= -3.402823466e+38f;
+        n_open += logits[i] >= -FLT_MAX;
     }
     return n_open > 0 ? LLMINF_OK : lli_fail(err, LLMINF_E_NUMERIC, "logits", "all are -Inf: no token is left");
 }
 
-/* Later entries for a token win, so the list is walked from its end. */
+/* The last entry for a token counts, so the list is walked from its end; counts marks whose turn is over. */
 static void add_bias(struct lli_chain *chain, const struct lli_bias *bias, size_t n_bias)
 {
     for (size_t i = n_bias; i-- > 0;) {
@@ -61,19 +61,15 @@ static void add_bias(struct lli_chain *chain, const struct lli_bias *bias, size_
             chain->counts[bias[i].token] = 0;
 }
 
-/* Filters over the candidates that are open, then the draw. */
-static int32_t draw(struct lli_chain *chain, const struct lli_sampler_params *p, uint64_t pos)
+static int32_t draw(const struct lli_chain *chain, const struct lli_sampler_params *p, uint64_t pos)
 {
-    struct lli_candidate *c = chain->candidates;
-    size_t n = 0, keep = (size_t)p->min_keep, k;
-    for (uint32_t i = 0; i < chain->n; i++)
-        if (chain->logits[i] >= -3.402823466e+38f)
-            c[n++] = (struct lli_candidate){.logit = chain->logits[i], .id = (int32_t)i};
-    k = p->top_k > 0 ? (size_t)(p->top_k > p->min_keep ? p->top_k : p->min_keep) : n;
-    n = lli_filter_top_k(c, n, k);
-    n = lli_filter_top_p(c, chain->weights, n, p->top_p, keep);
-    n = lli_filter_min_p(c, n, p->min_p, keep);
-    return lli_pick_draw(c, chain->weights, n, p->temperature, lli_rng_uniform(p->seed, pos, 0));
+    struct lli_ranking ranking;
+    size_t min_keep = (size_t)p->min_keep;
+    lli_rank_init(&ranking, chain->candidates, chain->logits, chain->n);
+    lli_filter_top_k(&ranking, (size_t)p->top_k, min_keep);
+    lli_filter_top_p(&ranking, p->top_p, min_keep);
+    lli_filter_min_p(&ranking, p->min_p, min_keep);
+    return lli_pick_draw(&ranking, p->temperature, lli_rng_draw(p->seed, pos, 0));
 }
 
 int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_sampler_params *params,
@@ -86,8 +82,7 @@ int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct
     memcpy(chain->logits, logits, chain->n * sizeof *logits);
     add_bias(chain, bias, n_bias);
     lli_penalty_apply(chain->logits, chain->counts, chain->n, params, history, n_history);
-    if (n_bias > 0 || params->penalty_window != 0)
-        status = check(chain->logits, chain->n, err);
+    status = check(chain->logits, chain->n, err);
     if (status != LLMINF_OK)
         return status;
     *token_out = params->temperature > 0 ? draw(chain, params, pos) : lli_pick_greedy(chain->logits, chain->n);

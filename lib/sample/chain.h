@@ -38,7 +38,6 @@ struct lli_candidate {
 struct lli_chain {
     struct lli_heap *heap;
     struct lli_candidate *candidates; /* [n] */
-    double *weights;                  /* [n] probabilities before they are normalised */
     float *logits;                    /* [n] */
     uint32_t *counts;                 /* [n] occurrences in the window, all 0 between picks */
     uint32_t n;

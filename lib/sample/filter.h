@@ -1,19 +1,19 @@
-/* sample/filter.h - candidates in order, and which of them stay. */
+/* sample/filter.h - stages that keep the best candidates; each leaves at least min_keep of them, if there are so many. */
 #ifndef LLI_SAMPLE_FILTER_H
 #define LLI_SAMPLE_FILTER_H
 
 #include <stddef.h>
-#include <stdint.h>
 
-#include "sample/chain.h"
+#include "sample/rank.h"
 
-/* Leaves the k best of n candidates in front, ordered by (logit descending, id ascending); returns how many that are. O(n + k
- * log k) comparisons on the mean. */
-size_t lli_filter_top_k(struct lli_candidate *c, size_t n, size_t k);
+/* The k best; k = 0 keeps all. */
+void lli_filter_top_k(struct lli_ranking *r, size_t k, size_t min_keep);
 
-/* The rest want ordered candidates and keep a prefix of at least min(min_keep, n); they return its length. weights [n] is
- * scratch. top_p: the shortest prefix whose probability reaches p. min_p: what has at least p times the best's. */
-size_t lli_filter_top_p(const struct lli_candidate *c, double *weights, size_t n, double p, size_t min_keep);
-size_t lli_filter_min_p(const struct lli_candidate *c, size_t n, double p, size_t min_keep);
+/* The fewest best whose probability, among those that are left, reaches p (Holtzman et al., "The curious case of neural text
+ * degeneration", 2019); p >= 1 keeps all. */
+void lli_filter_top_p(struct lli_ranking *r, double p, size_t min_keep);
+
+/* Those of at least p times the best's probability; p = 0 keeps all. */
+void lli_filter_min_p(struct lli_ranking *r, double p, size_t min_keep);
 
 #endif

@@ -1,3 +1,4 @@
+/* sample/penalty.c - occurrences are counted in one pass over the window and used up in a second one. */
 #include "sample/penalty.h"
 
 static int is_off(const struct lli_sampler_params *p)
@@ -14,15 +15,15 @@ static float penalised(float logit, uint32_t count, const struct lli_sampler_par
 void lli_penalty_apply(float *logits, uint32_t *counts, uint32_t n, const struct lli_sampler_params *params,
                        const int32_t *history, size_t n_history)
 {
-    size_t window =
-        params->penalty_window < 0 || (uint64_t)params->penalty_window > n_history ? n_history : (size_t)params->penalty_window;
+    size_t begin = 0;
     if (is_off(params))
         return;
-    history += n_history - window;
-    for (size_t i = 0; i < window; i++)
+    if (params->penalty_window >= 0 && (uint64_t)params->penalty_window < n_history)
+        begin = n_history - (size_t)params->penalty_window;
+    for (size_t i = begin; i < n_history; i++)
         if (history[i] >= 0 && (uint32_t)history[i] < n)
             counts[history[i]]++;
-    for (size_t i = 0; i < window; i++) {
+    for (size_t i = begin; i < n_history; i++) {
         int32_t id = history[i];
         if (id < 0 || (uint32_t)id >= n || counts[id] == 0)
             continue; /* not a token here, or done already */

@@ -1,6 +1,7 @@
+/* sample/pick.c - no rounding decides a draw: weights and their sums are integers. */
 #include "sample/pick.h"
 
-#include "base/mathx.h"
+__extension__ typedef unsigned __int128 wide;
 
 int32_t lli_pick_greedy(const float *logits, uint32_t n)
 {
@@ -11,18 +12,11 @@ int32_t lli_pick_greedy(const float *logits, uint32_t n)
     return (int32_t)best;
 }
 
-int32_t lli_pick_draw(const struct lli_candidate *c, double *weights, size_t n, double temperature, double u)
+int32_t lli_pick_draw(struct lli_ranking *r, double temperature, uint64_t u)
 {
-    double total = 0, sum = 0;
-    size_t last = 0;
-    for (size_t i = 0; i < n; i++)
-        total += weights[i] = lli_exp_f64(((double)c[i].logit - (double)c[0].logit) / temperature);
-    for (size_t i = 0; i < n; i++) {
-        sum += weights[i];
-        if (u * total < sum)
-            return c[i].id;
-        if (weights[i] > 0)
-            last = i;
-    }
-    return c[last].id; /* rounding only: u is below 1 */
+    uint64_t mark = (uint64_t)((wide)u * lli_rank_total(r, temperature) >> 53), sum = 0;
+    size_t i = 0;
+    while ((sum += lli_rank_weight(r, i, temperature)) <= mark) /* ends: mark is below the total */
+        i++;
+    return lli_rank_at(r, i)->id;
 }

@@ -1,16 +1,15 @@
-/* sample/pick.h - one token from candidates in order. */
+/* sample/pick.h - the last stage: one token of those that are left. */
 #ifndef LLI_SAMPLE_PICK_H
 #define LLI_SAMPLE_PICK_H
 
-#include <stddef.h>
 #include <stdint.h>
 
-#include "sample/chain.h"
+#include "sample/rank.h"
 
-/* The largest logit, the lowest id where several are equal. */
+/* The largest logit, the lowest id where several are equal; n >= 1. */
 int32_t lli_pick_greedy(const float *logits, uint32_t n);
 
-/* Draws by the softmax of logit / temperature; u in [0, 1). Candidates are ordered, weights [n] is scratch. */
-int32_t lli_pick_draw(const struct lli_candidate *c, double *weights, size_t n, double temperature, double u);
+/* The candidate at which the sum of the weights, best first, exceeds the share u / 2^53 of all; u < 2^53. */
+int32_t lli_pick_draw(struct lli_ranking *r, double temperature, uint64_t u);
 
 #endif

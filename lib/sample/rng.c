@@ -1,3 +1,4 @@
+/* sample/rng.c - ten rounds of Philox: two products, whose high halves are mixed with the key, which grows by a constant. */
 #include "sample/rng.h"
 
 #include <string.h>
@@ -16,11 +17,11 @@ void lli_rng_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t k
     memcpy(out, c, sizeof c);
 }
 
-double lli_rng_uniform(uint64_t seed, uint64_t pos, uint32_t draw)
+uint64_t lli_rng_draw(uint64_t seed, uint64_t pos, uint32_t draw)
 {
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     const uint32_t counter[4] = {(uint32_t)pos, (uint32_t)(pos >> 32), draw, 0};
     uint32_t words[4];
     lli_rng_philox(words, counter, key);
-    return (double)(((uint64_t)words[0] << 32 | words[1]) >> 11) * 0x1p-53;
+    return ((uint64_t)words[0] << 32 | words[1]) >> 11;
 }

@@ -7,7 +7,7 @@
 
 void lli_rng_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
 
-/* Uniform in [0, 1), a multiple of 2^-53; of the token at a position, its draw-th number. */
-double lli_rng_uniform(uint64_t seed, uint64_t pos, uint32_t draw);
+/* 53 random bits: the draw-th number of the token at a position. */
+uint64_t lli_rng_draw(uint64_t seed, uint64_t pos, uint32_t draw);
 
 #endif
