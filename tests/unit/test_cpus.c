@@ -1,4 +1,5 @@
-/* How many CPUs are ours: the files of the kernel are rows of a table here, the affinity mask a number. */
+/* How many CPUs are ours: the files of the kernel are rows of a table here, the affinity mask a number. Linked with open,
+ * its 64-bit name and sched_getaffinity wrapped. */
 #include "base/cpus.h"
 
 #include <errno.h>
@@ -25,6 +26,7 @@ static struct {
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...);
 int __real_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *mask);
 int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *mask);
 
@@ -42,15 +44,31 @@ static int open_text(const char *text)
     return -1;
 }
 
-int __wrap_open(const char *path, int flags, ...)
+static int open_row(const char *path)
 {
-    if (!kernel.on)
-        return __real_open(path, flags);
     for (int i = 0; i < MAX_FILES && kernel.files[i].path; i++)
         if (strcmp(kernel.files[i].path, path) == 0)
             return open_text(kernel.files[i].text);
     errno = ENOENT;
     return -1;
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0; /* what measures coverage makes files */
+    va_end(args);
+    return kernel.on ? open_row(path) : __real_open(path, flags, mode);
+}
+
+int __wrap_open64(const char *path, int flags, ...)
+{
+    va_list args;
+    va_start(args, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
+    va_end(args);
+    return __wrap_open(path, flags, mode);
 }
 
 int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *mask)
