@@ -13,10 +13,10 @@
  *   and succeeds; too small gives LLMINF_E_TOO_SMALL, writes nothing and sets the needed size. Only
  *   llminf_session_read and llminf_session_read_tokens give what fits.
  * - Times are nanoseconds; as a timeout -1 is for ever and 0 polls. Unknown flag bits are LLMINF_E_INVALID.
- * - Threads. Free: version, status, schema, llminf_backend_at. Shared (any number of threads on one handle): all of model and
- *   text, llminf_context_int and _text, llminf_session_open, _wait, _cancel, _int. Confined (one thread at a time on one handle; a second
- *   gets LLMINF_E_BUSY, without harm): options, sampler, all other session functions. Different sessions in parallel
- *   threads are the normal case.
+ * - Threads. Free: version, status, schema, llminf_backend_at. Shared (any number of threads on one handle): all of
+ *   model and text, llminf_context_int and _text, llminf_session_open, _wait, _cancel, _int. Confined (one thread at a
+ *   time on one handle; a second gets LLMINF_E_BUSY, without harm): options, sampler, all other session functions.
+ *   Different sessions in parallel threads are the normal case.
  * - Nothing in this library ends the process, whatever the file, the prompt or the option. */
 #ifndef LLMINF_LLMINF_H
 #define LLMINF_LLMINF_H
@@ -140,7 +140,8 @@ LLMINF_API void llminf_model_close(llminf_model *model);
 
 /* Values by key. A key with a dot is metadata as it stands in the file, the others are facts (llminf_schema_key
  * "stats.model"). "key[3]" is an element, "key[]" the number of elements. Another type is LLMINF_E_INVALID, an unknown key
- * LLMINF_E_NOT_FOUND; an integer or bool that fits is read by _int. Text is borrowed from the model. */
+ * LLMINF_E_NOT_FOUND; an integer or bool that fits is read by _int. Text is borrowed from the model and ends in a NUL, but for
+ * elements of arrays: these are length_out bytes in place. */
 LLMINF_API llminf_status llminf_model_int(const llminf_model *model, const char *key, int64_t *value_out, llminf_error *error);
 LLMINF_API llminf_status llminf_model_float(const llminf_model *model, const char *key, double *value_out, llminf_error *error);
 LLMINF_API llminf_status llminf_model_text(const llminf_model *model, const char *key, const char **text_out,
@@ -201,7 +202,7 @@ LLMINF_API void llminf_session_close(llminf_session *session);
 LLMINF_API llminf_status llminf_session_append(llminf_session *session, const llminf_token *tokens, size_t count,
                                                llminf_error *error);
 
-/* Encode and append in one call. BOS is added (LLMINF_TEXT_BOUNDS) only to an empty timeline. */
+/* Encode and append in one call. LLMINF_TEXT_BOUNDS acts on an empty timeline only. */
 LLMINF_API llminf_status llminf_session_append_text(llminf_session *session, const char *text, int64_t length, int32_t flags,
                                                     llminf_error *error);
 

@@ -63,9 +63,12 @@ static int32_t read_all(struct lli_gguf *g, struct lli_gguf_cursor *c, const str
     int32_t status = lli_gguf_metadata_read(g, c, n_kv);
     if (status == 0)
         status = read_alignment(g, c->err);
-    if (status || options->vocab_only)
+    if (status)
         return status;
-    if (n_tensors == 0 && !may_lack_tensors(g))
+    c->list_only = options->vocab_only;
+    if (n_tensors == 0 && (options->vocab_only || may_lack_tensors(g)))
+        return 0;
+    if (n_tensors == 0)
         return lli_fail(c->err, LLMINF_E_FORMAT, "n_tensors", "the file has no tensors");
     return lli_gguf_tensors_read(g, c, n_tensors);
 }

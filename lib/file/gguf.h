@@ -71,7 +71,7 @@ struct lli_gguf {
 
 struct lli_gguf_options {
     int64_t header_limit_bytes;
-    int vocab_only; /* a file without tensors is fine, and what its tensors hold is not looked at */
+    int vocab_only; /* tensors are listed (data NULL, unknown types allowed), and there may be none */
 };
 
 /* The bytes must outlive *out. Statuses as in docs/ (FORMAT, UNSUPPORTED, LIMIT, MEMORY), subject: what is wrong. */

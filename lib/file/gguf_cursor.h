@@ -15,6 +15,7 @@ struct lli_gguf_cursor {
     struct lli_reader reader;
     int64_t limit;     /* bytes that the header may have */
     int trusted;       /* texts were checked on an earlier way through */
+    int list_only;     /* tensors may be of unknown types and are not looked for in the file */
     char subject[112]; /* what is being read: a part of the file, a key, a tensor */
     int64_t record;    /* byte offset of the record being read */
     int32_t status;    /* 0, or that of the first failure */

@@ -29,7 +29,7 @@ static uint64_t visit(const struct lli_gguf *g)
         if (lli_gguf_find(g, e->key) != e)
             abort();
     }
-    for (size_t i = 0; i < g->n_tensors; i++)
+    for (size_t i = 0; i < g->n_tensors && g->tensors[i].data != NULL; i++)
         sum += g->tensors[i].data[0] + g->tensors[i].data[g->tensors[i].bytes - 1];
     return sum;
 }
@@ -53,5 +53,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         if (heap.live_bytes != 0)
             abort();
     }
+    (void)sink;
     return 0;
 }

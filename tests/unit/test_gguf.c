@@ -84,7 +84,7 @@ static uint64_t visit(const struct lli_gguf *g)
         if (lli_gguf_find(g, e->key) != e)
             return 0;
     }
-    for (size_t i = 0; i < g->n_tensors; i++)
+    for (size_t i = 0; i < g->n_tensors && g->tensors[i].data; i++)
         sum += g->tensors[i].data[0] + g->tensors[i].data[g->tensors[i].bytes - 1];
     return sum + 1;
 }
