@@ -145,8 +145,8 @@ int lli_merge_run(struct lli_merge *m, const struct lli_vocab *v, lli_rate_fn *r
         if (rate_pair(&job, i))
             return -1;
     }
-    for (size_t i = n_candidates(m) / BRANCHES + 1; i-- > 0 && n_candidates(m) > 1;)
-        sink(candidates_of(m), n_candidates(m), i);
+    for (size_t i = n_candidates(m); i > 0; i--)
+        sink(candidates_of(m), n_candidates(m), i - 1);
     while (n_candidates(m) > 0) {
         uint64_t best = take_best(m);
         uint32_t left = (uint32_t)best;

@@ -254,7 +254,8 @@ void lli_special_free(struct lli_special *s)
 int lli_special_find(struct lli_buffer *out, const struct lli_special *s, const char *text, size_t n, int with_control)
 {
     uint32_t k = ROOT;
-    for (size_t at = s ? n : 0; at-- > 0;) {
+    for (size_t end = s ? n : 0; end > 0; end--) {
+        size_t at = end - 1;
         k = advance(s, k, (uint8_t)text[at]);
         uint32_t word = s->end[k];
         if (word != NONE && !with_control)

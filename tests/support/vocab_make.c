@@ -1,0 +1,199 @@
+#include "support/vocab_make.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "text/encode.h"
+
+#define SPACE "\xE2\x96\x81"
+
+void test_vocab_start(struct test_vocab *v, const char *model, const char *pre)
+{
+    *v = (struct test_vocab){.model = model,
+                             .pre = pre,
+                             .tokens = {.key = "tokenizer.ggml.tokens", .kind = LLI_GGUF_STRING},
+                             .scores = {.key = "tokenizer.ggml.scores", .kind = LLI_GGUF_F32},
+                             .types = {.key = "tokenizer.ggml.token_type", .kind = LLI_GGUF_I32},
+                             .merges = {.key = "tokenizer.ggml.merges", .kind = LLI_GGUF_STRING}};
+}
+
+void test_vocab_token(struct test_vocab *v, const void *bytes, size_t n, int type, float score)
+{
+    uint32_t bits;
+    memcpy(&bits, &score, sizeof bits);
+    test_gguf_u64(&v->tokens.elements, n);
+    test_gguf_bytes(&v->tokens.elements, bytes, n);
+    test_gguf_u32(&v->types.elements, (uint32_t)type);
+    test_gguf_u32(&v->scores.elements, bits);
+    v->tokens.n++;
+    v->types.n++;
+    v->scores.n++;
+}
+
+void test_vocab_merge(struct test_vocab *v, const char *merge)
+{
+    test_gguf_text(&v->merges.elements, merge);
+    v->merges.n++;
+}
+
+void test_vocab_id(struct test_vocab *v, const char *key, uint32_t id)
+{
+    test_gguf_key_u32(&v->more, key, id);
+    v->n_more++;
+}
+
+void test_vocab_flag(struct test_vocab *v, const char *key, int on)
+{
+    uint8_t byte = (uint8_t)on;
+    test_gguf_key(&v->more, key, LLI_GGUF_BOOL);
+    test_gguf_bytes(&v->more, &byte, 1);
+    v->n_more++;
+}
+
+static uint64_t put_array(struct test_gguf *f, struct test_array *a)
+{
+    if (a->key) {
+        test_gguf_key_array(f, a->key, a->kind, a->n);
+        test_gguf_bytes(f, a->elements.bytes, a->elements.len);
+    }
+    free(a->elements.bytes);
+    a->elements = (struct test_gguf){NULL, 0, 0};
+    return a->key != NULL;
+}
+
+uint8_t *test_vocab_make(struct test_vocab *v, size_t *size_out)
+{
+    struct test_gguf body = {NULL, 0, 0}, file = {NULL, 0, 0};
+    uint64_t n = v->n_more + (v->model != NULL) + (v->pre != NULL);
+    if (v->model)
+        test_gguf_key_text(&body, "tokenizer.ggml.model", v->model);
+    if (v->pre)
+        test_gguf_key_text(&body, "tokenizer.ggml.pre", v->pre);
+    n += put_array(&body, &v->tokens) + put_array(&body, &v->scores) + put_array(&body, &v->types) +
+         put_array(&body, &v->merges);
+    test_gguf_bytes(&body, v->more.bytes, v->more.len);
+    test_gguf_head(&file, 0, n);
+    test_gguf_bytes(&file, body.bytes, body.len);
+    free(v->more.bytes);
+    free(body.bytes);
+    v->more = (struct test_gguf){NULL, 0, 0};
+    *size_out = file.len;
+    return file.bytes;
+}
+
+static void add(struct test_vocab *v, const char *text, int type, float score)
+{
+    test_vocab_token(v, text, strlen(text), type, score);
+}
+
+static void add_whole(struct test_vocab *v)
+{
+    add(v, "<|c|>", LLI_TOKEN_CONTROL, 0);
+    add(v, "[U]", LLI_TOKEN_USER_DEFINED, 0);
+    add(v, "[U]x", LLI_TOKEN_USER_DEFINED, 0);
+}
+
+void test_vocab_spm(struct test_vocab *v)
+{
+    static const struct {
+        const char *text;
+        float score;
+    } words[] = {{"he", -1}, {"ll", -2}, {"hell", -3}, {"hello", -4}, {SPACE "w", -5}, {SPACE, -6}};
+    test_vocab_start(v, "llama", NULL);
+    add(v, "<unk>", LLI_TOKEN_UNKNOWN, 0);
+    add(v, "<s>", LLI_TOKEN_CONTROL, 0);
+    add(v, "</s>", LLI_TOKEN_CONTROL, 0);
+    for (unsigned byte = 0; byte < 256; byte++) {
+        static const char digits[] = "0123456789ABCDEF";
+        char text[] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>', 0};
+        add(v, text, LLI_TOKEN_BYTE, 0);
+    }
+    for (char c = '!'; c <= '~'; c++)
+        test_vocab_token(v, &c, 1, LLI_TOKEN_NORMAL, -100);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        add(v, words[i].text, LLI_TOKEN_NORMAL, words[i].score);
+    add_whole(v);
+    test_vocab_id(v, "tokenizer.ggml.unknown_token_id", 0);
+    test_vocab_id(v, "tokenizer.ggml.bos_token_id", 1);
+    test_vocab_id(v, "tokenizer.ggml.eos_token_id", 2);
+    v->merges.key = NULL;
+}
+
+/* Token i is the character of byte i. */
+void test_vocab_bpe(struct test_vocab *v, const char *pre)
+{
+    static const char *const merges[] = {"h e", "l l", "he ll", "hell o", "\xC4\xA0 w", "1 2"};
+    uint32_t next = 256;
+    test_vocab_start(v, "gpt2", pre);
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char text[4];
+        int prints = (byte > 32 && byte < 127) || (byte > 160 && byte != 173);
+        test_vocab_token(v, text, lli_utf8_write(text, prints ? byte : next++), LLI_TOKEN_NORMAL, 0);
+    }
+    for (size_t i = 0; i < sizeof merges / sizeof *merges; i++) {
+        char joined[16] = "";
+        const char *space = strchr(merges[i], ' ');
+        strncat(joined, merges[i], (size_t)(space - merges[i]));
+        strcat(joined, space + 1);
+        add(v, joined, LLI_TOKEN_NORMAL, 0);
+        test_vocab_merge(v, merges[i]);
+    }
+    add_whole(v);
+    add(v, "<|end|>", LLI_TOKEN_CONTROL, 0);
+    test_vocab_id(v, "tokenizer.ggml.bos_token_id", 262);
+    test_vocab_id(v, "tokenizer.ggml.eos_token_id", 265);
+    v->scores.key = NULL;
+}
+
+/* ---- a vocabulary that was read */
+
+int32_t test_text_open_bytes(struct test_text *t, uint8_t *bytes, size_t size)
+{
+    struct lli_gguf_options options = {LLI_HEADER_BYTES_DEFAULT, 1};
+    memset(t, 0, sizeof *t);
+    t->file = bytes;
+    lli_heap_init(&t->heap, support_alloc, support_release, &t->host);
+    int32_t status = lli_gguf_read(&t->gguf, &t->heap, bytes, size, &options, &t->error);
+    return status ? status : lli_vocab_read(&t->vocab, &t->heap, &t->gguf, &t->error);
+}
+
+int32_t test_text_open(struct test_text *t, struct test_vocab *v)
+{
+    size_t size;
+    uint8_t *bytes = test_vocab_make(v, &size);
+    return test_text_open_bytes(t, bytes, size);
+}
+
+int64_t test_text_close(struct test_text *t)
+{
+    lli_vocab_finish(&t->vocab);
+    lli_gguf_finish(&t->gguf);
+    free(t->file);
+    t->file = NULL;
+    return t->host.live_bytes;
+}
+
+const char *test_text_tokens(struct test_text *t, const char *text, size_t n, int flags)
+{
+    static char out[4096];
+    struct lli_buffer ids;
+    size_t len = 0;
+    lli_buffer_init(&ids, &t->heap);
+    int failed = lli_encode(&ids, &t->vocab, text, n, flags, &t->error) != 0;
+    for (size_t i = 0; i < ids.len && !failed; i += sizeof(int32_t)) {
+        int32_t id;
+        memcpy(&id, ids.bytes + i, sizeof id);
+        failed = id < 0 || (uint32_t)id >= t->vocab.n || len + t->vocab.tokens[id].len + 2 > sizeof out;
+        if (failed)
+            break;
+        struct lli_text token = t->vocab.tokens[id];
+        if (i)
+            out[len++] = ' ';
+        memcpy(out + len, token.bytes, token.len);
+        len += token.len;
+    }
+    out[len] = '\0';
+    lli_buffer_finish(&ids);
+    return failed ? NULL : out;
+}
