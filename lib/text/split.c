@@ -146,12 +146,9 @@ static int32_t fail_match(const struct lli_pieces *p, int code, struct llminf_er
 {
     if (code == PCRE2_ERROR_NOMEMORY)
         return fail_memory(p, err);
-    if (code == PCRE2_ERROR_MATCHLIMIT)
-        return lli_fail(err, LLMINF_E_LIMIT, "text", "the pre-tokenizer needs more than %u steps for a piece",
-                        LLI_MAX_REGEX_STEPS);
-    if (code == PCRE2_ERROR_HEAPLIMIT || code == PCRE2_ERROR_DEPTHLIMIT)
-        return lli_fail(err, LLMINF_E_LIMIT, "text", "the pre-tokenizer needs more than %u KiB for a piece",
-                        LLI_MAX_REGEX_HEAP_KIB);
+    if (code == PCRE2_ERROR_MATCHLIMIT || code == PCRE2_ERROR_HEAPLIMIT || code == PCRE2_ERROR_DEPTHLIMIT)
+        return lli_fail(err, LLMINF_E_LIMIT, "text", "the pre-tokenizer needs more than %u steps or %u KiB for a piece",
+                        LLI_MAX_REGEX_STEPS, LLI_MAX_REGEX_HEAP_KIB);
     return lli_fail(err, LLMINF_E_INTERNAL, "text", "the pre-tokenizer ends with PCRE2 error %d", code);
 }
 

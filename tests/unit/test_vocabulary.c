@@ -430,6 +430,27 @@ static void test_odd_tokens(void **state)
     close_text();
 }
 
+/* Two tokens with one text: the lower id. A token with characters beyond the byte alphabet is what it spells. */
+static void test_odd_texts(void **state)
+{
+    (void)state;
+    struct test_vocab v;
+    test_vocab_spm(&v);
+    put_token(&v, SPACE "+", 4, LLI_TOKEN_USER_DEFINED);
+    put_token(&v, " +", 2, LLI_TOKEN_USER_DEFINED);
+    open_made(&v);
+    assert_string_equal(tokens_of("a +", 0), SPACE " a " SPACE "+");
+    close_text();
+    test_vocab_bpe(&v, "gpt-2");
+    put_token(&v, "\xC4\xA0\xE4\xB8\xAD", 5, LLI_TOKEN_NORMAL);
+    put_token(&v, "\xC4\xA0\xC2\xAD", 4, LLI_TOKEN_NORMAL);
+    open_made(&v);
+    assert_int_equal(t.vocab.texts[266].len, 5);
+    assert_memory_equal(t.vocab.texts[266].bytes, "\xC4\xA0\xE4\xB8\xAD", 5);
+    assert_int_equal(t.vocab.texts[267].len, 4);
+    close_text();
+}
+
 static void test_no_types(void **state)
 {
     (void)state;
@@ -482,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_odd_tokens),
+        cmocka_unit_test(test_odd_texts),
         cmocka_unit_test(test_no_types),
         cmocka_unit_test(test_many_control_tokens),
         cmocka_unit_test(test_every_token_ends),
