@@ -6,41 +6,55 @@
 #ifndef LLI_ENGINE_TIMELINE_H
 #define LLI_ENGINE_TIMELINE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "engine/engine.h"
-#include "sample/chain.h"
+#include "engine/output.h"
+#include "engine/queue.h"
+#include "kv/table.h"
 
-struct lli_timeline;
+enum lli_timeline_state { LLI_TIMELINE_IDLE, LLI_TIMELINE_WAITING, LLI_TIMELINE_RUNNING };
 
-enum lli_logits_mode { LLI_LOGITS_OFF, LLI_LOGITS_LAST, LLI_LOGITS_ALL };
+/* Read outside engine/ only through the functions below. "Host" is the one thread that is in a call on the timeline. */
+struct lli_timeline {
+    struct lli_engine *engine;
+    uint32_t max_length;
+    int32_t *tokens;          /* [cap]; grown by the host while idle, slot n_tokens written by the step; owned */
+    uint32_t cap;             /* host */
+    struct lli_reader reader; /* host */
+    struct lli_output output; /* its own lock */
+    _Atomic uint32_t is_cancelled;
 
-/* What a generation is asked to do. Everything behind the pointers is copied. */
-struct lli_request_params {
-    struct lli_sampler_params sampler;
-    const struct lli_bias *bias; /* sorted or not; later entries for the same token win */
-    size_t n_bias;
-    int64_t max_tokens;           /* -1: up to max_length; 0: compute the prompt only */
-    int64_t min_tokens;           /* no end of generation, stop text or stop token before this many */
-    const struct lli_text *stops; /* texts that end the output and are not part of it */
-    size_t n_stops;
-    const int32_t *stop_tokens; /* these end the output; the token joins the timeline */
-    size_t n_stop_tokens;
-    int ignore_eog, special, echo;
-    int logits; /* enum lli_logits_mode */
+    /* the engine's lock */
+    int state;                          /* enum lli_timeline_state */
+    uint64_t in_flight;                 /* number of the plan that holds it, or 0 */
+    uint64_t last_step;                 /* number of the plan that held it last */
+    struct lli_link links[LLI_N_LINKS]; /* waiting or running; soft holders */
+    int is_soft;                        /* in the list of soft holders */
+    uint32_t n_tokens;                  /* committed; the last sampled one is not computed yet */
+    uint32_t n_computed;                /* positions with valid K and V */
+    uint32_t n_reached;                 /* what n_computed was before a release; hangs on the calls alone */
+    uint32_t n_said;                    /* tokens when the last generation ended; echo begins here */
+    struct lli_table table;             /* covers n_computed, in flight also the rows of the plan */
+    struct lli_request request;         /* running, or the last one */
+    int stop_reason, stop_index;        /* of the last generation */
 };
 
-/* max_length 0: the model's context length, or what the pool holds if that is less. FULL over max_sessions. */
+/* max_length 0: the model's context length, or what the pool holds if that is less. FULL over max_sessions, MEMORY, IO. */
 int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, int64_t max_length, struct llminf_error *err);
 
-/* Cancels what runs, waits for the step in progress, gives the blocks back. */
+/* Cancels what runs, waits for the step in progress, gives the blocks back. A wait that is in progress gets STATE and is out
+ * before this returns; no other call may be in progress or begin. In a child after fork() it does nothing: the child's copy
+ * goes with the child. */
 void lli_timeline_close(struct lli_timeline *t);
 
-/* INVALID for an id outside the vocabulary (position: its index), TOO_LONG over max_length. */
+/* INVALID for an id outside the vocabulary (position: its index), TOO_LONG over max_length, MEMORY, BUSY. */
 int32_t lli_timeline_append(struct lli_timeline *t, const int32_t *ids, size_t n, struct llminf_error *err);
-int32_t lli_timeline_truncate(struct lli_timeline *t, size_t n_keep, struct llminf_error *err); /* INVALID over the length */
+
+/* INVALID over the length, BUSY. Text of what is cut can no longer be read. */
+int32_t lli_timeline_truncate(struct lli_timeline *t, size_t n_keep, struct llminf_error *err);
 
 /* Copies tokens [from, from + cap); *n_out is the number behind `from`. Never fails for from <= length, else INVALID. While
  * a generation runs these are the tokens released to readers. */
@@ -51,24 +65,26 @@ int32_t lli_timeline_tokens(struct lli_timeline *t, size_t from, int32_t *out, s
 int32_t lli_timeline_generate(struct lli_timeline *t, const struct lli_request_params *params, struct llminf_error *err);
 
 /* The next text or tokens of the generation. OK with at least one byte or token; AGAIN (timeout over, nothing); DONE; or the
- * error that ended it, each time anew. Whole characters only: cap < 4 may give TOO_SMALL with *n_out the bytes needed. Text is NUL-terminated
- * (cap counts it). timeout_ns -1: for ever. STATE before the first generate. */
+ * error that ended it, each time anew. Whole characters only: if the next one and a NUL do not fit, TOO_SMALL with *n_out its
+ * length. Text is NUL-terminated (cap counts it). timeout_ns -1: for ever. STATE before the first generate. */
 int32_t lli_timeline_read(struct lli_timeline *t, char *out, size_t cap, size_t *n_out, int64_t timeout_ns,
                           struct llminf_error *err);
 int32_t lli_timeline_read_tokens(struct lli_timeline *t, int32_t *out, size_t cap, size_t *n_out, int64_t timeout_ns,
                                  struct llminf_error *err);
 
-/* For the end: DONE, AGAIN after the timeout, or the error that ended it. STATE before the first generate, or when closed meanwhile. */
+/* For the end: DONE, AGAIN after the timeout, or the error that ended it. STATE before the first generate, or when closed
+ * meanwhile. If the host begins another generation before a waiter has seen the end of the last, it waits for the new one. */
 int32_t lli_timeline_wait(struct lli_timeline *t, int64_t timeout_ns, struct llminf_error *err);
 
-/* One atomic store. */
+/* Two atomic stores, the timeline's mark and the engine's: allowed in a signal handler. The engine looks at PLAN and COMMIT. */
 void lli_timeline_cancel(struct lli_timeline *t);
 
 /* n_vocab logits after the token at a position. NOT_FOUND if they were not kept. */
 int32_t lli_timeline_logits(struct lli_timeline *t, size_t pos, float *out, size_t cap, size_t *n_out,
                             struct llminf_error *err);
 
-/* States and stop reasons have the numbers of LLMINF_STATE_* and LLMINF_STOP_*. */
+/* States and stop reasons have the numbers of LLMINF_STATE_* and LLMINF_STOP_*. In a child after fork() the state is FAILED
+ * and all else 0. */
 struct lli_timeline_stats {
     int64_t state, stop_reason, stop_index, length, computed, prompt, generated, blocks, max_length;
     int64_t queue_ns, first_ns, prefill_ns, decode_ns;

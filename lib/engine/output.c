@@ -1,0 +1,261 @@
+/* engine/output.c - Invariant: n_text <= n_readable, equal while a generation runs; neither falls but by a cut. A token
+ * below n_readable is never written again while a generation runs, so it is read without the lock. */
+#include "engine/output.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/utf8.h"
+
+/* One consistent look at the shared part. */
+struct view {
+    int32_t status;
+    uint32_t n_readable, n_text;
+    uint64_t text_end;
+};
+
+int32_t lli_output_init(struct lli_output *output, struct llminf_error *err)
+{
+    int failed = pthread_mutex_init(&output->lock, NULL);
+    if (failed)
+        return lli_fail_os(err, failed, "session", "lock");
+    failed = lli_clock_cond_init(&output->ready);
+    if (failed)
+        goto no_ready;
+    failed = pthread_cond_init(&output->left, NULL);
+    if (failed)
+        goto no_left;
+    output->has_lock = 1;
+    output->status = LLMINF_E_STATE;
+    lli_fail(&output->error, LLMINF_E_STATE, "session", "nothing was generated yet");
+    return LLMINF_OK;
+no_left:
+    pthread_cond_destroy(&output->ready);
+no_ready:
+    pthread_mutex_destroy(&output->lock);
+    return lli_fail_os(err, failed, "session", "condition");
+}
+
+void lli_output_finish(struct lli_output *output)
+{
+    if (!output->has_lock)
+        return;
+    pthread_cond_destroy(&output->left);
+    pthread_cond_destroy(&output->ready);
+    pthread_mutex_destroy(&output->lock);
+    output->has_lock = 0;
+}
+
+/* Makes no system call where nobody waits. */
+static void wake(struct lli_output *output)
+{
+    if (output->n_waiters > 0)
+        pthread_cond_broadcast(&output->ready);
+}
+
+void lli_output_start(struct lli_output *output, uint32_t n_readable)
+{
+    pthread_mutex_lock(&output->lock);
+    output->status = LLMINF_AGAIN;
+    output->n_readable = output->n_text = n_readable;
+    output->text_end = UINT64_MAX;
+    pthread_mutex_unlock(&output->lock);
+}
+
+void lli_output_release(struct lli_output *output, uint32_t n_readable)
+{
+    pthread_mutex_lock(&output->lock);
+    if (n_readable > output->n_readable) {
+        output->n_readable = output->n_text = n_readable;
+        wake(output);
+    }
+    pthread_mutex_unlock(&output->lock);
+}
+
+void lli_output_end(struct lli_output *output, const struct lli_verdict *verdict, int32_t status,
+                    const struct llminf_error *error)
+{
+    pthread_mutex_lock(&output->lock);
+    output->n_readable = verdict->n_readable;
+    output->n_text = verdict->n_text;
+    output->text_end = verdict->text_end;
+    output->status = status;
+    if (status < 0)
+        output->error = *error;
+    wake(output);
+    pthread_mutex_unlock(&output->lock);
+}
+
+uint32_t lli_output_readable(struct lli_output *output)
+{
+    pthread_mutex_lock(&output->lock);
+    uint32_t n = output->n_readable;
+    pthread_mutex_unlock(&output->lock);
+    return n;
+}
+
+void lli_output_cut(struct lli_output *output, uint32_t n_tokens)
+{
+    pthread_mutex_lock(&output->lock);
+    if (output->n_readable > n_tokens)
+        output->n_readable = n_tokens;
+    if (output->n_text > n_tokens)
+        output->n_text = n_tokens;
+    pthread_mutex_unlock(&output->lock);
+}
+
+void lli_output_close(struct lli_output *output)
+{
+    pthread_mutex_lock(&output->lock);
+    output->is_closed = 1;
+    pthread_cond_broadcast(&output->ready);
+    while (output->n_waiters > 0)
+        pthread_cond_wait(&output->left, &output->lock);
+    pthread_mutex_unlock(&output->lock);
+}
+
+/* Waits for more than n_seen readable tokens or for the end. The status, AGAIN after the deadline, STATE when closed; err is
+ * filled for STATE and, if `last_word`, for the error that ended it. */
+static int32_t look(struct view *out, struct lli_output *output, uint32_t n_seen, int64_t deadline_ns, int last_word,
+                    struct llminf_error *err)
+{
+    int timed_out = deadline_ns <= 0;
+    pthread_mutex_lock(&output->lock);
+    output->n_waiters++;
+    while (!output->is_closed && output->status == LLMINF_AGAIN && output->n_readable <= n_seen && !timed_out)
+        timed_out = lli_clock_cond_wait(&output->ready, &output->lock, deadline_ns) == ETIMEDOUT;
+    *out = (struct view){output->status, output->n_readable, output->n_text, output->text_end};
+    if (output->is_closed)
+        out->status = lli_fail(err, LLMINF_E_STATE, "session", "was closed meanwhile");
+    else if (err && output->status < 0 && last_word)
+        *err = output->error;
+    if (--output->n_waiters == 0 && output->is_closed)
+        pthread_cond_signal(&output->left);
+    pthread_mutex_unlock(&output->lock);
+    return out->status;
+}
+
+int32_t lli_output_wait(struct lli_output *output, int64_t deadline_ns, struct llminf_error *err)
+{
+    struct view view;
+    return look(&view, output, UINT32_MAX, deadline_ns, 1, err);
+}
+
+void lli_reader_start(struct lli_reader *reader, uint32_t from, uint32_t n_prompt, const struct lli_decode *decode, int special)
+{
+    reader->decode = *decode;
+    reader->text.len = reader->n_given = 0;
+    reader->n_decoded = reader->n_taken = from;
+    reader->n_prompt = n_prompt;
+    reader->new_len = 0;
+    reader->special = special;
+    reader->is_over = 0;
+}
+
+/* Copies the whole characters that fit. TOO_SMALL if there is one and none fits an empty buffer. */
+static int32_t give(struct lli_reader *reader, char *out, size_t cap, size_t *n_out, struct llminf_error *err)
+{
+    while (reader->n_given < reader->text.len) {
+        const uint8_t *at = reader->text.bytes + reader->n_given;
+        uint32_t code;
+        size_t n = lli_utf8_read(&code, at, reader->text.len - reader->n_given);
+        n = n > 0 ? n : 1;
+        if (*n_out + n >= cap) {
+            if (*n_out > 0)
+                return LLMINF_OK;
+            *n_out = n;
+            return lli_fail(err, LLMINF_E_TOO_SMALL, "capacity", "is %zu, want %zu", cap, n + 1);
+        }
+        memcpy(out + *n_out, at, n);
+        *n_out += n;
+        reader->n_given += n;
+    }
+    return LLMINF_OK;
+}
+
+/* What a stop text cut off is not text. */
+static void trim(struct lli_reader *reader, uint64_t text_end)
+{
+    if (reader->new_len >= text_end)
+        reader->text.len = 0;
+    else if (reader->text.len > text_end - reader->new_len)
+        reader->text.len = (size_t)(text_end - reader->new_len);
+}
+
+/* Replaces what was given by the text of the next token, or at the end by what is pending. 1: done, 0: nothing is there, -1:
+ * no memory and as before. */
+static int decode_next(struct lli_reader *reader, const struct lli_vocab *vocab, const int32_t *tokens, const struct view *view)
+{
+    struct lli_decode decode = reader->decode;
+    int is_token = reader->n_decoded < view->n_text, failed;
+    if (!is_token && (view->status == LLMINF_AGAIN || reader->is_over))
+        return 0;
+    reader->text.len = reader->n_given = 0;
+    if (is_token)
+        failed = lli_decode_token(&decode, &reader->text, vocab, tokens[reader->n_decoded], reader->special);
+    else
+        failed = lli_decode_end(&decode, &reader->text);
+    if (failed) {
+        reader->text.len = 0;
+        return -1;
+    }
+    if (reader->n_decoded >= reader->n_prompt) {
+        size_t len = reader->text.len;
+        trim(reader, view->text_end);
+        reader->new_len += len;
+    }
+    reader->decode = decode;
+    reader->n_decoded += (uint32_t)is_token;
+    reader->is_over = !is_token;
+    return 1;
+}
+
+int32_t lli_reader_text(struct lli_reader *reader, struct lli_output *output, const struct lli_vocab *vocab,
+                        const int32_t *tokens, char *out, size_t cap, size_t *n_out, int64_t deadline_ns,
+                        struct llminf_error *err)
+{
+    struct view view = {.status = LLMINF_AGAIN};
+    int32_t status;
+    *n_out = 0;
+    if (cap > 0)
+        out[0] = '\0';
+    while ((status = give(reader, out, cap, n_out, err)) == LLMINF_OK && reader->n_given == reader->text.len) {
+        int decoded = decode_next(reader, vocab, tokens, &view);
+        if (decoded < 0 && *n_out == 0)
+            return lli_fail_memory(err, "session", reader->text.cap);
+        if (decoded < 0)
+            break;
+        if (decoded > 0)
+            continue;
+        uint32_t n_seen = reader->n_decoded;
+        if (view.status != LLMINF_AGAIN || look(&view, output, n_seen, *n_out > 0 ? 0 : deadline_ns, 0, err) == LLMINF_E_STATE)
+            break;
+        if (view.status == LLMINF_AGAIN && view.n_readable <= n_seen)
+            break;
+    }
+    if (status == LLMINF_OK && *n_out == 0)
+        return view.status < 0 ? lli_output_wait(output, 0, err) : view.status;
+    if (status == LLMINF_OK)
+        out[*n_out] = '\0';
+    return status;
+}
+
+int32_t lli_reader_ids(struct lli_reader *reader, struct lli_output *output, const int32_t *tokens, int32_t *out, size_t cap,
+                       size_t *n_out, int64_t deadline_ns, struct llminf_error *err)
+{
+    struct view view;
+    *n_out = 0;
+    if (cap == 0)
+        return lli_fail(err, LLMINF_E_TOO_SMALL, "capacity", "is 0, want 1 or more");
+    look(&view, output, reader->n_taken, deadline_ns, 0, err);
+    if (view.n_readable <= reader->n_taken)
+        return view.status < 0 ? lli_output_wait(output, 0, err) : view.status;
+    size_t n = view.n_readable - reader->n_taken;
+    n = n < cap ? n : cap;
+    memcpy(out, tokens + reader->n_taken, n * sizeof *out);
+    reader->n_taken += (uint32_t)n;
+    *n_out = n;
+    return LLMINF_OK;
+}

@@ -1,0 +1,409 @@
+/* engine/timeline.c - a session's life: opened, filled, sent into the queue, cut, closed. Invariant: the host changes tokens,
+ * table and request of an idle timeline only, so that what is in flight stands still. */
+#include "engine/timeline.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/size.h"
+#include "engine/schedule.h"
+#include "engine/thread.h"
+
+#define NAME "session"
+#define MIN_TOKENS_CAP 64u
+
+/* The numbers of LLMINF_STATE_*. */
+enum { STATE_IDLE = 0, STATE_QUEUED = 1, STATE_PREFILL = 2, STATE_DECODE = 3, STATE_FAILED = 4 };
+
+static int32_t check_idle(const struct lli_timeline *t, struct llminf_error *err)
+{
+    return t->state == LLI_TIMELINE_IDLE ? LLMINF_OK : lli_fail(err, LLMINF_E_BUSY, NAME, "a generation runs");
+}
+
+static int32_t enlist(struct lli_engine *engine, struct llminf_error *err)
+{
+    pthread_mutex_lock(&engine->lock);
+    int full = engine->n_sessions >= engine->max_sessions;
+    engine->n_sessions += !full;
+    pthread_mutex_unlock(&engine->lock);
+    return full ? lli_fail(err, LLMINF_E_FULL, "max_sessions", "%u are open", engine->max_sessions) : LLMINF_OK;
+}
+
+static void free_timeline(struct lli_timeline *t)
+{
+    struct lli_engine *engine = t->engine;
+    pthread_mutex_lock(&engine->lock);
+    engine->n_sessions--;
+    pthread_mutex_unlock(&engine->lock);
+    lli_request_finish(&t->request);
+    lli_table_finish(&t->table, engine->heap);
+    lli_buffer_finish(&t->reader.text);
+    lli_output_finish(&t->output);
+    lli_free(engine->heap, t->tokens);
+    lli_free(engine->heap, t);
+}
+
+int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, int64_t max_length, struct llminf_error *err)
+{
+    *out = NULL;
+    int32_t status = lli_engine_check(engine, err);
+    if (status == LLMINF_OK)
+        status = enlist(engine, err);
+    if (status != LLMINF_OK)
+        return status;
+    struct lli_timeline *t = lli_alloc_zero(engine->heap, 1, sizeof *t);
+    if (!t) {
+        pthread_mutex_lock(&engine->lock);
+        engine->n_sessions--;
+        pthread_mutex_unlock(&engine->lock);
+        return lli_fail_memory(err, NAME, sizeof *t);
+    }
+    t->engine = engine;
+    t->max_length =
+        max_length > 0 ? (uint32_t)(max_length < LLI_MAX_CONTEXT ? max_length : LLI_MAX_CONTEXT) : engine->max_length;
+    t->stop_index = -1;
+    lli_buffer_init(&t->reader.text, engine->heap);
+    if (lli_buffer_reserve(&t->reader.text, engine->text_bytes))
+        status = lli_fail_memory(err, NAME, engine->text_bytes);
+    else
+        status = lli_output_init(&t->output, err);
+    if (status != LLMINF_OK) {
+        free_timeline(t);
+        return status;
+    }
+    *out = t;
+    return LLMINF_OK;
+}
+
+void lli_timeline_close(struct lli_timeline *t)
+{
+    if (!t || lli_engine_check(t->engine, NULL) != LLMINF_OK)
+        return;
+    struct lli_engine *engine = t->engine;
+    pthread_mutex_lock(&engine->lock);
+    atomic_store(&t->is_cancelled, 1);
+    engine->n_closing++;
+    while (t->in_flight)
+        pthread_cond_wait(&engine->landed, &engine->lock);
+    engine->n_closing--;
+    if (t->state != LLI_TIMELINE_IDLE)
+        lli_schedule_cancel(engine, t);
+    lli_schedule_cut(engine, t, 0);
+    lli_thread_wake(engine); /* what waited for these blocks may run now */
+    pthread_mutex_unlock(&engine->lock);
+    lli_output_close(&t->output);
+    free_timeline(t);
+}
+
+/* Room for n ids; the host's thread, while idle. */
+static int32_t reserve_tokens(struct lli_timeline *t, uint32_t n, struct llminf_error *err)
+{
+    size_t bytes;
+    if (n <= t->cap)
+        return LLMINF_OK;
+    int32_t *tokens = lli_size_mul(&bytes, n, sizeof *tokens) ? NULL : lli_realloc(t->engine->heap, t->tokens, bytes);
+    if (!tokens)
+        return lli_fail_memory(err, NAME, (uint64_t)n * sizeof *tokens);
+    t->tokens = tokens;
+    t->cap = n;
+    return LLMINF_OK;
+}
+
+/* Looks at an idle timeline, once for each call of the host. */
+static int32_t enter_idle(struct lli_timeline *t, uint32_t *n_tokens, struct llminf_error *err)
+{
+    int32_t status = lli_engine_check(t->engine, err);
+    if (status != LLMINF_OK)
+        return status;
+    pthread_mutex_lock(&t->engine->lock);
+    status = check_idle(t, err);
+    *n_tokens = t->n_tokens;
+    pthread_mutex_unlock(&t->engine->lock);
+    return status;
+}
+
+int32_t lli_timeline_append(struct lli_timeline *t, const int32_t *ids, size_t n, struct llminf_error *err)
+{
+    uint32_t n_tokens, n_vocab = t->engine->vocab->n;
+    int32_t status = enter_idle(t, &n_tokens, err);
+    if (status != LLMINF_OK || n == 0)
+        return status;
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || (uint32_t)ids[i] >= n_vocab)
+            return lli_fail_at(err, LLMINF_E_INVALID, (int64_t)i, "tokens", "%d at %zu is not in the vocabulary of %u", ids[i],
+                               i, n_vocab);
+    if (n_tokens > t->max_length || n > t->max_length - n_tokens)
+        return lli_fail(err, LLMINF_E_TOO_LONG, NAME, "%zu tokens behind %u, want at most %u in all", n, n_tokens,
+                        t->max_length);
+    uint32_t n_new = n_tokens + (uint32_t)n, room = n_new > t->cap && n_new < 2 * t->cap ? 2 * t->cap : n_new;
+    status = reserve_tokens(t, room > MIN_TOKENS_CAP ? room : MIN_TOKENS_CAP, err);
+    if (status != LLMINF_OK)
+        return status;
+    memcpy(t->tokens + n_tokens, ids, n * sizeof *ids);
+    pthread_mutex_lock(&t->engine->lock);
+    t->n_tokens = n_new;
+    pthread_mutex_unlock(&t->engine->lock);
+    return LLMINF_OK;
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static void cut(struct lli_timeline *t, uint32_t n)
+{
+    struct lli_kept *kept = &t->request.kept;
+    t->n_tokens = n;
+    t->n_reached = least(t->n_reached, n);
+    t->n_said = least(t->n_said, n);
+    kept->n = n > kept->first ? least(kept->n, n - kept->first) : 0;
+    lli_schedule_cut(t->engine, t, n);
+    lli_output_cut(&t->output, n);
+}
+
+int32_t lli_timeline_truncate(struct lli_timeline *t, size_t n_keep, struct llminf_error *err)
+{
+    uint32_t n_tokens;
+    int32_t status = enter_idle(t, &n_tokens, err);
+    if (status != LLMINF_OK)
+        return status;
+    if (n_keep > n_tokens)
+        return lli_fail(err, LLMINF_E_INVALID, "n_keep", "is %zu, want at most %u", n_keep, n_tokens);
+    pthread_mutex_lock(&t->engine->lock);
+    cut(t, (uint32_t)n_keep);
+    pthread_mutex_unlock(&t->engine->lock);
+    return LLMINF_OK;
+}
+
+int32_t lli_timeline_tokens(struct lli_timeline *t, size_t from, int32_t *out, size_t cap, size_t *n_out,
+                            struct llminf_error *err)
+{
+    *n_out = 0;
+    int32_t status = lli_engine_check(t->engine, err);
+    if (status != LLMINF_OK)
+        return status;
+    pthread_mutex_lock(&t->engine->lock);
+    uint32_t n = t->state == LLI_TIMELINE_IDLE ? t->n_tokens : lli_output_readable(&t->output);
+    pthread_mutex_unlock(&t->engine->lock);
+    if (from > n)
+        return lli_fail(err, LLMINF_E_INVALID, "from", "is %zu, want at most %u", from, n);
+    *n_out = n - from;
+    if (cap > n - from)
+        cap = n - from;
+    if (cap > 0)
+        memcpy(out, t->tokens + from, cap * sizeof *out);
+    return LLMINF_OK;
+}
+
+/* What a generation needs beside its request, made aside so that a failure leaves the timeline as it was. */
+struct draft {
+    struct lli_request request;
+    struct lli_table table; /* roomier, if that was needed */
+    struct lli_decode decode;
+    uint32_t from; /* the first token to be read */
+};
+
+/* The hard length of the timeline, checked against what can ever fit. */
+static int32_t find_length(uint32_t *n_max_out, const struct lli_timeline *t, uint32_t n_prompt, int64_t max_tokens,
+                           struct llminf_error *err)
+{
+    uint32_t n_usable = t->engine->pool.n_blocks - 1, n_max = t->max_length;
+    if (n_prompt + (max_tokens != 0) > t->max_length)
+        return lli_fail(err, LLMINF_E_TOO_LONG, NAME, "%u tokens and %d new, want at most %u", n_prompt, max_tokens != 0,
+                        t->max_length);
+    if (max_tokens >= 0 && max_tokens < t->max_length - n_prompt)
+        n_max = n_prompt + (uint32_t)max_tokens;
+    if (lli_table_blocks(n_max) > n_usable)
+        return lli_fail(err, LLMINF_E_TOO_LONG, NAME, "up to %u tokens need %u blocks, the whole pool has %u", n_max,
+                        lli_table_blocks(n_max), n_usable);
+    *n_max_out = n_max;
+    return LLMINF_OK;
+}
+
+/* Text begins here if nothing but a control token (BOS) stands before. */
+static int starts_text(const struct lli_timeline *t, uint32_t from)
+{
+    return from == 0 || (from == 1 && t->engine->vocab->types[t->tokens[0]] == LLI_TOKEN_CONTROL);
+}
+
+/* The decoders of reader and stop texts: both see new text behind what is echoed. */
+static int32_t start_decoders(struct draft *draft, struct lli_timeline *t, const struct lli_request_params *params,
+                              struct llminf_error *err)
+{
+    uint32_t n_prompt = draft->request.n_prompt;
+    struct lli_buffer echo;
+    draft->from = params->echo ? t->n_said : n_prompt;
+    draft->decode = (struct lli_decode){.at_start = (uint8_t)starts_text(t, draft->from)};
+    struct lli_decode decode = draft->decode;
+    int failed = 0;
+    lli_buffer_init(&echo, t->engine->heap);
+    for (uint32_t i = draft->from; params->n_stops > 0 && i < n_prompt && !failed; i++) {
+        echo.len = 0;
+        failed = lli_decode_token(&decode, &echo, t->engine->vocab, t->tokens[i], params->special);
+    }
+    lli_buffer_finish(&echo);
+    lli_stop_start(&draft->request.stop, n_prompt, &decode);
+    return failed ? lli_fail_memory(err, NAME, t->engine->text_bytes) : LLMINF_OK;
+}
+
+static int32_t prepare(struct draft *draft, struct lli_timeline *t, const struct lli_request_params *params, uint32_t n_prompt,
+                       struct llminf_error *err)
+{
+    struct lli_engine *engine = t->engine;
+    uint32_t n_max = 0, first = least(t->n_reached, n_prompt - 1);
+    int32_t status = find_length(&n_max, t, n_prompt, params->max_tokens, err);
+    if (status == LLMINF_OK)
+        status = reserve_tokens(t, n_max, err);
+    if (status == LLMINF_OK && lli_table_blocks(n_max) > t->table.cap)
+        if (lli_table_reserve(&draft->table, engine->heap, lli_table_blocks(n_max)) != LLMINF_OK)
+            status = lli_fail_memory(err, NAME, lli_table_blocks(n_max) * sizeof(uint32_t));
+    if (status == LLMINF_OK)
+        status = lli_request_init(&draft->request, engine->heap, params, n_prompt, n_max, first, engine->vocab->n, err);
+    if (status == LLMINF_OK)
+        status = start_decoders(draft, t, params, err);
+    return status;
+}
+
+static void swap_requests(struct lli_request *a, struct lli_request *b)
+{
+    struct lli_request kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* Under the engine's lock, so that no step sees half of it. */
+static int32_t submit(struct lli_timeline *t, struct draft *draft, struct llminf_error *err)
+{
+    struct lli_engine *engine = t->engine;
+    if (draft->table.cap > 0)
+        lli_table_move(&t->table, &draft->table);
+    swap_requests(&t->request, &draft->request);
+    atomic_store(&t->is_cancelled, 0);
+    if (lli_schedule_enter(engine, t) != LLMINF_OK) {
+        swap_requests(&t->request, &draft->request);
+        return lli_fail(err, LLMINF_E_FULL, "max_waiting", "%u generations wait", engine->waiting.n);
+    }
+    t->stop_reason = LLI_STOP_NONE;
+    t->stop_index = -1;
+    lli_output_start(&t->output, t->n_tokens);
+    lli_thread_wake(engine);
+    return LLMINF_OK;
+}
+
+int32_t lli_timeline_generate(struct lli_timeline *t, const struct lli_request_params *params, struct llminf_error *err)
+{
+    struct draft draft = {0};
+    uint32_t n_prompt;
+    int32_t status = enter_idle(t, &n_prompt, err);
+    if (status != LLMINF_OK)
+        return status;
+    if (n_prompt == 0)
+        return lli_fail(err, LLMINF_E_STATE, NAME, "is empty, want at least 1 token");
+    status = prepare(&draft, t, params, n_prompt, err);
+    if (status == LLMINF_OK) {
+        pthread_mutex_lock(&t->engine->lock);
+        status = submit(t, &draft, err);
+        pthread_mutex_unlock(&t->engine->lock);
+    }
+    if (status == LLMINF_OK)
+        lli_reader_start(&t->reader, draft.from, n_prompt, &draft.decode, params->special);
+    lli_request_finish(&draft.request);
+    lli_table_finish(&draft.table, t->engine->heap);
+    return status;
+}
+
+static int64_t find_deadline(int64_t timeout_ns)
+{
+    if (timeout_ns == 0)
+        return 0; /* polls: no look at the clock */
+    int64_t now = lli_clock_ns();
+    return timeout_ns < 0 || timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+}
+
+int32_t lli_timeline_read(struct lli_timeline *t, char *out, size_t cap, size_t *n_out, int64_t timeout_ns,
+                          struct llminf_error *err)
+{
+    *n_out = 0;
+    int32_t status = lli_engine_check(t->engine, err);
+    if (status != LLMINF_OK)
+        return status;
+    return lli_reader_text(&t->reader, &t->output, t->engine->vocab, t->tokens, out, cap, n_out, find_deadline(timeout_ns),
+                           err);
+}
+
+int32_t lli_timeline_read_tokens(struct lli_timeline *t, int32_t *out, size_t cap, size_t *n_out, int64_t timeout_ns,
+                                 struct llminf_error *err)
+{
+    *n_out = 0;
+    int32_t status = lli_engine_check(t->engine, err);
+    if (status != LLMINF_OK)
+        return status;
+    return lli_reader_ids(&t->reader, &t->output, t->tokens, out, cap, n_out, find_deadline(timeout_ns), err);
+}
+
+int32_t lli_timeline_wait(struct lli_timeline *t, int64_t timeout_ns, struct llminf_error *err)
+{
+    int32_t status = lli_engine_check(t->engine, err);
+    return status == LLMINF_OK ? lli_output_wait(&t->output, find_deadline(timeout_ns), err) : status;
+}
+
+void lli_timeline_cancel(struct lli_timeline *t)
+{
+    atomic_store(&t->is_cancelled, 1);
+    atomic_store(&t->engine->has_cancels, 1);
+}
+
+int32_t lli_timeline_logits(struct lli_timeline *t, size_t pos, float *out, size_t cap, size_t *n_out, struct llminf_error *err)
+{
+    const struct lli_kept *kept = &t->request.kept;
+    size_t n_vocab = t->engine->vocab->n;
+    uint32_t n_tokens;
+    *n_out = 0;
+    int32_t status = enter_idle(t, &n_tokens, err);
+    if (status != LLMINF_OK)
+        return status;
+    if (pos < kept->first || pos - kept->first >= kept->n)
+        return lli_fail(err, LLMINF_E_NOT_FOUND, "position", "%zu: kept are %u from %u on", pos, kept->n, kept->first);
+    *n_out = n_vocab;
+    if (!out && cap == 0)
+        return LLMINF_OK;
+    if (cap < n_vocab)
+        return lli_fail(err, LLMINF_E_TOO_SMALL, "capacity", "is %zu, want %zu", cap, n_vocab);
+    memcpy(out, kept->rows + (pos - kept->first) * n_vocab, n_vocab * sizeof *out);
+    return LLMINF_OK;
+}
+
+static int64_t public_state(const struct lli_timeline *t)
+{
+    if (t->state != LLI_TIMELINE_RUNNING)
+        return t->state == LLI_TIMELINE_IDLE ? STATE_IDLE : STATE_QUEUED;
+    return t->n_computed < t->request.n_prompt ? STATE_PREFILL : STATE_DECODE;
+}
+
+void lli_timeline_stats(struct lli_timeline *t, struct lli_timeline_stats *out)
+{
+    const struct lli_request *request = &t->request;
+    *out = (struct lli_timeline_stats){.state = STATE_FAILED};
+    if (lli_engine_check(t->engine, NULL) != LLMINF_OK)
+        return;
+    pthread_mutex_lock(&t->engine->lock);
+    *out = (struct lli_timeline_stats){
+        .state = public_state(t),
+        .stop_reason = t->stop_reason,
+        .stop_index = t->stop_index,
+        .length = t->n_tokens,
+        .computed = t->n_computed,
+        .prompt = request->n_prompt,
+        .generated = request->n_made,
+        .blocks = t->table.n,
+        .max_length = t->max_length,
+        .queue_ns = request->queue_ns > 0 ? request->queue_ns : 0,
+        .first_ns = request->first_ns > 0 ? request->first_ns : 0,
+        .prefill_ns = request->prefill_ns,
+        .decode_ns = request->decode_ns,
+    };
+    pthread_mutex_unlock(&t->engine->lock);
+}

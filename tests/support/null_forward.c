@@ -1,0 +1,276 @@
+/* null_forward.c - see null_forward.h. The state that tests share is guarded by one lock. */
+#include "null_forward.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "forward/forward.h"
+#include "kv/pool.h"
+
+struct entry {
+    uint64_t hash; /* of the tokens 0..pos */
+    uint32_t pos;
+    int32_t token;
+};
+
+struct lli_forward {
+    struct lli_heap *heap;
+    struct lli_workers *workers;
+    struct entry *entries; /* [n_blocks, 16] */
+    struct entry *wanted;  /* [max_logits] what the rows that want logits stored */
+    float *logits;         /* [max_logits, n_vocab] */
+    uint32_t n_blocks, n_vocab, max_rows, max_logits, max_pos, n_wanted;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    int64_t permits, n_steps, n_rows;
+    int is_held;
+    const char *complaint;
+} gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER, .permits = -1};
+
+void null_forward_reset(void)
+{
+    pthread_mutex_lock(&gate.lock);
+    gate.permits = -1;
+    gate.n_steps = gate.n_rows = 0;
+    gate.complaint = NULL;
+    pthread_cond_broadcast(&gate.moved);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+void null_forward_allow(int64_t n_steps)
+{
+    pthread_mutex_lock(&gate.lock);
+    gate.permits = n_steps;
+    if (n_steps != 0)
+        gate.is_held = 0;
+    pthread_cond_broadcast(&gate.moved);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+void null_forward_await_held(void)
+{
+    pthread_mutex_lock(&gate.lock);
+    while (!gate.is_held)
+        pthread_cond_wait(&gate.moved, &gate.lock);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+const char *null_forward_complaint(void)
+{
+    pthread_mutex_lock(&gate.lock);
+    const char *complaint = gate.complaint;
+    pthread_mutex_unlock(&gate.lock);
+    return complaint;
+}
+
+int64_t null_forward_steps(void)
+{
+    pthread_mutex_lock(&gate.lock);
+    int64_t n = gate.n_steps;
+    pthread_mutex_unlock(&gate.lock);
+    return n;
+}
+
+int64_t null_forward_rows(void)
+{
+    pthread_mutex_lock(&gate.lock);
+    int64_t n = gate.n_rows;
+    pthread_mutex_unlock(&gate.lock);
+    return n;
+}
+
+static void complain(const char *what)
+{
+    pthread_mutex_lock(&gate.lock);
+    if (!gate.complaint)
+        gate.complaint = what;
+    pthread_mutex_unlock(&gate.lock);
+}
+
+static void pass_gate(uint32_t n_rows)
+{
+    pthread_mutex_lock(&gate.lock);
+    while (gate.permits == 0) {
+        gate.is_held = 1;
+        pthread_cond_broadcast(&gate.moved);
+        pthread_cond_wait(&gate.moved, &gate.lock);
+    }
+    gate.is_held = 0;
+    gate.permits -= gate.permits > 0;
+    gate.n_steps++;
+    gate.n_rows += n_rows;
+    pthread_mutex_unlock(&gate.lock);
+}
+
+/* splitmix64's finaliser (Steele, Lea, Flood 2014) */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+static uint64_t chain(uint64_t before, int32_t token, uint32_t pos)
+{
+    return mix(before + mix(((uint64_t)pos << 32 | (uint32_t)token) + 0x9e3779b97f4a7c15u));
+}
+
+static void make_logits(float *out, uint32_t n_vocab, uint64_t hash, int32_t last)
+{
+    for (uint32_t id = 0; id < n_vocab; id++) {
+        out[id] = (float)(mix(hash + id) >> 40) / 2097152.0f - 4;
+        if (id < NULL_FORWARD_FIRST && id != 2)
+            out[id] = -100;
+        if (last == NULL_FORWARD_NAN)
+            out[id] = NAN;
+    }
+}
+
+void null_forward_oracle(float *out, uint32_t n_vocab, const int32_t *tokens, size_t n)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < n; i++)
+        hash = chain(hash, tokens[i], (uint32_t)i);
+    make_logits(out, n_vocab, hash, tokens[n - 1]);
+}
+
+size_t lli_forward_block_bytes(const struct lli_config *config, int kv_type)
+{
+    (void)config;
+    (void)kv_type;
+    return LLI_BLOCK_TOKENS * sizeof(struct entry);
+}
+
+int32_t lli_forward_new(struct lli_forward **out, struct lli_heap *heap, const struct lli_config *config,
+                        const struct lli_weights *weights, const struct lli_forward_options *options, struct llminf_error *err)
+{
+    struct lli_forward *f = lli_alloc_zero(heap, 1, sizeof *f);
+    (void)weights;
+    *out = NULL;
+    if (!f)
+        return lli_fail_memory(err, "forward", sizeof *f);
+    *f = (struct lli_forward){.heap = heap,
+                              .workers = options->workers,
+                              .n_blocks = options->n_blocks,
+                              .n_vocab = config->n_vocab,
+                              .max_rows = options->max_rows,
+                              .max_logits = options->max_logits,
+                              .max_pos = options->max_pos};
+    size_t n_entries = (size_t)f->n_blocks * LLI_BLOCK_TOKENS;
+    f->entries = lli_alloc_array(heap, n_entries, sizeof *f->entries);
+    f->wanted = lli_alloc_array(heap, f->max_logits, sizeof *f->wanted);
+    f->logits = lli_alloc_array(heap, (size_t)f->max_logits * f->n_vocab, sizeof *f->logits);
+    if (!f->entries || !f->wanted || !f->logits) {
+        lli_forward_free(f);
+        return lli_fail_memory(err, "forward", n_entries * sizeof *f->entries);
+    }
+    memset(f->entries, 0xa5, n_entries * sizeof *f->entries);
+    *out = f;
+    return LLMINF_OK;
+}
+
+void lli_forward_free(struct lli_forward *f)
+{
+    if (!f)
+        return;
+    lli_free(f->heap, f->entries);
+    lli_free(f->heap, f->wanted);
+    lli_free(f->heap, f->logits);
+    lli_free(f->heap, f);
+}
+
+size_t lli_forward_kv_bytes(const struct lli_forward *f)
+{
+    return (size_t)f->n_blocks * LLI_BLOCK_TOKENS * sizeof *f->entries;
+}
+
+size_t lli_forward_scratch_bytes(const struct lli_forward *f)
+{
+    return f->max_logits * sizeof *f->wanted + (size_t)f->max_logits * f->n_vocab * sizeof *f->logits;
+}
+
+static struct entry *entry_at(const struct lli_forward *f, const struct lli_seq *seq, uint32_t pos)
+{
+    uint32_t block = seq->blocks[pos / LLI_BLOCK_TOKENS];
+    if (block == 0 || block >= f->n_blocks) {
+        complain("a table names the null block or none");
+        return &f->entries[0];
+    }
+    return &f->entries[(size_t)block * LLI_BLOCK_TOKENS + pos % LLI_BLOCK_TOKENS];
+}
+
+/* The hash of what stands before a position, each entry checked. */
+static uint64_t read_before(const struct lli_forward *f, const struct lli_seq *seq, uint32_t pos)
+{
+    uint64_t hash = 0;
+    for (uint32_t i = 0; i < pos; i++) {
+        const struct entry *entry = entry_at(f, seq, i);
+        hash = chain(hash, entry->token, i);
+        if (entry->pos != i || entry->hash != hash)
+            complain("a position was read that another sequence wrote, or none");
+    }
+    return hash;
+}
+
+static uint64_t run_row(const struct lli_forward *f, const struct lli_seq *seq, const struct lli_row *row)
+{
+    struct entry *entry = entry_at(f, seq, row->pos);
+    uint64_t hash = chain(read_before(f, seq, row->pos), row->token, row->pos);
+    if (row->pos >= f->max_pos)
+        complain("a position is over max_pos");
+    if (!(row->flags & LLI_ROW_NO_STORE))
+        *entry = (struct entry){.hash = hash, .pos = row->pos, .token = row->token};
+    else if (entry->hash != hash || entry->pos != row->pos)
+        complain("a row that is not stored was not computed before");
+    return hash;
+}
+
+static void run_seq(struct lli_forward *f, const struct lli_plan *plan, uint32_t s)
+{
+    struct lli_seq *seq = &plan->seqs[s];
+    seq->status = LLMINF_OK;
+    for (uint32_t i = 0; i < seq->n_rows; i++) {
+        const struct lli_row *row = &plan->rows[seq->first_row + i];
+        if (row->seq != s || row->pos != plan->rows[seq->first_row].pos + i)
+            complain("rows of a sequence are not adjacent and ascending");
+        if (row->token == NULL_FORWARD_NUMERIC)
+            seq->status = LLMINF_E_NUMERIC;
+        uint64_t hash = run_row(f, seq, row);
+        if (!(row->flags & LLI_ROW_LOGITS))
+            continue;
+        if (f->n_wanted < f->max_logits)
+            f->wanted[f->n_wanted] = (struct entry){.hash = hash, .pos = row->pos, .token = row->token};
+        f->n_wanted++;
+    }
+}
+
+/* The logits, row by row over the workers: so that a race between a step and its readers shows. */
+static void fill(void *arg, int index, int n)
+{
+    struct lli_forward *f = arg;
+    for (uint32_t i = (uint32_t)index; i < f->n_wanted; i += (uint32_t)n)
+        make_logits(f->logits + (size_t)i * f->n_vocab, f->n_vocab, f->wanted[i].hash, f->wanted[i].token);
+}
+
+void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
+{
+    pass_gate(plan->n_rows);
+    f->n_wanted = 0;
+    if (plan->n_rows > f->max_rows || plan->n_logits > f->max_logits)
+        complain("the plan is larger than was agreed");
+    for (uint32_t s = 0; s < plan->n_seqs; s++)
+        run_seq(f, plan, s);
+    if (f->n_wanted != plan->n_logits)
+        complain("n_logits is not the number of flagged rows");
+    lli_workers_run(f->workers, fill, f);
+}
+
+const float *lli_forward_logits(const struct lli_forward *f, uint32_t i)
+{
+    return f->logits + (size_t)i * f->n_vocab;
+}
