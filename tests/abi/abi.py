@@ -196,6 +196,8 @@ def stored(root, name):
 def renew(root, library, schema_program, *cc):
     folder = pathlib.Path(root, "tests/abi")
     texts = {STORED: dump(root, library), "schema.txt": run(schema_program), "constants.txt": constants(root, cc)}
+    if "../../" in texts[STORED]:
+        sys.exit("abi renew: the build does not lie in the source folder; its paths would be stored")
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
         print(f"tests/abi/{name}: {text.count(chr(10))} lines")
