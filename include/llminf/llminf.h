@@ -229,7 +229,7 @@ LLMINF_API llminf_status llminf_session_read_tokens(llminf_session *session, llm
 /* For the end: LLMINF_DONE, LLMINF_AGAIN after the timeout, or the error that ended it. */
 LLMINF_API llminf_status llminf_session_wait(llminf_session *session, int64_t timeout_ns, llminf_error *error);
 
-/* Ends the generation within one step; text so far can be read. One atomic store: allowed in a signal handler. */
+/* Ends the generation within one step; text so far can be read. Lock-free: allowed in a signal handler. */
 LLMINF_API void llminf_session_cancel(llminf_session *session);
 
 /* n_vocab values after the token at a position of the last generation; needs the option "logits". */

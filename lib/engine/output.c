@@ -143,24 +143,25 @@ int32_t lli_output_wait(struct lli_output *output, int64_t deadline_ns, struct l
     return look(&view, output, UINT32_MAX, deadline_ns, 1, err);
 }
 
-void lli_reader_start(struct lli_reader *reader, uint32_t from, uint32_t n_prompt, const struct lli_decode *decode, int special)
+void lli_output_listen(struct lli_listener *listener, uint32_t from, uint32_t n_prompt, const struct lli_decode *decode,
+                       int special)
 {
-    reader->decode = *decode;
-    reader->text.len = reader->n_given = 0;
-    reader->n_decoded = reader->n_taken = from;
-    reader->n_prompt = n_prompt;
-    reader->new_len = 0;
-    reader->special = special;
-    reader->is_over = 0;
+    listener->decode = *decode;
+    listener->text.len = listener->n_given = 0;
+    listener->n_decoded = listener->n_taken = from;
+    listener->n_prompt = n_prompt;
+    listener->new_len = 0;
+    listener->special = special;
+    listener->is_over = 0;
 }
 
 /* Copies the whole characters that fit. TOO_SMALL if there is one and none fits an empty buffer. */
-static int32_t give(struct lli_reader *reader, char *out, size_t cap, size_t *n_out, struct llminf_error *err)
+static int32_t give(struct lli_listener *listener, char *out, size_t cap, size_t *n_out, struct llminf_error *err)
 {
-    while (reader->n_given < reader->text.len) {
-        const uint8_t *at = reader->text.bytes + reader->n_given;
+    while (listener->n_given < listener->text.len) {
+        const uint8_t *at = listener->text.bytes + listener->n_given;
         uint32_t code;
-        size_t n = lli_utf8_read(&code, at, reader->text.len - reader->n_given);
+        size_t n = lli_utf8_read(&code, at, listener->text.len - listener->n_given);
         n = n > 0 ? n : 1;
         if (*n_out + n >= cap) {
             if (*n_out > 0)
@@ -170,66 +171,67 @@ static int32_t give(struct lli_reader *reader, char *out, size_t cap, size_t *n_
         }
         memcpy(out + *n_out, at, n);
         *n_out += n;
-        reader->n_given += n;
+        listener->n_given += n;
     }
     return LLMINF_OK;
 }
 
 /* What a stop text cut off is not text. */
-static void trim(struct lli_reader *reader, uint64_t text_end)
+static void trim(struct lli_listener *listener, uint64_t text_end)
 {
-    if (reader->new_len >= text_end)
-        reader->text.len = 0;
-    else if (reader->text.len > text_end - reader->new_len)
-        reader->text.len = (size_t)(text_end - reader->new_len);
+    if (listener->new_len >= text_end)
+        listener->text.len = 0;
+    else if (listener->text.len > text_end - listener->new_len)
+        listener->text.len = (size_t)(text_end - listener->new_len);
 }
 
 /* Replaces what was given by the text of the next token, or at the end by what is pending. 1: done, 0: nothing is there, -1:
  * no memory and as before. */
-static int decode_next(struct lli_reader *reader, const struct lli_vocab *vocab, const int32_t *tokens, const struct view *view)
+static int decode_next(struct lli_listener *listener, const struct lli_vocab *vocab, const int32_t *tokens,
+                       const struct view *view)
 {
-    struct lli_decode decode = reader->decode;
-    int is_token = reader->n_decoded < view->n_text, failed;
-    if (!is_token && (view->status == LLMINF_AGAIN || reader->is_over))
+    struct lli_decode decode = listener->decode;
+    int is_token = listener->n_decoded < view->n_text, failed;
+    if (!is_token && (view->status == LLMINF_AGAIN || listener->is_over))
         return 0;
-    reader->text.len = reader->n_given = 0;
+    listener->text.len = listener->n_given = 0;
     if (is_token)
-        failed = lli_decode_token(&decode, &reader->text, vocab, tokens[reader->n_decoded], reader->special);
+        failed = lli_decode_token(&decode, &listener->text, vocab, tokens[listener->n_decoded], listener->special);
     else
-        failed = lli_decode_end(&decode, &reader->text);
+        failed = lli_decode_end(&decode, &listener->text);
     if (failed) {
-        reader->text.len = 0;
+        listener->text.len = 0;
         return -1;
     }
-    if (reader->n_decoded >= reader->n_prompt) {
-        size_t len = reader->text.len;
-        trim(reader, view->text_end);
-        reader->new_len += len;
+    if (listener->n_decoded >= listener->n_prompt) {
+        size_t len = listener->text.len;
+        trim(listener, view->text_end);
+        listener->new_len += len;
     }
-    reader->decode = decode;
-    reader->n_decoded += (uint32_t)is_token;
-    reader->is_over = !is_token;
+    listener->decode = decode;
+    listener->n_decoded += (uint32_t)is_token;
+    listener->is_over = !is_token;
     return 1;
 }
 
-int32_t lli_reader_text(struct lli_reader *reader, struct lli_output *output, const struct lli_vocab *vocab,
-                        const int32_t *tokens, char *out, size_t cap, size_t *n_out, int64_t deadline_ns,
-                        struct llminf_error *err)
+int32_t lli_output_read_text(struct lli_listener *listener, struct lli_output *output, const struct lli_vocab *vocab,
+                             const int32_t *tokens, char *out, size_t cap, size_t *n_out, int64_t deadline_ns,
+                             struct llminf_error *err)
 {
     struct view view = {.status = LLMINF_AGAIN};
     int32_t status;
     *n_out = 0;
     if (cap > 0)
         out[0] = '\0';
-    while ((status = give(reader, out, cap, n_out, err)) == LLMINF_OK && reader->n_given == reader->text.len) {
-        int decoded = decode_next(reader, vocab, tokens, &view);
+    while ((status = give(listener, out, cap, n_out, err)) == LLMINF_OK && listener->n_given == listener->text.len) {
+        int decoded = decode_next(listener, vocab, tokens, &view);
         if (decoded < 0 && *n_out == 0)
-            return lli_fail_memory(err, "session", reader->text.cap);
+            return lli_fail_memory(err, "session", listener->text.cap);
         if (decoded < 0)
             break;
         if (decoded > 0)
             continue;
-        uint32_t n_seen = reader->n_decoded;
+        uint32_t n_seen = listener->n_decoded;
         if (view.status != LLMINF_AGAIN || look(&view, output, n_seen, *n_out > 0 ? 0 : deadline_ns, 0, err) == LLMINF_E_STATE)
             break;
         if (view.status == LLMINF_AGAIN && view.n_readable <= n_seen)
@@ -242,20 +244,20 @@ int32_t lli_reader_text(struct lli_reader *reader, struct lli_output *output, co
     return status;
 }
 
-int32_t lli_reader_ids(struct lli_reader *reader, struct lli_output *output, const int32_t *tokens, int32_t *out, size_t cap,
-                       size_t *n_out, int64_t deadline_ns, struct llminf_error *err)
+int32_t lli_output_read_ids(struct lli_listener *listener, struct lli_output *output, const int32_t *tokens, int32_t *out,
+                            size_t cap, size_t *n_out, int64_t deadline_ns, struct llminf_error *err)
 {
     struct view view;
     *n_out = 0;
     if (cap == 0)
         return lli_fail(err, LLMINF_E_TOO_SMALL, "capacity", "is 0, want 1 or more");
-    look(&view, output, reader->n_taken, deadline_ns, 0, err);
-    if (view.n_readable <= reader->n_taken)
+    look(&view, output, listener->n_taken, deadline_ns, 0, err);
+    if (view.n_readable <= listener->n_taken)
         return view.status < 0 ? lli_output_wait(output, 0, err) : view.status;
-    size_t n = view.n_readable - reader->n_taken;
+    size_t n = view.n_readable - listener->n_taken;
     n = n < cap ? n : cap;
-    memcpy(out, tokens + reader->n_taken, n * sizeof *out);
-    reader->n_taken += (uint32_t)n;
+    memcpy(out, tokens + listener->n_taken, n * sizeof *out);
+    listener->n_taken += (uint32_t)n;
     *n_out = n;
     return LLMINF_OK;
 }

@@ -1,7 +1,7 @@
 /* engine/output.h - what readers see of a generation, and how they wait for it.
  *
  * The timeline's token array is the buffer: COMMIT raises n_readable, a reader decodes below it on its own thread, so a
- * slow reader costs no memory. struct lli_output is shared and has a leaf lock; struct lli_reader belongs to the one host
+ * slow reader costs no memory. struct lli_output is shared and has a leaf lock; struct lli_listener belongs to the one host
  * thread that reads. */
 #ifndef LLI_ENGINE_OUTPUT_H
 #define LLI_ENGINE_OUTPUT_H
@@ -28,7 +28,7 @@ struct lli_output {
     struct llminf_error error; /* valid while status is an error */
 };
 
-struct lli_reader {
+struct lli_listener {
     struct lli_decode decode;
     struct lli_buffer text; /* of the token decoded last; room for any token's */
     size_t n_given;         /* bytes of it that were read */
@@ -59,14 +59,14 @@ void lli_output_close(struct lli_output *output);
 int32_t lli_output_wait(struct lli_output *output, int64_t deadline_ns, struct llminf_error *err);
 
 /* Reading begins at token `from` with this decoder; tokens from n_prompt on are new. */
-void lli_reader_start(struct lli_reader *reader, uint32_t from, uint32_t n_prompt, const struct lli_decode *decode,
-                      int special);
+void lli_output_listen(struct lli_listener *listener, uint32_t from, uint32_t n_prompt, const struct lli_decode *decode,
+                       int special);
 
 /* As lli_timeline_read and _read_tokens. */
-int32_t lli_reader_text(struct lli_reader *reader, struct lli_output *output, const struct lli_vocab *vocab,
-                        const int32_t *tokens, char *out, size_t cap, size_t *n_out, int64_t deadline_ns,
-                        struct llminf_error *err);
-int32_t lli_reader_ids(struct lli_reader *reader, struct lli_output *output, const int32_t *tokens, int32_t *out, size_t cap,
-                       size_t *n_out, int64_t deadline_ns, struct llminf_error *err);
+int32_t lli_output_read_text(struct lli_listener *listener, struct lli_output *output, const struct lli_vocab *vocab,
+                             const int32_t *tokens, char *out, size_t cap, size_t *n_out, int64_t deadline_ns,
+                             struct llminf_error *err);
+int32_t lli_output_read_ids(struct lli_listener *listener, struct lli_output *output, const int32_t *tokens, int32_t *out,
+                            size_t cap, size_t *n_out, int64_t deadline_ns, struct llminf_error *err);
 
 #endif

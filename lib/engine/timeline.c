@@ -39,7 +39,7 @@ static void free_timeline(struct lli_timeline *t)
     pthread_mutex_unlock(&engine->lock);
     lli_request_finish(&t->request);
     lli_table_finish(&t->table, engine->heap);
-    lli_buffer_finish(&t->reader.text);
+    lli_buffer_finish(&t->listener.text);
     lli_output_finish(&t->output);
     lli_free(engine->heap, t->tokens);
     lli_free(engine->heap, t);
@@ -64,8 +64,8 @@ int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, 
     t->max_length =
         max_length > 0 ? (uint32_t)(max_length < LLI_MAX_CONTEXT ? max_length : LLI_MAX_CONTEXT) : engine->max_length;
     t->stop_index = -1;
-    lli_buffer_init(&t->reader.text, engine->heap);
-    if (lli_buffer_reserve(&t->reader.text, engine->text_bytes))
+    lli_buffer_init(&t->listener.text, engine->heap);
+    if (lli_buffer_reserve(&t->listener.text, engine->text_bytes))
         status = lli_fail_memory(err, NAME, engine->text_bytes);
     else
         status = lli_output_init(&t->output, err);
@@ -309,7 +309,7 @@ int32_t lli_timeline_generate(struct lli_timeline *t, const struct lli_request_p
         pthread_mutex_unlock(&t->engine->lock);
     }
     if (status == LLMINF_OK)
-        lli_reader_start(&t->reader, draft.from, n_prompt, &draft.decode, params->special);
+        lli_output_listen(&t->listener, draft.from, n_prompt, &draft.decode, params->special);
     lli_request_finish(&draft.request);
     lli_table_finish(&draft.table, t->engine->heap);
     return status;
@@ -330,8 +330,8 @@ int32_t lli_timeline_read(struct lli_timeline *t, char *out, size_t cap, size_t 
     int32_t status = lli_engine_check(t->engine, err);
     if (status != LLMINF_OK)
         return status;
-    return lli_reader_text(&t->reader, &t->output, t->engine->vocab, t->tokens, out, cap, n_out, find_deadline(timeout_ns),
-                           err);
+    return lli_output_read_text(&t->listener, &t->output, t->engine->vocab, t->tokens, out, cap, n_out,
+                                find_deadline(timeout_ns), err);
 }
 
 int32_t lli_timeline_read_tokens(struct lli_timeline *t, int32_t *out, size_t cap, size_t *n_out, int64_t timeout_ns,
@@ -341,7 +341,7 @@ int32_t lli_timeline_read_tokens(struct lli_timeline *t, int32_t *out, size_t ca
     int32_t status = lli_engine_check(t->engine, err);
     if (status != LLMINF_OK)
         return status;
-    return lli_reader_ids(&t->reader, &t->output, t->tokens, out, cap, n_out, find_deadline(timeout_ns), err);
+    return lli_output_read_ids(&t->listener, &t->output, t->tokens, out, cap, n_out, find_deadline(timeout_ns), err);
 }
 
 int32_t lli_timeline_wait(struct lli_timeline *t, int64_t timeout_ns, struct llminf_error *err)

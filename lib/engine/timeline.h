@@ -21,10 +21,10 @@ enum lli_timeline_state { LLI_TIMELINE_IDLE, LLI_TIMELINE_WAITING, LLI_TIMELINE_
 struct lli_timeline {
     struct lli_engine *engine;
     uint32_t max_length;
-    int32_t *tokens;          /* [cap]; grown by the host while idle, slot n_tokens written by the step; owned */
-    uint32_t cap;             /* host */
-    struct lli_reader reader; /* host */
-    struct lli_output output; /* its own lock */
+    int32_t *tokens;              /* [cap]; grown by the host while idle, slot n_tokens written by the step; owned */
+    uint32_t cap;                 /* host */
+    struct lli_listener listener; /* host */
+    struct lli_output output;     /* its own lock */
     _Atomic uint32_t is_cancelled;
 
     /* the engine's lock */
