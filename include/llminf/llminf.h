@@ -111,7 +111,7 @@ LLMINF_API llminf_status llminf_options_parse(llminf_options *options, const cha
 LLMINF_API llminf_status llminf_options_set_allocator(llminf_options *options, llminf_alloc_fn alloc, llminf_release_fn release,
                                                       void *user, llminf_error *error);
 
-/* Kinds "model" and "context": called on the opening thread while it reads. NULL removes it. */
+/* Kind "model": called on the opening thread while it copies, touches or verifies the weights. NULL removes it. */
 LLMINF_API llminf_status llminf_options_set_progress(llminf_options *options, llminf_progress_fn progress, void *user,
                                                      llminf_error *error);
 

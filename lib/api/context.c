@@ -15,7 +15,7 @@ const char *llminf_backend_at(const llminf_model *model, size_t index)
     return backend != NULL ? backend->name : NULL;
 }
 
-static llminf_status open_engine(struct llminf_context *context, const llminf_options *bag, llminf_error *err)
+static llminf_status open_engine(struct llminf_context *context, llminf_error *err)
 {
     struct llminf_model *model = context->model;
     struct lli_values *values = &context->values;
@@ -35,8 +35,6 @@ static llminf_status open_engine(struct llminf_context *context, const llminf_op
     };
     if (options.backend == NULL)
         return lli_fail(err, LLMINF_E_OPTION, "backend", "\"%s\" is not usable here; llminf_backend_at lists what is", name);
-    if (bag != NULL)
-        options.progress = bag->progress;
     return lli_engine_new(&context->engine, &model->heap, &options, err);
 }
 
@@ -75,7 +73,7 @@ llminf_status llminf_context_open(llminf_context **out, llminf_model *model, con
     status = lli_values_copy(&context->values, &model->heap, "context", options, error);
     if (status == LLMINF_OK) {
         uint64_t state = lli_fenv_enter();
-        status = open_engine(context, options, error);
+        status = open_engine(context, error);
         lli_fenv_leave(state);
     }
     if (status == LLMINF_OK)

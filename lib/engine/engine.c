@@ -142,7 +142,6 @@ static int32_t init_forward(struct lli_engine *engine, const struct lli_engine_o
         .max_rows = engine->step_tokens,
         .max_logits = MAX_LOGITS,
         .max_pos = usable_positions(n_blocks),
-        .progress = options->progress.call ? &options->progress : NULL,
     };
     status = lli_forward_new(&engine->forward, engine->heap, options->config, options->weights, &forward, err);
     if (status != LLMINF_OK)

@@ -16,7 +16,6 @@
 #include "base/workers.h"
 #include "engine/plan.h"
 #include "engine/queue.h"
-#include "file/mapping.h"
 #include "kv/pool.h"
 #include "model/config.h"
 #include "model/weights.h"
@@ -39,7 +38,6 @@ struct lli_engine_options {
     uint32_t step_tokens;    /* rows of a prefill step; 0: 64 */
     int n_threads;           /* 0: lli_cpus_usable() */
     int64_t spin_ns;
-    struct lli_progress progress;
 };
 
 struct lli_engine;

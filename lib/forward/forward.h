@@ -27,7 +27,6 @@ struct lli_forward_options {
     uint32_t max_rows;                   /* rows of a plan at most */
     uint32_t max_logits;                 /* rows with logits at most */
     uint32_t max_pos;                    /* positions are below this */
-    const struct lli_progress *progress; /* NULL: none */
 };
 
 /* Bytes of one block: 16 positions of K and V, all layers. 0 if it does not fit a size_t. */

@@ -10,6 +10,8 @@
 
 #include <llminf/llminf.h>
 
+#include "support/support.h"
+
 static const char *const bags[] = {"model", "context", "session", "sampler", "generate"};
 
 static llminf_options *open_bag(const char *kind)
@@ -124,6 +126,30 @@ static void test_types(void **state)
     llminf_options_close(options);
 }
 
+static int32_t no_progress(void *user, double done)
+{
+    (void)user;
+    (void)done;
+    return 0;
+}
+
+/* Functions of the host belong to a model's bag, the allocator's in pairs. */
+static void test_functions(void **state)
+{
+    llminf_options *model = open_bag("model"), *session = open_bag("session");
+    llminf_error error;
+    (void)state;
+    assert_int_equal(llminf_options_set_progress(model, no_progress, NULL, &error), LLMINF_OK);
+    assert_int_equal(llminf_options_set_progress(model, NULL, NULL, &error), LLMINF_OK);
+    assert_int_equal(llminf_options_set_progress(session, no_progress, NULL, &error), LLMINF_E_OPTION);
+    assert_string_equal(error.subject, "progress");
+    assert_int_equal(llminf_options_set_allocator(model, support_alloc, NULL, NULL, &error), LLMINF_E_INVALID);
+    assert_int_equal(llminf_options_set_allocator(session, support_alloc, support_release, NULL, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_set_allocator(model, NULL, NULL, NULL, &error), LLMINF_OK);
+    llminf_options_close(model);
+    llminf_options_close(session);
+}
+
 static void test_lists(void **state)
 {
     llminf_options *options = open_bag("generate");
@@ -181,8 +207,9 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds), cmocka_unit_test(test_ranges), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_lists), cmocka_unit_test(test_schema), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_kinds),     cmocka_unit_test(test_ranges), cmocka_unit_test(test_types),
+        cmocka_unit_test(test_functions), cmocka_unit_test(test_lists),  cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

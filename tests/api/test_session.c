@@ -262,6 +262,30 @@ static void test_values(void **state)
     close_host(&h);
 }
 
+/* A file opened for text alone: its tensors are listed, the network is not there. */
+static void test_text_alone(void **state)
+{
+    llminf_options *options = bag("model", "vocab_only", "1");
+    llminf_model *model;
+    llminf_context *context;
+    llminf_error error;
+    const char *text;
+    size_t length;
+    int64_t n;
+    (void)state;
+    assert_int_equal(llminf_model_open_memory(&model, file, file_size, options, &error), LLMINF_OK);
+    assert_int_equal(llminf_model_int(model, "tensor_name[]", &n, &error), LLMINF_OK);
+    assert_true(n > 10);
+    assert_int_equal(llminf_model_text(model, "tensor_type[0]", &text, &length, &error), LLMINF_OK);
+    assert_string_equal(text, "f32");
+    assert_int_equal(llminf_model_int(model, "n_vocab", &n, &error), LLMINF_OK);
+    assert_int_equal(llminf_model_int(model, "n_layers", &n, &error), LLMINF_E_NOT_FOUND);
+    assert_int_equal(llminf_context_open(&context, model, NULL, &error), LLMINF_E_STATE);
+    assert_null(context);
+    llminf_model_close(model);
+    llminf_options_close(options);
+}
+
 static void test_text(void **state)
 {
     struct host h;
@@ -433,8 +457,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_order), cmocka_unit_test(test_orphan),      cmocka_unit_test(test_wrong_handles),
         cmocka_unit_test(test_too_long),  cmocka_unit_test(test_small_reads), cmocka_unit_test(test_values),
-        cmocka_unit_test(test_text),      cmocka_unit_test(test_threads),     cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_same_bits), cmocka_unit_test(test_sampler),
+        cmocka_unit_test(test_text),      cmocka_unit_test(test_text_alone),  cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_cancel),    cmocka_unit_test(test_same_bits),   cmocka_unit_test(test_sampler),
     };
     return cmocka_run_group_tests(tests, make_file, drop_file);
 }
