@@ -182,9 +182,9 @@ int main(int argc, char **argv)
           llminf_session_append_text(run.session, input != NULL ? input : prompt, input != NULL ? (int64_t)n_input : -1,
                                      LLMINF_TEXT_BOUNDS, &error),
           &error);
+    start(&run);
     if (json == NULL && prompt != NULL)
         fputs(prompt, stdout);
-    start(&run);
     stream(&run);
     print_statistics(&run);
     free(input);
