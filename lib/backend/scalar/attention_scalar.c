@@ -70,7 +70,10 @@ LLI_INLINE void values(float *o, const float *p, size_t p_stride, size_t n_queri
         size_t n = lli_min_size(CHANNELS, head_dim - d);
         for (size_t t = 0; t < n_tokens; t++) {
             float channel[CHANNELS];
-            load(channel, v + (t * head_dim + d) * size, n);
+            if (n == CHANNELS) /* a length that the compiler knows */
+                load(channel, v + (t * head_dim + d) * size, CHANNELS);
+            else
+                load(channel, v + (t * head_dim + d) * size, n);
             for (size_t h = 0; h < n_queries; h++)
                 for (size_t j = 0; j < n; j++)
                     o[h * head_dim + d + j] = lli_fma_f32(p[h * p_stride + t], channel[j], o[h * head_dim + d + j]);

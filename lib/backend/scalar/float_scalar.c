@@ -13,7 +13,10 @@ LLI_INLINE void turn(float w[LLI_ACT_BLOCK][LANES], const uint8_t *rows, size_t 
 {
     float row[LLI_ACT_BLOCK];
     for (size_t r = 0; r < n_lanes; r++) {
-        load(row, rows + r * row_bytes, n_k);
+        if (n_k == LLI_ACT_BLOCK) /* a length that the compiler knows */
+            load(row, rows + r * row_bytes, LLI_ACT_BLOCK);
+        else
+            load(row, rows + r * row_bytes, n_k);
         for (size_t k = 0; k < n_k; k++)
             w[k][r] = row[k];
     }

@@ -1,7 +1,7 @@
 /* backend/scalar/quantised_scalar.c - block-quantised weights against q8 activations.
  *
- * Each format is one function that unpacks 32 weights, and one of four forms that says what its numbers mean. Segments of
- * K are cut at 32, inside the super-blocks of 256 too. Formats: ggml-common.h and ggml-quants.c of ggml. */
+ * A format is a function that unpacks 32 weights and a row of the table at the end that says what its numbers mean.
+ * Segments of K are cut at 32, inside the super-blocks of 256 too. Formats: ggml-common.h and ggml-quants.c of ggml. */
 #include "backend/scalar/scalar.h"
 
 #include "base/fma.h"
@@ -10,8 +10,8 @@ enum { TILE = 16 };
 
 /* 32 weights as the sums need them. */
 struct block {
-    int8_t q[LLI_ACT_BLOCK];
-    int32_t scale[2], min[2]; /* of 16 weights each, in the forms with halves */
+    _Alignas(32) int8_t q[LLI_ACT_BLOCK];
+    int16_t scale[2], min[2]; /* of 16 weights each, in the formats with halves */
     float d, m;
 };
 
@@ -33,23 +33,28 @@ static inline void unpack_q8_0(struct block *w, const uint8_t *row, size_t b)
     memcpy(w->q, at + 2, LLI_ACT_BLOCK);
 }
 
-/* 16 bytes: low nibbles are the first half of the block. */
+/* 16 bytes, eight at a time: low nibbles are the first half of the block. */
 static inline void unpack_nibbles(int8_t *q, const uint8_t *bytes, int offset)
 {
-    for (size_t i = 0; i < 16; i++) {
-        q[i] = (int8_t)((bytes[i] & 15) - offset);
-        q[i + 16] = (int8_t)((bytes[i] >> 4) - offset);
+    for (size_t i = 0; i < 16; i += 8) {
+        uint64_t eight, low, high;
+        memcpy(&eight, bytes + i, sizeof eight);
+        low = eight & 0x0f0f0f0f0f0f0f0f;
+        high = eight >> 4 & 0x0f0f0f0f0f0f0f0f;
+        memcpy(q + i, &low, sizeof low);
+        memcpy(q + 16 + i, &high, sizeof high);
     }
+    for (size_t i = 0; i < LLI_ACT_BLOCK; i++)
+        q[i] = (int8_t)(q[i] - offset);
 }
 
-/* The same with a fifth bit from 32 bits of `high`. */
+/* The same with a fifth bit from 32 bits at `high`, first element lowest. */
 static inline void unpack_nibbles_high(int8_t *q, const uint8_t *bytes, const uint8_t *high, int offset)
 {
-    for (size_t i = 0; i < 16; i++) {
-        int low_bit = high[i / 8] >> i % 8 & 1, high_bit = high[2 + i / 8] >> i % 8 & 1;
-        q[i] = (int8_t)((bytes[i] & 15) + 16 * low_bit - offset);
-        q[i + 16] = (int8_t)((bytes[i] >> 4) + 16 * high_bit - offset);
-    }
+    uint32_t bits = (uint32_t)high[0] | (uint32_t)high[1] << 8 | (uint32_t)high[2] << 16 | (uint32_t)high[3] << 24;
+    unpack_nibbles(q, bytes, offset);
+    for (size_t i = 0; i < LLI_ACT_BLOCK; i++)
+        q[i] = (int8_t)(q[i] + (int)(16 * (bits >> i & 1)));
 }
 
 static inline void unpack_q4_0(struct block *w, const uint8_t *row, size_t b)
@@ -136,11 +141,11 @@ static inline void unpack_q6_k(struct block *w, const uint8_t *row, size_t b)
 }
 
 /* Scale s of 16 of Q3_K: 6 bits less 32, the low four in nibbles[8], the high two in the four bytes behind. */
-static inline int32_t scale_q3_k(const uint8_t *scales, size_t s)
+static inline int16_t scale_q3_k(const uint8_t *scales, size_t s)
 {
     int low = s < 8 ? scales[s] & 15 : scales[s - 8] >> 4;
     int high = scales[8 + s % 4] >> 2 * (s / 4) & 3;
-    return (low | high << 4) - 32;
+    return (int16_t)((low | high << 4) - 32);
 }
 
 /* mask[32], twos[64], scales[12], d: a clear bit j of mask[i] takes 4 from element i of block j. */
@@ -174,33 +179,60 @@ static inline void unpack_q2_k(struct block *w, const uint8_t *row, size_t b)
     w->m = half_at(at + 82);
 }
 
-/* ---- forms: what a block adds to a sum, and what an element is worth */
+/* ---- the integers of a block: its weights, times their integer scales where they have some */
 
-typedef float add_fn(float acc, const struct block *w, const struct lli_q8 *x, size_t b);
-typedef float value_fn(const struct block *w, size_t i);
+typedef void widen_fn(int16_t *out, const struct block *w);
 
-static inline int32_t dot(const int8_t *a, const int8_t *b, size_t n)
+static inline void widen_whole(int16_t *out, const struct block *w)
+{
+    for (size_t i = 0; i < LLI_ACT_BLOCK; i++)
+        out[i] = w->q[i];
+}
+
+static inline void widen_halves(int16_t *out, const struct block *w)
+{
+    for (size_t h = 0; h < 2; h++)
+        for (size_t i = 0; i < 16; i++)
+            out[16 * h + i] = (int16_t)(w->scale[h] * w->q[16 * h + i]);
+}
+
+/* ---- what a block adds to a sum */
+
+typedef float add_fn(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x, size_t b);
+
+/* Not inlined: on its own it becomes vectors; among the rest clang 14 unrolls it into scalars, three times slower. */
+static __attribute__((noinline)) int32_t dot(const int16_t *w, const int8_t *x)
 {
     int32_t sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += a[i] * b[i];
+    for (size_t i = 0; i < LLI_ACT_BLOCK; i++)
+        sum += w[i] * (int16_t)x[i];
     return sum;
 }
 
-static inline float add_plain(float acc, const struct block *w, const struct lli_q8 *x, size_t b)
+static inline float add_plain(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x, size_t b)
 {
-    int32_t idot = dot(w->q, x->q + b * LLI_ACT_BLOCK, LLI_ACT_BLOCK);
+    int32_t idot = dot(wide, x->q + b * LLI_ACT_BLOCK);
     return lli_fma_f32((float)idot, w->d * x->d[b], acc);
 }
+
+static inline float add_offset(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x, size_t b)
+{
+    return lli_fma_f32(w->m, x->sx[b], add_plain(acc, w, wide, x, b));
+}
+
+static inline float add_minima(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x, size_t b)
+{
+    int32_t mins = w->min[0] * x->sums[2 * b] + w->min[1] * x->sums[2 * b + 1];
+    return lli_fma_f32((float)mins, -(w->m * x->d[b]), add_plain(acc, w, wide, x, b));
+}
+
+/* ---- what a weight is worth */
+
+typedef float value_fn(const struct block *w, size_t i);
 
 static inline float value_plain(const struct block *w, size_t i)
 {
     return w->d * (float)w->q[i];
-}
-
-static inline float add_offset(float acc, const struct block *w, const struct lli_q8 *x, size_t b)
-{
-    return lli_fma_f32(w->m, x->sx[b], add_plain(acc, w, x, b));
 }
 
 static inline float value_offset(const struct block *w, size_t i)
@@ -208,25 +240,12 @@ static inline float value_offset(const struct block *w, size_t i)
     return w->d * (float)w->q[i] + w->m;
 }
 
-static inline float add_halves(float acc, const struct block *w, const struct lli_q8 *x, size_t b)
-{
-    const int8_t *q = x->q + b * LLI_ACT_BLOCK;
-    int32_t idot = w->scale[0] * dot(w->q, q, 16) + w->scale[1] * dot(w->q + 16, q + 16, 16);
-    return lli_fma_f32((float)idot, w->d * x->d[b], acc);
-}
-
-static inline float value_halves(const struct block *w, size_t i)
+static inline float value_scaled(const struct block *w, size_t i)
 {
     return w->d * (float)w->scale[i / 16] * (float)w->q[i];
 }
 
-static inline float add_halves_offset(float acc, const struct block *w, const struct lli_q8 *x, size_t b)
-{
-    int32_t mins = w->min[0] * x->sums[2 * b] + w->min[1] * x->sums[2 * b + 1];
-    return lli_fma_f32((float)mins, -(w->m * x->d[b]), add_halves(acc, w, x, b));
-}
-
-static inline float value_halves_offset(const struct block *w, size_t i)
+static inline float value_minima(const struct block *w, size_t i)
 {
     return w->d * (float)w->scale[i / 16] * (float)w->q[i] - w->m * (float)w->min[i / 16];
 }
@@ -235,7 +254,7 @@ static inline float value_halves_offset(const struct block *w, size_t i)
 
 /* out[i .. i + n_x - 1, o]: a block is unpacked once for the rows of a tile. */
 LLI_INLINE void multiply_tile(const struct lli_product *p, size_t i, size_t n_x, const uint8_t *row, size_t o,
-                              unpack_fn *unpack, add_fn *add)
+                              unpack_fn *unpack, widen_fn *widen, add_fn *add)
 {
     float leaf[8][TILE];
     struct lli_q8 x[TILE];
@@ -246,10 +265,12 @@ LLI_INLINE void multiply_tile(const struct lli_product *p, size_t i, size_t n_x,
         for (size_t j = 0; j < n_x; j++)
             leaf[s][j] = 0.0f;
         for (size_t b = lli_segment_at(n_blocks, s); b < lli_segment_at(n_blocks, s + 1); b++) {
+            _Alignas(32) int16_t wide[LLI_ACT_BLOCK];
             struct block w;
             unpack(&w, row, b);
+            widen(wide, &w);
             for (size_t j = 0; j < n_x; j++)
-                leaf[s][j] = add(leaf[s][j], &w, &x[j], b);
+                leaf[s][j] = add(leaf[s][j], &w, wide, &x[j], b);
         }
     }
     for (size_t j = 0; j < n_x; j++)
@@ -257,12 +278,12 @@ LLI_INLINE void multiply_tile(const struct lli_product *p, size_t i, size_t n_x,
 }
 
 LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last, size_t row_bytes, unpack_fn *unpack,
-                         add_fn *add)
+                         widen_fn *widen, add_fn *add)
 {
     for (size_t o = first; o < last; o++) {
         const uint8_t *row = (const uint8_t *)p->weights + o * row_bytes;
         for (size_t i = 0; i < p->n_rows; i += TILE)
-            multiply_tile(p, i, lli_min_size(TILE, p->n_rows - i), row, o, unpack, add);
+            multiply_tile(p, i, lli_min_size(TILE, p->n_rows - i), row, o, unpack, widen, add);
     }
 }
 
@@ -276,23 +297,23 @@ LLI_INLINE void dequant(float *out, const uint8_t *row, size_t n, unpack_fn *unp
     }
 }
 
-#define QUANTISED_TYPE(type, block, bytes, form)                                                                               \
+#define QUANTISED_TYPE(type, block, bytes, integers, sum, value)                                                               \
     void LLI_SCALAR(matmul_##type)(const struct lli_product *p, size_t first, size_t last)                                     \
     {                                                                                                                          \
-        multiply(p, first, last, p->n_in / block * bytes, unpack_##type, add_##form);                                          \
+        multiply(p, first, last, p->n_in / block * bytes, unpack_##type, widen_##integers, add_##sum);                         \
     }                                                                                                                          \
     void LLI_SCALAR(dequant_##type)(float *out, const void *row, size_t n)                                                     \
     {                                                                                                                          \
-        dequant(out, row, n, unpack_##type, value_##form);                                                                     \
+        dequant(out, row, n, unpack_##type, value_##value);                                                                    \
     }
 
-QUANTISED_TYPE(q8_0, 32, 34, plain)
-QUANTISED_TYPE(q4_0, 32, 18, plain)
-QUANTISED_TYPE(q5_0, 32, 22, plain)
-QUANTISED_TYPE(q4_1, 32, 20, offset)
-QUANTISED_TYPE(q5_1, 32, 24, offset)
-QUANTISED_TYPE(q4_k, 256, 144, offset)
-QUANTISED_TYPE(q5_k, 256, 176, offset)
-QUANTISED_TYPE(q6_k, 256, 210, halves)
-QUANTISED_TYPE(q3_k, 256, 110, halves)
-QUANTISED_TYPE(q2_k, 256, 84, halves_offset)
+QUANTISED_TYPE(q8_0, 32, 34, whole, plain, plain)
+QUANTISED_TYPE(q4_0, 32, 18, whole, plain, plain)
+QUANTISED_TYPE(q5_0, 32, 22, whole, plain, plain)
+QUANTISED_TYPE(q4_1, 32, 20, whole, offset, offset)
+QUANTISED_TYPE(q5_1, 32, 24, whole, offset, offset)
+QUANTISED_TYPE(q4_k, 256, 144, whole, offset, offset)
+QUANTISED_TYPE(q5_k, 256, 176, whole, offset, offset)
+QUANTISED_TYPE(q6_k, 256, 210, halves, plain, scaled)
+QUANTISED_TYPE(q3_k, 256, 110, halves, plain, scaled)
+QUANTISED_TYPE(q2_k, 256, 84, halves, minima, minima)

@@ -66,16 +66,15 @@ static inline float lli_float_of(uint32_t bits)
     return x;
 }
 
-/* binary16 to binary32 as base/half.h does it (a NaN may become another NaN), but inline and without a branch, so that
- * loops over halves become vectors. */
+/* binary16 to binary32 as base/half.h does it (a NaN may become another NaN), but inline and with masks for branches, so
+ * that loops over halves become vectors. */
 static inline float lli_half_value(uint16_t h)
 {
     uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, sign = (uint32_t)(h & 0x8000) << 16;
+    uint32_t is_subnormal = 0 - (uint32_t)(magnitude < 0x00800000), is_special = 0 - (uint32_t)(magnitude >= 0x0f800000);
     uint32_t normal = magnitude + (112u << 23);
     uint32_t subnormal = lli_bits_of(lli_float_of(magnitude + (113u << 23)) - 0x1p-14f);
-    uint32_t bits = magnitude < 0x00800000 ? subnormal : normal;
-    bits |= magnitude >= 0x0f800000 ? 0x7f800000 : 0;
-    return lli_float_of(sign | bits);
+    return lli_float_of(sign | (normal & ~is_subnormal) | (subnormal & is_subnormal) | (0x7f800000 & is_special));
 }
 
 /* n elements of type F32, F16 or BF16 as binary32; `from` in any alignment. */
