@@ -16,7 +16,7 @@
 #include "support/network.h"
 #include "support/support.h"
 
-enum { N_BLOCKS = 33, N_IDS = 70 };
+enum { N_BLOCKS = 33, N_IDS = 40 };
 
 static const uint32_t BLOCKS[] = {9, 2, 30, 31, 1, 17, 18}, OTHER_BLOCKS[] = {3, 4, 5, 6, 7, 8, 10};
 
