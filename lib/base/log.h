@@ -19,7 +19,7 @@ struct lli_log {
 };
 
 int32_t lli_log_init(struct lli_log *log, int level); /* 0, or LLMINF_E_IO */
-void lli_log_finish(struct lli_log *log);       /* accepts a zeroed log */
+void lli_log_finish(struct lli_log *log);             /* accepts a zeroed log */
 
 void lli_log_write(struct lli_log *log, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

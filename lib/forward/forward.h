@@ -20,13 +20,13 @@ struct lli_forward;
 enum lli_kv_type { LLI_KV_F16, LLI_KV_F32 };
 
 struct lli_forward_options {
-    const struct lli_backend *backend;   /* from backend/registry.h */
-    struct lli_workers *workers;         /* outlives the forward */
-    int kv_type;                         /* enum lli_kv_type */
-    uint32_t n_blocks;                   /* KV blocks, the null block included */
-    uint32_t max_rows;                   /* rows of a plan at most */
-    uint32_t max_logits;                 /* rows with logits at most */
-    uint32_t max_pos;                    /* positions are below this */
+    const struct lli_backend *backend; /* from backend/registry.h */
+    struct lli_workers *workers;       /* outlives the forward */
+    int kv_type;                       /* enum lli_kv_type */
+    uint32_t n_blocks;                 /* KV blocks, the null block included */
+    uint32_t max_rows;                 /* rows of a plan at most */
+    uint32_t max_logits;               /* rows with logits at most */
+    uint32_t max_pos;                  /* positions are below this */
 };
 
 /* Bytes of one block: 16 positions of K and V, all layers. 0 if it does not fit a size_t. */
