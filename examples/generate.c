@@ -1,5 +1,5 @@
 /* generate.c - continues a prompt: text to stdout as it is made, statistics to stderr. */
-#include "common.h"
+#include "program.h"
 
 #include <stdio.h>
 #include <stdlib.h>

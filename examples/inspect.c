@@ -1,5 +1,5 @@
 /* inspect.c - what a GGUF file holds: metadata, tensors, sizes. */
-#include "common.h"
+#include "program.h"
 
 #include <stdio.h>
 #include <stdlib.h>

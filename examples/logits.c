@@ -1,5 +1,5 @@
 /* logits.c - the logits of every position of a list of token ids, as float32 [n_tokens, n_vocab], and their hash. */
-#include "common.h"
+#include "program.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* tokenize.c - text to token ids and back, also on files that hold a vocabulary alone. */
-#include "common.h"
+#include "program.h"
 
 #include <stdio.h>
 #include <stdlib.h>

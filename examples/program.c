@@ -1,4 +1,4 @@
-#include "common.h"
+#include "program.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
-/* common.h - what the example programs share: the command line, errors, the bundled model, progress on a terminal. */
-#ifndef EXAMPLES_COMMON_H
-#define EXAMPLES_COMMON_H
+/* program.h - what the example programs share: the command line, errors, the bundled model, progress on a terminal. */
+#ifndef EXAMPLES_PROGRAM_H
+#define EXAMPLES_PROGRAM_H
 
 #include <stddef.h>
 #include <stdint.h>
