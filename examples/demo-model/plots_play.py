@@ -172,7 +172,7 @@ HONEST = {
         ["[He] [how], and the [thing] broke with a loud crash!",
          "[He] [how]. Crash! The [thing] broke.",
          "[He] knew [he] should be careful, but [he] [how], and the [thing] broke."],
-        ["\"Oh no!\" whispered [n]. \"[Elder] will be so angry.\"",
+        ["\"Oh no!\" whispered [n]. \"They will be so angry.\"",
          "[n] looked at the pieces and felt afraid.",
          "The [thing] belonged to [elder], and [n] did not know what to do."],
         ["So [he] hid the pieces {under the bed|behind the sofa|in a box|under the rug}.",
