@@ -161,6 +161,7 @@ static void stream(const struct run *run)
         free(all);
     } else {
         printf("\n");
+        fflush(stdout); /* before the statistics, which go another way */
     }
     check(&program, status, &error);
 }
