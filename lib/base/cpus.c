@@ -57,34 +57,33 @@ static int64_t quota_cpus(int64_t quota, int64_t period)
     return quota > 0 && period > 0 ? quota / period + (quota % period != 0) : 0;
 }
 
+/* The numbers at the start of a file of a cgroup, -1 for what is none; both -1 if there is no such file. */
+static void read_numbers(int64_t out[2], const char *folder, const char *name)
+{
+    char path[PATH_BYTES + 32], text[64];
+    const char *at = text;
+    lli_format(path, sizeof path, "%s/%s", folder, name);
+    if (read_text(text, sizeof text, path) == 0)
+        text[0] = 0;
+    out[0] = read_number(&at);
+    out[1] = read_number(&at);
+}
+
 /* Version 2: "cpu.max" holds "quota period" or "max period". */
 static int64_t bound_v2(const char *folder)
 {
-    char path[PATH_BYTES + 32], text[64];
-    const char *at = text;
-    int64_t quota;
-    lli_format(path, sizeof path, "%s/cpu.max", folder);
-    if (read_text(text, sizeof text, path) == 0)
-        return 0;
-    quota = read_number(&at);
-    return quota_cpus(quota, read_number(&at));
+    int64_t numbers[2];
+    read_numbers(numbers, folder, "cpu.max");
+    return quota_cpus(numbers[0], numbers[1]);
 }
 
-/* Version 1: two files. */
+/* Version 1: a file each. */
 static int64_t bound_v1(const char *folder)
 {
-    char path[PATH_BYTES + 32], text[64];
-    const char *at = text;
-    int64_t quota;
-    lli_format(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
-    if (read_text(text, sizeof text, path) == 0)
-        return 0;
-    quota = read_number(&at);
-    lli_format(path, sizeof path, "%s/cpu.cfs_period_us", folder);
-    if (read_text(text, sizeof text, path) == 0)
-        return 0;
-    at = text;
-    return quota_cpus(quota, read_number(&at));
+    int64_t quota[2], period[2];
+    read_numbers(quota, folder, "cpu.cfs_quota_us");
+    read_numbers(period, folder, "cpu.cfs_period_us");
+    return quota_cpus(quota[0], period[0]);
 }
 
 /* The smallest bound of a cgroup and all its ancestors under `root`; group is cut as it climbs. */

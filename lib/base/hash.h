@@ -7,7 +7,4 @@
 
 uint64_t lli_hash(const void *bytes, size_t n, uint64_t seed);
 
-/* 128 bits as 32 hex digits and a NUL. */
-void lli_hash_text(char out[33], const void *bytes, size_t n);
-
 #endif

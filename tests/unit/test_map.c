@@ -128,12 +128,9 @@ static void without_memory(void **state)
 static void hash_is_xxh3(void **state)
 {
     (void)state;
-    char text[33];
     assert_true(lli_hash("", 0, 0) == 0x2D06800538D394C2u);
     assert_true(lli_hash("abc", 3, 0) != lli_hash("abc", 3, 1));
     assert_true(lli_hash("abc", 3, 0) == lli_hash("abcd", 3, 0));
-    lli_hash_text(text, "", 0);
-    assert_string_equal(text, "99aa06d3014798d86001c324468d497f");
 }
 
 int main(void)
