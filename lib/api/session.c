@@ -212,19 +212,28 @@ llminf_status llminf_session_generate(llminf_session *session, const llminf_samp
     return status;
 }
 
+/* What both ways to read check first; afterwards this thread is in. */
+static llminf_status enter_read(const llminf_session *session, const void *buffer, size_t *count_out, int64_t timeout_ns,
+                                llminf_error *error)
+{
+    llminf_status status = lli_check_out(count_out, "result", error);
+    if (status != LLMINF_OK)
+        return status;
+    *count_out = 0;
+    if ((status = lli_check_out(buffer, "buffer", error)) != LLMINF_OK)
+        return status;
+    if (timeout_ns < -1)
+        return lli_fail(error, LLMINF_E_INVALID, "timeout_ns", "is %lld, want -1 or more", (long long)timeout_ns);
+    return enter(session, error);
+}
+
 llminf_status llminf_session_read(llminf_session *session, char *buffer, size_t capacity, size_t *length_out,
                                   int64_t timeout_ns, llminf_error *error)
 {
-    llminf_status status = lli_check_out(length_out, "length_out", error);
+    llminf_status status = enter_read(session, buffer, length_out, timeout_ns, error);
     if (status != LLMINF_OK)
         return status;
-    *length_out = 0;
-    if ((status = lli_check_out(buffer, "buffer", error)) != LLMINF_OK || (status = enter(session, error)) != LLMINF_OK)
-        return status;
-    if (timeout_ns < -1)
-        status = lli_fail(error, LLMINF_E_INVALID, "timeout_ns", "is %lld, want -1 or more", (long long)timeout_ns);
-    else
-        status = lli_timeline_read(session->timeline, buffer, capacity, length_out, timeout_ns, error);
+    status = lli_timeline_read(session->timeline, buffer, capacity, length_out, timeout_ns, error);
     lli_check_leave(session);
     return status;
 }
@@ -232,15 +241,10 @@ llminf_status llminf_session_read(llminf_session *session, char *buffer, size_t 
 llminf_status llminf_session_read_tokens(llminf_session *session, llminf_token *tokens, size_t capacity, size_t *count_out,
                                          int64_t timeout_ns, llminf_error *error)
 {
-    llminf_status status = lli_check_out(count_out, "count_out", error);
+    llminf_status status = enter_read(session, tokens, count_out, timeout_ns, error);
     if (status != LLMINF_OK)
         return status;
-    *count_out = 0;
-    if ((status = lli_check_out(tokens, "tokens", error)) != LLMINF_OK || (status = enter(session, error)) != LLMINF_OK)
-        return status;
-    if (timeout_ns < -1)
-        status = lli_fail(error, LLMINF_E_INVALID, "timeout_ns", "is %lld, want -1 or more", (long long)timeout_ns);
-    else if (capacity == 0)
+    if (capacity == 0)
         status = lli_fail(error, LLMINF_E_TOO_SMALL, "capacity", "is 0, want 1 or more");
     else
         status = lli_timeline_read_tokens(session->timeline, tokens, capacity, count_out, timeout_ns, error);
