@@ -3,8 +3,8 @@
  * A typedef names the type of the table's slot and declares every implementation, lli_<op>_<isa>. What a kernel computes,
  * operation by operation and in which order, is docs/numerics.md; all implementations give the same bits.
  *
- * Unless a contract says otherwise: floats are aligned to 4 bytes, weights stand in any alignment in the layout of GGUF
- * files, n >= 1, and out overlaps no input. Rounding is to nearest and subnormals are kept (base/fenv.h). NaN and Inf
+ * Unless a contract says otherwise: floats are aligned to 4 bytes, rows of weights stand in any alignment in the layout of
+ * GGUF files, n >= 1, and out overlaps no input. Rounding is to nearest and subnormals are kept (base/fenv.h). NaN and Inf
  * harm nothing but the values computed from them. */
 #ifndef LLI_BACKEND_KERNELS_H
 #define LLI_BACKEND_KERNELS_H
@@ -18,7 +18,9 @@
 
 enum {
     LLI_ACT_BLOCK = 32,  /* elements of a block of quantised activations, and of a block of K */
-    LLI_PAGE_TOKENS = 16 /* tokens of a page of K or V: a lane each */
+    LLI_PAGE_TOKENS = 16, /* tokens of a page of K or V: a lane each */
+    LLI_MATMUL_STEP = 32, /* ranges of weight rows begin at a multiple: of every backend's lanes */
+    LLI_MATMUL_SCRATCH = 192 << 10 /* bytes a product may use */
 };
 
 /* Rows of quantised activations, row after row; n elements each, a multiple of 32. */
@@ -41,14 +43,16 @@ typedef int lli_quantise_fn(const struct lli_q8 *out, const float *x, size_t n);
 struct lli_product {
     float *out; /* [n_rows, out_stride] */
     size_t out_stride;
-    const void *weights; /* [n_out, n_in] of the kernel's type */
+    const void *weights; /* [n_out, n_in] of the kernel's type: the file's rows for a backend of 1 lane, else backend/pack.h */
     size_t n_in;         /* any for F32, F16, BF16; a multiple of the block for others */
     size_t n_rows;       /* of activations */
     const float *x;      /* [n_rows, n_in] for F32, F16, BF16 */
     struct lli_q8 q8;    /* [n_rows, n_in] for others */
+    void *scratch;       /* LLI_MATMUL_SCRATCH bytes of the calling worker, aligned to 64; backends of 1 lane need none */
 };
 
-/* Fills out[i, first .. last - 1] for all i and touches nothing else, so that workers share a product. */
+/* Fills out[i, first .. last - 1] for all i and touches nothing else, so that workers share a product. first is a multiple of
+ * LLI_MATMUL_STEP (any number for a backend of 1 lane); last too, or the number of rows. */
 typedef void lli_matmul_fn(const struct lli_product *p, size_t first, size_t last);
 
 /* out[n] = the row's weights as binary32. n is a multiple of the block. */

@@ -10,7 +10,7 @@
 struct lli_backend {
     const char *name;
     uint64_t needs;                            /* CPU features, bits of backend/cpu.h */
-    int lanes;                                 /* rows of a weight group */
+    int lanes;                                 /* rows of a group of packed weights (backend/pack.h); 1: not packed */
     void (*fill)(struct lli_kernels *kernels); /* overwrites what it does better */
 };
 

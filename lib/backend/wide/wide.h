@@ -1,0 +1,36 @@
+/* backend/wide/wide.h - kernels whose lanes are vectors. A lane is an output, never a piece of a sum, so one source serves
+ * every instruction set: what differs stands in vector_<isa>.h (16 floats as one value) and dot_<isa>.h (products of
+ * bytes), and each source is compiled once per instruction set with a suffix of its own. */
+#ifndef LLI_BACKEND_WIDE_WIDE_H
+#define LLI_BACKEND_WIDE_WIDE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backend/kernels.h"
+
+/* LLI_LANES: rows of a group of packed weights (backend/pack.h). */
+#if defined(LLI_ISA_AVX512)
+#define LLI_WIDE(op) lli_##op##_avx512
+#define LLI_LANES 16
+#elif defined(LLI_ISA_AVX2)
+#define LLI_WIDE(op) lli_##op##_avx2
+#define LLI_LANES 8
+#elif defined(LLI_ISA_NEON_I8MM)
+#define LLI_WIDE(op) lli_##op##_neon_i8mm
+#define LLI_LANES 8
+#elif defined(LLI_ISA_NEON_DOT)
+#define LLI_WIDE(op) lli_##op##_neon_dot
+#define LLI_LANES 8
+#elif defined(LLI_ISA_NEON)
+#define LLI_WIDE(op) lli_##op##_neon
+#define LLI_LANES 8
+#endif
+
+/* Kernels of a family are one function whose parts are arguments: inlined, the parts are constants. */
+#define LLI_INLINE static inline __attribute__((always_inline))
+
+/* Overwrites the slots that this instruction set does itself. */
+void LLI_WIDE(fill)(struct lli_kernels *out);
+
+#endif
