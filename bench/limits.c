@@ -9,7 +9,7 @@
 #include "backend/cpu.h"
 #include "base/clock.h"
 
-enum { MAX_RUNS = 64, ALIGN = 4096, FRESH_NS = 20000000, PASS_NS = 8000000 };
+enum { MAX_RUNS = 64, ALIGN = 4096, FRESH_NS = 20000000, PASS_NS = 8000000, FIRST_PASSES = 8, PASSES = 3 };
 
 #define MIN_BUFFER ((size_t)512 << 20)
 
@@ -93,36 +93,41 @@ static void fuse(void *arg, int index, int n)
     atomic_fetch_add(&p->sink, p->limits->peak->fp(p->n_rounds));
 }
 
-/* Shortest of n passes. */
-static double best_seconds(const struct limits *l, lli_work_fn *work, int64_t n_rounds, int n_passes)
+static double pass_seconds(const struct limits *l, lli_work_fn *work, int64_t n_rounds)
 {
     struct pass pass = {.limits = l, .n_rounds = n_rounds};
-    double best = 0;
-    for (int i = 0; i < n_passes; i++) {
-        int64_t start = lli_clock_ns();
-        lli_workers_run(l->workers, work, &pass);
-        double seconds = seconds_since(start);
-        best = i == 0 || seconds < best ? seconds : best;
-    }
-    return best;
+    int64_t start = lli_clock_ns();
+    lli_workers_run(l->workers, work, &pass);
+    return seconds_since(start);
 }
 
 /* As many rounds as take some milliseconds. */
 static int64_t find_rounds(const struct limits *l, lli_work_fn *work)
 {
     int64_t n = 1024;
-    while (best_seconds(l, work, n, 1) < PASS_NS / 1e9)
+    while (pass_seconds(l, work, n) < PASS_NS / 1e9)
         n *= 2;
     return n;
 }
 
+static double higher(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* The three limits in turn, so that one disturbance does not meet all passes of one. */
 void limits_measure(struct limits *l, int n_passes)
 {
     double n = l->workers->n;
-    l->now.bytes = n * (double)part_bytes(l) / best_seconds(l, read_part, 0, n_passes);
-    l->now.integer_ops =
-        n * l->peak->integer_ops * (double)l->integer_rounds / best_seconds(l, multiply, l->integer_rounds, n_passes);
-    l->now.fp_ops = n * l->peak->fp_ops * (double)l->fp_rounds / best_seconds(l, fuse, l->fp_rounds, n_passes);
+    struct rates best = {0};
+    for (int i = 0; i < n_passes; i++) {
+        double read = pass_seconds(l, read_part, 0), integer = pass_seconds(l, multiply, l->integer_rounds);
+        double fp = pass_seconds(l, fuse, l->fp_rounds);
+        best.bytes = higher(best.bytes, n * (double)part_bytes(l) / read);
+        best.integer_ops = higher(best.integer_ops, n * l->peak->integer_ops * (double)l->integer_rounds / integer);
+        best.fp_ops = higher(best.fp_ops, n * l->peak->fp_ops * (double)l->fp_rounds / fp);
+    }
+    l->now = best;
     l->now_ns = lli_clock_ns();
 }
 
@@ -155,7 +160,7 @@ int limits_init(struct limits *l, struct lli_workers *workers, const struct lli_
     lli_workers_run(workers, fill_part, &pass);
     l->integer_rounds = find_rounds(l, multiply);
     l->fp_rounds = find_rounds(l, fuse);
-    limits_measure(l, 5);
+    limits_measure(l, FIRST_PASSES);
     return 0;
 }
 
@@ -200,7 +205,7 @@ int limits_repeat(struct measured *out, struct limits *l, const struct work *wor
     *out = (struct measured){.bound = "none"};
     n_runs = n_runs < 1 ? 1 : n_runs > MAX_RUNS ? MAX_RUNS : n_runs;
     if (work && (l->now_ns == 0 || lli_clock_ns() - l->now_ns > FRESH_NS))
-        limits_measure(l, 2);
+        limits_measure(l, PASSES);
     for (int i = 0; i < n_runs; i++) {
         seconds[i] = run(arg);
         if (seconds[i] < 0)
@@ -209,7 +214,7 @@ int limits_repeat(struct measured *out, struct limits *l, const struct work *wor
         if (!work)
             continue;
         double before = limits_seconds(&l->now, work, &out->bound), after, moved;
-        limits_measure(l, 2);
+        limits_measure(l, PASSES);
         after = limits_seconds(&l->now, work, &out->bound);
         moved = change(before, after);
         out->drift = moved > out->drift ? moved : out->drift;

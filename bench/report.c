@@ -65,7 +65,7 @@ static int same_head(const struct report *r)
 /* Texts to the left, numbers to the right. */
 static int width(const struct field *f)
 {
-    int n = (int)strlen(f->key), least = f->text ? -15 : 9;
+    int n = (int)strlen(f->key), least = f->text ? -17 : 9;
     return f->text ? (n > -least ? -n : least) : (n > least ? n : least);
 }
 
