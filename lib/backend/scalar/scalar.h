@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "backend/kernels.h"
+#include "backend/segments.h"
 
 #ifdef LLI_SCALAR_FMA
 #define LLI_SCALAR(op) lli_##op##_scalar_fma
@@ -110,12 +111,6 @@ static inline float lli_lanes_sum(float *lanes)
         for (size_t j = 0; j < h; j++)
             lanes[j] = lanes[j] + lanes[j + h];
     return lanes[0];
-}
-
-/* K is cut into 8 segments of whole blocks: segment s starts at this block. */
-static inline size_t lli_segment_at(size_t n_blocks, size_t s)
-{
-    return s * n_blocks / 8;
 }
 
 /* The eight-leaf tree over the sums of the segments, which stand `stride` floats apart. */
