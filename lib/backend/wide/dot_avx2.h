@@ -110,17 +110,16 @@ LLI_INLINE void add_steps(__m256i sum[LLI_TILE][LLI_GROUPS], int opens, const __
             narrow[t][1] = i == first ? p1 : _mm256_add_epi16(narrow[t][1], p1);
         }
     }
-    LLI_UNROLL for (int t = 0; t < n_x; t++)
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-        {
-            __m256i wide = _mm256_madd_epi16(narrow[t][g], by[g]);
-            sum[t][g] = opens ? wide : _mm256_add_epi32(sum[t][g], wide);
-        }
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+    {
+        __m256i wide = _mm256_madd_epi16(narrow[t][g], by[g]);
+        sum[t][g] = opens ? wide : _mm256_add_epi32(sum[t][g], wide);
+    }
 }
 
 /* The offset of the codes is repaid at the end: a register less while the products run. */
-LLI_INLINE void close_sums(lli_floats idot[LLI_TILE][LLI_GROUPS], __m256i sum[LLI_TILE][LLI_GROUPS], const __m256i owed[LLI_GROUPS],
-                           int bias, const struct lli_tile_rows *x, size_t b, int n_x)
+LLI_INLINE void close_sums(lli_floats idot[LLI_TILE][LLI_GROUPS], __m256i sum[LLI_TILE][LLI_GROUPS],
+                           const __m256i owed[LLI_GROUPS], int bias, const struct lli_tile_rows *x, size_t b, int n_x)
 {
     LLI_UNROLL for (int t = 0; t < n_x; t++)
     {
@@ -134,21 +133,21 @@ LLI_INLINE void close_sums(lli_floats idot[LLI_TILE][LLI_GROUPS], __m256i sum[LL
     }
 }
 
-LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
-                              int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
+LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
+                              lli_codes_fn *codes, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
 {
     const __m256i ones[LLI_GROUPS] = {_mm256_set1_epi16(1), _mm256_set1_epi16(1)};
     const __m256i owed[LLI_GROUPS] = {_mm256_set1_epi16((int16_t)-bias), _mm256_set1_epi16((int16_t)-bias)};
     __m256i sum[LLI_TILE][LLI_GROUPS];
     int n = steps_that_fit(bits);
-    LLI_UNROLL for (int i = 0; i < 8; i += n)
-        add_steps(sum, i == 0, ones, planes, codes, bits, x, b, n_x, i, i + n);
+    LLI_UNROLL for (int i = 0; i < 8; i += n) add_steps(sum, i == 0, ones, planes, codes, bits, x, b, n_x, i, i + n);
     close_sums(idot, sum, owed, bias, x, b, n_x);
 }
 
 /* Owed: -bias * (scale of the first half * its sum of q + scale of the second * its). */
-LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
-                               const struct lli_scales *scales, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
+LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
+                               lli_codes_fn *codes, const struct lli_scales *scales, int bits, int bias,
+                               const struct lli_tile_rows *x, size_t b, int n_x)
 {
     __m256i sum[LLI_TILE][LLI_GROUPS], owed[LLI_GROUPS];
     int n = steps_that_fit(bits) < 4 ? steps_that_fit(bits) : 4;
@@ -158,9 +157,8 @@ LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint
         LLI_UNROLL for (int i = 4 * h; i < 4 * h + 4; i += n)
             add_steps(sum, i == 0, by, planes, codes, bits, x, b, n_x, i, i + n);
     }
-    LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-        owed[g] = _mm256_mullo_epi16(_mm256_blend_epi16((__m256i)scales[g].half[0], (__m256i)scales[g].half[1], 0xaa),
-                                     _mm256_set1_epi16((int16_t)-bias));
+    LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) owed[g] = _mm256_mullo_epi16(
+        _mm256_blend_epi16((__m256i)scales[g].half[0], (__m256i)scales[g].half[1], 0xaa), _mm256_set1_epi16((int16_t)-bias));
     close_sums(idot, sum, owed, bias, x, b, n_x);
 }
 

@@ -88,13 +88,12 @@ LLI_INLINE __m512i start(const int16_t *sums, int bias, int first, int second)
     return _mm512_madd_epi16((__m512i)lli_words_of(sums), _mm512_set1_epi32((int)pair));
 }
 
-LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
-                              int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
+LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
+                              lli_codes_fn *codes, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
 {
     __m512i sum[LLI_TILE][LLI_GROUPS];
     (void)bits;
-    LLI_UNROLL for (int t = 0; t < n_x; t++)
-        sum[t][0] = sum[t][1] = start(x->sums[t] + 2 * b, bias, 1, 1);
+    LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][0] = sum[t][1] = start(x->sums[t] + 2 * b, bias, 1, 1);
     LLI_UNROLL for (int i = 0; i < 8; i++)
     {
         __m512i w0 = (__m512i)codes(planes[0], i), w1 = (__m512i)codes(planes[1], i);
@@ -112,16 +111,16 @@ LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8
     }
 }
 
-LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
-                               const struct lli_scales *scales, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
+LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
+                               lli_codes_fn *codes, const struct lli_scales *scales, int bits, int bias,
+                               const struct lli_tile_rows *x, size_t b, int n_x)
 {
     __m512i total[LLI_TILE][LLI_GROUPS];
     (void)bits;
     LLI_UNROLL for (int h = 0; h < 2; h++)
     {
         __m512i sum[LLI_TILE][LLI_GROUPS];
-        LLI_UNROLL for (int t = 0; t < n_x; t++)
-            sum[t][0] = sum[t][1] = start(x->sums[t] + 2 * b, bias, h == 0, h == 1);
+        LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][0] = sum[t][1] = start(x->sums[t] + 2 * b, bias, h == 0, h == 1);
         LLI_UNROLL for (int i = 4 * h; i < 4 * h + 4; i++)
         {
             __m512i w0 = (__m512i)codes(planes[0], i), w1 = (__m512i)codes(planes[1], i);
@@ -132,16 +131,14 @@ LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint
                 sum[t][1] = _mm512_dpbusd_epi32(sum[t][1], w1, q);
             }
         }
-        LLI_UNROLL for (int t = 0; t < n_x; t++)
-            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-            {
-                __m512i scaled = _mm512_mullo_epi32(sum[t][g], (__m512i)scales[g].half[h]);
-                total[t][g] = h == 0 ? scaled : _mm512_add_epi32(total[t][g], scaled);
-            }
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        {
+            __m512i scaled = _mm512_mullo_epi32(sum[t][g], (__m512i)scales[g].half[h]);
+            total[t][g] = h == 0 ? scaled : _mm512_add_epi32(total[t][g], scaled);
+        }
     }
-    LLI_UNROLL for (int t = 0; t < n_x; t++)
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-            idot[t][g] = (lli_floats)_mm512_cvtepi32_ps(total[t][g]);
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
+        (lli_floats)_mm512_cvtepi32_ps(total[t][g]);
 }
 
 #endif
