@@ -22,6 +22,8 @@ static const struct lli_dtype types[] = {
     {LLI_Q4_K, "q4_k", 256, 144, {0, 2}, F16_EXPONENT, 0},    /* scale 2, minimum 2, sub-scales 12, quants 128 */
     {LLI_Q5_K, "q5_k", 256, 176, {0, 2}, F16_EXPONENT, 0},    /* scale 2, minimum 2, sub-scales 12, fifth bits 32, quants 128 */
     {LLI_Q6_K, "q6_k", 256, 210, {208, -1}, F16_EXPONENT, 0}, /* low bits 128, high bits 64, sub-scales 16, scale 2 */
+    {LLI_IQ4_NL, "iq4_nl", 32, 18, {0, -1}, F16_EXPONENT, 0}, /* scale 2, indices 16 */
+    {LLI_IQ4_XS, "iq4_xs", 256, 136, {0, -1}, F16_EXPONENT, 0}, /* scale 2, high bits of sub-scales 2, low 4, indices 128 */
 };
 
 #define N_TYPES (sizeof types / sizeof *types)

@@ -19,6 +19,8 @@ enum lli_type {
     LLI_Q4_K = 12,
     LLI_Q5_K = 13,
     LLI_Q6_K = 14,
+    LLI_IQ4_NL = 20,
+    LLI_IQ4_XS = 23,
     LLI_BF16 = 30
 };
 

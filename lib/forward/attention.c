@@ -27,7 +27,7 @@ static void rotate_and_store(const struct lli_pass *pass, const void *arg, size_
         if (pass->kernels.kv_store[pass->pages.type](lli_pages_k(&pass->pages, block, layer),
                                                      lli_pages_v(&pass->pages, block, layer), k, v, c->n_kv_heads, c->head_dim,
                                                      r->pos % LLI_PAGE_TOKENS) < 0)
-            s->bad[row] = 1;
+            lli_pass_mark(pass, row);
     }
 }
 
@@ -110,17 +110,33 @@ void lli_attention_run(const struct lli_pass *pass, uint32_t layer)
     const struct lli_scratch *s = &pass->scratch;
     size_t n_rows = pass->plan->n_rows;
     const struct lli_linear qkv[] = {
-        {&at[LLI_ATTN_Q], lli_pass_vector(pass, layer, LLI_ATTN_Q_BIAS), s->q, NULL, s->normed, 0},
-        {&at[LLI_ATTN_K], lli_pass_vector(pass, layer, LLI_ATTN_K_BIAS), s->k, NULL, s->normed, 0},
-        {&at[LLI_ATTN_V], lli_pass_vector(pass, layer, LLI_ATTN_V_BIAS), s->v, NULL, s->normed, 0},
+        {.w = &at[LLI_ATTN_Q],
+         .bias = lli_pass_vector(pass, layer, LLI_ATTN_Q_BIAS),
+         .out = s->q,
+         .input = s->normed,
+         .q8 = &s->q8},
+        {.w = &at[LLI_ATTN_K],
+         .bias = lli_pass_vector(pass, layer, LLI_ATTN_K_BIAS),
+         .out = s->k,
+         .input = s->normed,
+         .q8 = &s->q8},
+        {.w = &at[LLI_ATTN_V],
+         .bias = lli_pass_vector(pass, layer, LLI_ATTN_V_BIAS),
+         .out = s->v,
+         .input = s->normed,
+         .q8 = &s->q8},
     };
-    const struct lli_linear output = {
-        &at[LLI_ATTN_OUTPUT], lli_pass_vector(pass, layer, LLI_ATTN_OUTPUT_BIAS), s->projected, s->x, s->attended, 0};
+    const struct lli_linear output = {.w = &at[LLI_ATTN_OUTPUT],
+                                      .bias = lli_pass_vector(pass, layer, LLI_ATTN_OUTPUT_BIAS),
+                                      .out = s->projected,
+                                      .add_to = s->x,
+                                      .input = s->attended,
+                                      .q8 = &s->q8};
 
     lli_linear_take_normed(pass, layer, LLI_ATTN_NORM, lli_linear_wants_q8(qkv, 3));
-    lli_linear_run(pass, qkv, 3, n_rows);
+    lli_linear_run(pass, &(struct lli_stage){.list = qkv, .n = 3, .n_rows = n_rows});
     lli_pass_share(pass, rotate_and_store, &layer, n_rows);
     lli_pass_share(pass, attend, &layer, n_rows * c->n_kv_heads);
     lli_linear_take_rows(pass, s->attended, (size_t)c->n_heads * c->head_dim, lli_linear_wants_q8(&output, 1));
-    lli_linear_run(pass, &output, 1, n_rows);
+    lli_linear_run(pass, &(struct lli_stage){.list = &output, .n = 1, .n_rows = n_rows});
 }

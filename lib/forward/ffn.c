@@ -1,37 +1,41 @@
-/* forward/ffn.c - gate and up share a stage and an input; their product becomes the input of down. */
+/* forward/ffn.c - gate and up share a sweep; their product, quantised as it comes, is the input of down. */
 #include "forward/ffn.h"
 
 #include "forward/linear.h"
 
 struct activating {
     const struct lli_gated *gated;
-    int q8;
+    int wants_q8; /* of down */
 };
 
-static void activate(const struct lli_pass *pass, const void *arg, size_t i, int worker)
+/* Columns first .. last - 1 of the hidden rows. Their blocks are whole: 32 columns are a block of q8. */
+static void activate(const struct lli_pass *pass, const void *arg, size_t first_row, size_t n_rows, size_t first, size_t last)
 {
     const struct activating *a = arg;
     const struct lli_scratch *s = &pass->scratch;
     size_t n = a->gated->down->n_in;
-    float *gate = s->gate + i * n;
-    (void)worker;
-    pass->kernels.swiglu(gate, gate, s->up + i * n, n);
-    if (lli_linear_take(pass, i, gate, n, a->q8) < 0)
-        s->bad[a->gated->rows ? a->gated->rows[i] : i] = 1;
+    for (size_t i = first_row; i < first_row + n_rows; i++) {
+        float *gate = s->gate + i * n + first;
+        struct lli_q8 row = lli_q8_row(&s->hidden, n, i), part = lli_q8_row(&row, first, 1);
+        pass->kernels.swiglu(gate, gate, s->up + i * n + first, last - first);
+        if (lli_linear_take(pass, &part, 0, gate, last - first, a->wants_q8) < 0)
+            lli_pass_mark(pass, a->gated->rows ? a->gated->rows[i] : i);
+    }
 }
 
 void lli_ffn_gated(const struct lli_pass *pass, const struct lli_gated *g)
 {
     const struct lli_scratch *s = &pass->scratch;
     const struct lli_linear first[] = {
-        {g->gate, NULL, s->gate, NULL, g->input, g->mat},
-        {g->up, NULL, s->up, NULL, g->input, g->mat},
+        {.w = g->gate, .out = s->gate, .input = g->input, .q8 = &s->q8, .mat = g->mat},
+        {.w = g->up, .out = s->up, .input = g->input, .q8 = &s->q8, .mat = g->mat},
     };
-    const struct lli_linear down = {g->down, NULL, g->out, g->add_to, s->gate, g->mat};
+    const struct lli_linear down = {
+        .w = g->down, .out = g->out, .add_to = g->add_to, .input = s->gate, .q8 = &s->hidden, .mat = g->mat};
     const struct activating a = {g, lli_linear_wants_q8(&down, 1)};
-    lli_linear_run(pass, first, 2, g->n_rows);
-    lli_pass_share(pass, activate, &a, g->n_rows);
-    lli_linear_run(pass, &down, 1, g->n_rows);
+    lli_linear_run(
+        pass, &(struct lli_stage){.list = first, .n = 2, .n_rows = g->n_rows, .together = 1, .behind = activate, .arg = &a});
+    lli_linear_run(pass, &(struct lli_stage){.list = &down, .n = 1, .n_rows = g->n_rows});
 }
 
 int lli_ffn_wants_q8(const struct lli_matrix *gate, const struct lli_matrix *up)

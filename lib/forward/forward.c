@@ -1,6 +1,7 @@
 /* forward/forward.c - one step from tokens to logits, and the life of what it works on. */
 #include "forward/forward.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "backend/registry.h"
@@ -30,7 +31,7 @@ static void embed(const struct lli_pass *pass, const void *arg, size_t row, int 
     size_t n_pairs = pass->rotary.n_pairs, row_bytes = lli_dtype_row_bytes(embd->type, embd->n_in);
     (void)arg;
     (void)worker;
-    s->bad[row] = 0;
+    atomic_store_explicit(&s->bad[row], 0, memory_order_relaxed);
     pass->kernels.dequant[embd->type->id](s->x + row * embd->n_in, embd->data + (size_t)r->token * row_bytes, embd->n_in);
     lli_rotary_at(&pass->rotary, r->pos, s->cos + row * n_pairs, s->sin + row * n_pairs);
     if (r->pos % LLI_PAGE_TOKENS == 0 && !(r->flags & LLI_ROW_NO_STORE))
@@ -45,8 +46,8 @@ static void norm_last(const struct lli_pass *pass, const void *arg, size_t i, in
     (void)worker;
     pass->kernels.rmsnorm(s->normed + i * n, s->x + row * n, lli_pass_vector(pass, 0, LLI_OUTPUT_NORM), n,
                           pass->config->norm_eps);
-    if (lli_linear_take(pass, i, s->normed + i * n, n, *(const int *)arg) < 0)
-        s->bad[row] = 1;
+    if (lli_linear_take(pass, &s->q8, i, s->normed + i * n, n, *(const int *)arg) < 0)
+        lli_pass_mark(pass, row);
 }
 
 static void check_logits(const struct lli_pass *pass, const void *arg, size_t i, int worker)
@@ -55,14 +56,14 @@ static void check_logits(const struct lli_pass *pass, const void *arg, size_t i,
     (void)arg;
     (void)worker;
     if (!pass->kernels.finite(s->logits + i * pass->config->n_vocab, pass->config->n_vocab))
-        s->bad[s->logit_rows[i]] = 1;
+        lli_pass_mark(pass, s->logit_rows[i]);
 }
 
 static void run_logits(const struct lli_pass *pass)
 {
     const struct lli_plan *plan = pass->plan;
     const struct lli_scratch *s = &pass->scratch;
-    const struct lli_linear output = {&pass->weights->at[LLI_OUTPUT], NULL, s->logits, NULL, s->normed, 0};
+    const struct lli_linear output = {.w = &pass->weights->at[LLI_OUTPUT], .out = s->logits, .input = s->normed, .q8 = &s->q8};
     int q8 = lli_linear_wants_q8(&output, 1);
     size_t n = 0;
     for (uint32_t row = 0; row < plan->n_rows; row++)
@@ -71,7 +72,7 @@ static void run_logits(const struct lli_pass *pass)
     if (n == 0)
         return;
     lli_pass_share(pass, norm_last, &q8, n);
-    lli_linear_run(pass, &output, 1, n);
+    lli_linear_run(pass, &(struct lli_stage){.list = &output, .n = 1, .n_rows = n});
     lli_pass_share(pass, check_logits, NULL, n);
 }
 
@@ -80,7 +81,7 @@ static void set_statuses(const struct lli_pass *pass, struct lli_plan *plan)
     for (uint32_t i = 0; i < plan->n_seqs; i++)
         plan->seqs[i].status = 0;
     for (uint32_t row = 0; row < plan->n_rows; row++)
-        if (pass->scratch.bad[row])
+        if (atomic_load_explicit(&pass->scratch.bad[row], memory_order_relaxed))
             plan->seqs[plan->rows[row].seq].status = LLMINF_E_NUMERIC;
 }
 

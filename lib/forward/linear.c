@@ -1,10 +1,10 @@
-/* forward/linear.c - the products of a stage are cut into pieces of weight rows, all products in one row of pieces. */
+/* forward/linear.c - the products of a stage are cut into pieces: a range of weight rows x a range of rows of activations. */
 #include "forward/linear.h"
 
 enum {
     MAX_PRODUCTS = 4,
-    ROWS = 16,     /* weight rows of a piece: a multiple of every backend's lanes */
-    PER_WORKER = 8 /* pieces a worker has at least, so that they end together */
+    PER_WORKER = 8, /* pieces a worker has at least, so that they end together */
+    TILE_ROWS = 192 /* rows of activations of a piece: they share a piece of weights in the cache */
 };
 
 int lli_linear_wants_q8(const struct lli_linear *list, size_t n)
@@ -17,19 +17,19 @@ int lli_linear_wants_q8(const struct lli_linear *list, size_t n)
 
 /* ---- inputs */
 
-int lli_linear_take(const struct lli_pass *pass, size_t i, const float *x, size_t n, int q8)
+int lli_linear_take(const struct lli_pass *pass, const struct lli_q8 *q8, size_t i, const float *x, size_t n, int wants_q8)
 {
     struct lli_q8 row;
-    if (!q8)
+    if (!wants_q8)
         return pass->kernels.finite(x, n) ? 0 : -1;
-    row = lli_q8_row(&pass->scratch.q8, n, i);
+    row = lli_q8_row(q8, n, i);
     return pass->kernels.quantise(&row, x, n);
 }
 
 struct taking {
     const float *x, *gain; /* gain: scratch.x is normed first */
     size_t n;
-    int q8;
+    int wants_q8;
 };
 
 static void take_row(const struct lli_pass *pass, const void *arg, size_t row, int worker)
@@ -39,79 +39,93 @@ static void take_row(const struct lli_pass *pass, const void *arg, size_t row, i
     (void)worker;
     if (t->gain)
         pass->kernels.rmsnorm(s->normed + row * t->n, s->x + row * t->n, t->gain, t->n, pass->config->norm_eps);
-    if (lli_linear_take(pass, row, t->x + row * t->n, t->n, t->q8) < 0)
-        s->bad[row] = 1;
+    if (lli_linear_take(pass, &s->q8, row, t->x + row * t->n, t->n, t->wants_q8) < 0)
+        lli_pass_mark(pass, row);
 }
 
-void lli_linear_take_rows(const struct lli_pass *pass, const float *x, size_t n, int q8)
+void lli_linear_take_rows(const struct lli_pass *pass, const float *x, size_t n, int wants_q8)
 {
-    struct taking t = {x, NULL, n, q8};
+    struct taking t = {x, NULL, n, wants_q8};
     lli_pass_share(pass, take_row, &t, pass->plan->n_rows);
 }
 
-void lli_linear_take_normed(const struct lli_pass *pass, uint32_t layer, uint32_t role, int q8)
+void lli_linear_take_normed(const struct lli_pass *pass, uint32_t layer, uint32_t role, int wants_q8)
 {
-    struct taking t = {pass->scratch.normed, lli_pass_vector(pass, layer, role), pass->config->n_embd, q8};
+    struct taking t = {pass->scratch.normed, lli_pass_vector(pass, layer, role), pass->config->n_embd, wants_q8};
     lli_pass_share(pass, take_row, &t, pass->plan->n_rows);
 }
 
 /* ---- products */
 
 struct multiplying {
-    const struct lli_linear *list;
-    size_t n, n_rows;
-    size_t piece_rows;                /* weight rows of a piece */
-    size_t first_piece[MAX_PRODUCTS]; /* of a product */
+    const struct lli_stage *stage;
+    size_t piece_columns;             /* weight rows of a piece */
+    size_t n_tiles;                   /* of rows of activations, as equal as can be */
+    size_t first_range[MAX_PRODUCTS]; /* of a product */
 };
 
-/* One piece of one product: weight rows first .. last - 1. */
-static void multiply(const struct lli_pass *pass, const struct lli_linear *l, size_t n_rows, size_t first, size_t last)
+static void finish(const struct lli_pass *pass, const struct lli_linear *l, size_t first_row, size_t n_rows, size_t first,
+                   size_t last)
 {
-    const struct lli_matrix *w = l->w;
-    size_t mat_bytes = w->n_out * lli_dtype_row_bytes(w->type, w->n_in);
-    struct lli_product product = {
-        .out = l->out,
-        .out_stride = w->n_out,
-        .weights = w->data + l->mat * mat_bytes,
-        .n_in = w->n_in,
-        .n_rows = n_rows,
-        .x = l->input,
-        .q8 = pass->scratch.q8,
-    };
-    pass->kernels.matmul[w->type->id](&product, first, last);
-    for (size_t i = 0; i < n_rows; i++) {
-        float *out = l->out + i * w->n_out + first;
+    for (size_t i = first_row; (l->bias || l->add_to) && i < first_row + n_rows; i++) {
+        float *out = l->out + i * l->w->n_out + first;
         if (l->bias)
             pass->kernels.add(out, out, l->bias + first, last - first);
         if (l->add_to) {
-            float *sum = l->add_to + i * w->n_out + first;
+            float *sum = l->add_to + i * l->w->n_out + first;
             pass->kernels.add(sum, sum, out, last - first);
         }
     }
 }
 
+/* Weight rows first .. last - 1 of one product. */
+static void multiply(const struct lli_pass *pass, const struct lli_linear *l, size_t first_row, size_t n_rows, size_t first,
+                     size_t last, int worker)
+{
+    const struct lli_matrix *w = l->w;
+    struct lli_product product = {
+        .out = l->out + first_row * w->n_out,
+        .out_stride = w->n_out,
+        .weights = w->data + l->mat * (w->n_out * lli_dtype_row_bytes(w->type, w->n_in)),
+        .n_in = w->n_in,
+        .n_rows = n_rows,
+        .scratch = pass->scratch.products + (size_t)worker * LLI_MATMUL_SCRATCH,
+    };
+    if (w->type->is_float)
+        product.x = l->input + first_row * w->n_in;
+    else
+        product.q8 = lli_q8_row(l->q8, w->n_in, first_row);
+    pass->kernels.matmul[w->type->id](&product, first, last);
+    finish(pass, l, first_row, n_rows, first, last);
+}
+
 static void multiply_piece(const struct lli_pass *pass, const void *arg, size_t piece, int worker)
 {
     const struct multiplying *m = arg;
-    size_t i = m->n - 1, first, last;
-    (void)worker;
-    while (piece < m->first_piece[i])
+    const struct lli_stage *stage = m->stage;
+    size_t range = piece / m->n_tiles, tile = piece % m->n_tiles, i = stage->together ? 0 : stage->n - 1;
+    size_t first_row = tile * stage->n_rows / m->n_tiles, n_rows = (tile + 1) * stage->n_rows / m->n_tiles - first_row;
+    size_t first, last;
+    while (range < m->first_range[i])
         i--;
-    first = (piece - m->first_piece[i]) * m->piece_rows;
-    last = first + m->piece_rows;
-    multiply(pass, &m->list[i], m->n_rows, first, last < m->list[i].w->n_out ? last : m->list[i].w->n_out);
+    first = (range - m->first_range[i]) * m->piece_columns;
+    last = first + m->piece_columns < stage->list[i].w->n_out ? first + m->piece_columns : stage->list[i].w->n_out;
+    for (size_t j = i; j < (stage->together ? stage->n : i + 1); j++)
+        multiply(pass, &stage->list[j], first_row, n_rows, first, last, worker);
+    if (stage->behind)
+        stage->behind(pass, stage->arg, first_row, n_rows, first, last);
 }
 
-void lli_linear_run(const struct lli_pass *pass, const struct lli_linear *list, size_t n, size_t n_rows)
+void lli_linear_run(const struct lli_pass *pass, const struct lli_stage *stage)
 {
-    struct multiplying m = {.list = list, .n = n, .n_rows = n_rows};
-    size_t total = 0, n_pieces = 0;
+    struct multiplying m = {.stage = stage, .n_tiles = (stage->n_rows + TILE_ROWS - 1) / TILE_ROWS};
+    size_t total = 0, n_ranges = 0, n = stage->together ? 1 : stage->n;
     for (size_t i = 0; i < n; i++)
-        total += list[i].w->n_out;
-    m.piece_rows = (total / ((size_t)pass->workers->n * PER_WORKER) + ROWS) / ROWS * ROWS;
+        total += stage->list[i].w->n_out;
+    m.piece_columns = (total * m.n_tiles / ((size_t)pass->workers->n * PER_WORKER) / LLI_MATMUL_STEP + 1) * LLI_MATMUL_STEP;
     for (size_t i = 0; i < n; i++) {
-        m.first_piece[i] = n_pieces;
-        n_pieces += (list[i].w->n_out + m.piece_rows - 1) / m.piece_rows;
+        m.first_range[i] = n_ranges;
+        n_ranges += (stage->list[i].w->n_out + m.piece_columns - 1) / m.piece_columns;
     }
-    lli_pass_share(pass, multiply_piece, &m, n_pieces);
+    lli_pass_share(pass, multiply_piece, &m, n_ranges * m.n_tiles);
 }

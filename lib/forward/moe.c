@@ -71,7 +71,7 @@ static void sort_by_expert(const struct lli_pass *pass)
 
 struct gathering {
     const uint32_t *rows;
-    int q8;
+    int wants_q8;
 };
 
 static void gather(const struct lli_pass *pass, const void *arg, size_t i, int worker)
@@ -81,8 +81,8 @@ static void gather(const struct lli_pass *pass, const void *arg, size_t i, int w
     size_t n = pass->config->n_embd;
     (void)worker;
     memcpy(s->gathered + i * n, s->normed + g->rows[i] * n, n * sizeof *s->gathered);
-    if (lli_linear_take(pass, i, s->gathered + i * n, n, g->q8) < 0)
-        s->bad[g->rows[i]] = 1;
+    if (lli_linear_take(pass, &s->q8, i, s->gathered + i * n, n, g->wants_q8) < 0)
+        lli_pass_mark(pass, g->rows[i]);
 }
 
 static void run_expert(const struct lli_pass *pass, const struct lli_matrix *at, uint32_t expert)
@@ -124,11 +124,12 @@ static void add_experts(const struct lli_pass *pass, const void *arg, size_t row
 void lli_moe_run(const struct lli_pass *pass, uint32_t layer)
 {
     const struct lli_matrix *at = pass->weights->layers[layer].at;
-    const struct lli_linear router = {&at[LLI_FFN_ROUTER], NULL, pass->scratch.routes, NULL, pass->scratch.normed, 0};
+    const struct lli_scratch *s = &pass->scratch;
+    const struct lli_linear router = {.w = &at[LLI_FFN_ROUTER], .out = s->routes, .input = s->normed, .q8 = &s->q8};
     size_t n_rows = pass->plan->n_rows;
 
     lli_linear_take_normed(pass, layer, LLI_FFN_NORM, lli_linear_wants_q8(&router, 1));
-    lli_linear_run(pass, &router, 1, n_rows);
+    lli_linear_run(pass, &(struct lli_stage){.list = &router, .n = 1, .n_rows = n_rows});
     lli_pass_share(pass, route, NULL, n_rows);
     sort_by_expert(pass);
     for (uint32_t e = 0; e < pass->config->n_experts; e++)

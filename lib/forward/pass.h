@@ -5,6 +5,7 @@
 #ifndef LLI_FORWARD_PASS_H
 #define LLI_FORWARD_PASS_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,12 @@ struct lli_pass {
 static inline const float *lli_pass_vector(const struct lli_pass *pass, uint32_t layer, uint32_t role)
 {
     return pass->vectors[(size_t)layer * LLI_N_ROLES + role];
+}
+
+/* A row of the plan met NaN or Inf. Several workers may say so at once. */
+static inline void lli_pass_mark(const struct lli_pass *pass, size_t row)
+{
+    atomic_store_explicit(&pass->scratch.bad[row], 1, memory_order_relaxed);
 }
 
 /* Piece 0 .. n - 1 of a stage. worker: whose part of the scratch memory it may use. */

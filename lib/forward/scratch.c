@@ -32,16 +32,18 @@ static uint32_t *cut_ids(struct cutter *c, size_t rows, size_t n)
     return cut(c, rows, n, sizeof(uint32_t));
 }
 
-static size_t largest(size_t a, size_t b, size_t c)
+static void cut_q8(struct lli_q8 *q8, struct cutter *c, size_t rows, size_t n)
 {
-    size_t top = a > b ? a : b;
-    return top > c ? top : c;
+    size_t n_blocks = (n + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK;
+    q8->q = cut(c, rows, n_blocks * LLI_ACT_BLOCK, sizeof *q8->q);
+    q8->d = cut_floats(c, rows, n_blocks);
+    q8->sx = cut_floats(c, rows, n_blocks);
+    q8->sums = cut(c, rows, 2 * n_blocks, sizeof *q8->sums);
 }
 
 static void lay_rows(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows, size_t logits)
 {
     size_t heads = (size_t)config->n_heads * config->head_dim, kv_heads = (size_t)config->n_kv_heads * config->head_dim;
-    size_t n_blocks = (largest(config->n_embd, heads, config->n_ff) + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK;
     s->x = cut_floats(c, rows, config->n_embd);
     s->normed = cut_floats(c, rows, config->n_embd);
     s->q = cut_floats(c, rows, heads);
@@ -56,15 +58,14 @@ static void lay_rows(struct lli_scratch *s, struct cutter *c, const struct lli_c
     s->logits = cut_floats(c, logits, config->n_vocab);
     s->logit_rows = cut_ids(c, logits, 1);
     s->bad = cut(c, rows, 1, 1);
-    s->q8.q = cut(c, rows, n_blocks * LLI_ACT_BLOCK, sizeof *s->q8.q);
-    s->q8.d = cut_floats(c, rows, n_blocks);
-    s->q8.sx = cut_floats(c, rows, n_blocks);
-    s->q8.sums = cut(c, rows, 2 * n_blocks, sizeof *s->q8.sums);
+    cut_q8(&s->q8, c, rows, config->n_embd > heads ? config->n_embd : heads);
+    cut_q8(&s->hidden, c, rows, config->n_ff);
 }
 
 static void lay_workers(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t workers)
 {
     size_t group = config->n_heads / config->n_kv_heads;
+    s->products = cut(c, workers, LLI_MATMUL_SCRATCH, 1);
     s->scores = cut_floats(c, workers, group * LLI_SPLIT_TOKENS);
     s->split = cut_floats(c, workers, group * config->head_dim);
     s->max = cut_floats(c, workers, 2 * group);

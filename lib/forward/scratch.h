@@ -20,16 +20,18 @@ struct lli_scratch {
     void *memory; /* owned; aligned to 64 */
     size_t bytes;
 
-    float *x;         /* [rows, n_embd] the residual stream */
-    float *normed;    /* [rows, n_embd] */
-    float *q;         /* [rows, n_heads, head_dim] */
-    float *k, *v;     /* [rows, n_kv_heads, head_dim] */
-    float *attended;  /* [rows, n_heads, head_dim] */
-    float *gate, *up; /* [rows, n_ff] */
-    float *projected; /* [rows, n_embd] of attention and FFN, before it joins x */
-    float *cos, *sin; /* [rows, n_dims / 2] */
-    float *logits;    /* [logits, n_vocab] */
-    struct lli_q8 q8; /* [rows, the widest input] the input of the products that run next */
+    float *x;             /* [rows, n_embd] the residual stream */
+    float *normed;        /* [rows, n_embd] */
+    float *q;             /* [rows, n_heads, head_dim] */
+    float *k, *v;         /* [rows, n_kv_heads, head_dim] */
+    float *attended;      /* [rows, n_heads, head_dim] */
+    float *gate, *up;     /* [rows, n_ff] */
+    float *projected;     /* [rows, n_embd] of attention and FFN, before it joins x */
+    float *cos, *sin;     /* [rows, n_dims / 2] */
+    float *logits;        /* [logits, n_vocab] */
+    struct lli_q8 q8;     /* [rows, n_embd or n_heads * head_dim] the input of the products that run next */
+    struct lli_q8 hidden; /* [rows, n_ff] the input of down */
+    uint8_t *products;    /* [workers, LLI_MATMUL_SCRATCH] */
 
     float *scores;      /* [workers, group, 256] of one split */
     float *split;       /* [workers, group, head_dim] its weighted V */
@@ -45,7 +47,7 @@ struct lli_scratch {
     float *expert_out;     /* [rows * n_experts_used, n_embd] */
 
     uint32_t *logit_rows; /* [logits] */
-    uint8_t *bad;         /* [rows] 1: the row met a NaN or Inf */
+    _Atomic uint8_t *bad; /* [rows] 1: the row met a NaN or Inf */
 };
 
 /* MEMORY. */

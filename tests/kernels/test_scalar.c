@@ -18,8 +18,8 @@
 
 enum { MAX_K = 2048 };
 
-static const uint32_t TYPES[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q8_0, LLI_Q4_0, LLI_Q4_1, LLI_Q5_0,
-                                 LLI_Q5_1, LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K};
+static const uint32_t TYPES[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q8_0, LLI_Q4_0, LLI_Q4_1,   LLI_Q5_0,  LLI_Q5_1,
+                                 LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K, LLI_IQ4_NL, LLI_IQ4_XS};
 
 enum { N_TYPES = sizeof TYPES / sizeof *TYPES };
 
@@ -92,6 +92,19 @@ static int scale_of_q3(const uint8_t *s, int g) /* of 16 */
     return low + 16 * (s[8 + g % 4] >> 2 * (g / 4) & 3) - 32;
 }
 
+static int worth(int index)
+{
+    static const int values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    return values[index];
+}
+
+/* IQ4_XS: two of the high bits stand in a word of 16, first group lowest. */
+static int scale_of_xs(const uint8_t *b, int g) /* of 32 */
+{
+    int high = b[2] + 256 * b[3];
+    return (b[4 + g / 2] >> (g % 2 ? 4 : 0) & 15) + 16 * (high >> 2 * g & 3) - 32;
+}
+
 static double element(uint32_t type, const uint8_t *b, int i)
 {
     int g = i / 32, two = (i % 128) / 32 * 2, pair = i / 128 * 32 + i % 32;
@@ -125,6 +138,10 @@ static double element(uint32_t type, const uint8_t *b, int i)
         return half_in(b) * six_bits(b + 4, g, 0) *
                    ((b[48 + i / 64 * 32 + i % 32] >> i / 32 % 2 * 4 & 15) + 16 * (b[16 + i % 32] >> g & 1)) -
                half_in(b + 2) * six_bits(b + 4, g, 4);
+    case LLI_IQ4_NL:
+        return half_in(b) * worth(nibble(b + 2, i));
+    case LLI_IQ4_XS:
+        return half_in(b) * scale_of_xs(b, g) * worth(nibble(b + 8 + 16 * g, i % 32));
     default: /* Q6_K */
         return half_in(b + 208) * (int8_t)b[192 + i / 16] *
                ((b[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15) + 16 * (b[128 + pair] >> two & 3) - 32);

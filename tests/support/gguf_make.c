@@ -173,8 +173,9 @@ static float spread(uint64_t *state)
 static const struct {
     uint32_t type;
     double deviation, minimum;
-} BLOCKS[] = {{LLI_Q4_0, 4.6, 0},  {LLI_Q4_1, 4.6, -7.5}, {LLI_Q5_0, 9.2, 0},   {LLI_Q5_1, 9.2, -15.5}, {LLI_Q8_0, 74, 0},
-              {LLI_Q2_K, 14, 1.5}, {LLI_Q3_K, 42, 0},     {LLI_Q4_K, 270, 7.5}, {LLI_Q5_K, 540, 15.5},  {LLI_Q6_K, 1360, 0}};
+} BLOCKS[] = {{LLI_Q4_0, 4.6, 0},    {LLI_Q4_1, 4.6, -7.5}, {LLI_Q5_0, 9.2, 0},  {LLI_Q5_1, 9.2, -15.5},
+              {LLI_Q8_0, 74, 0},     {LLI_Q2_K, 14, 1.5},   {LLI_Q3_K, 42, 0},   {LLI_Q4_K, 270, 7.5},
+              {LLI_Q5_K, 540, 15.5}, {LLI_Q6_K, 1360, 0},   {LLI_IQ4_NL, 67, 0}, {LLI_IQ4_XS, 1250, 0}};
 
 static void put_half(uint8_t *at, double v)
 {

@@ -65,6 +65,8 @@ static const struct kind {
     {"q4_k", {.seed = 11, .type = LLI_Q4_K, .n_layers = 1}, LLI_KV_F16},
     {"q5_k", {.seed = 12, .type = LLI_Q5_K, .n_layers = 1}, LLI_KV_F16},
     {"q6_k", {.seed = 13, .type = LLI_Q6_K, .n_layers = 1}, LLI_KV_F16},
+    {"iq4_nl", {.seed = 16, .type = LLI_IQ4_NL}, LLI_KV_F16},
+    {"iq4_xs", {.seed = 17, .type = LLI_IQ4_XS, .n_layers = 1}, LLI_KV_F16},
     {"experts f32", {.seed = 14, .n_experts = 4, .n_experts_used = 2}, LLI_KV_F16},
     {"experts q8_0", {.seed = 15, .type = LLI_Q8_0, .n_experts = 5, .n_experts_used = 3}, LLI_KV_F16},
 };

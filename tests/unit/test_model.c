@@ -206,8 +206,8 @@ static void experts_biases_and_long_heads(void **state)
 static void every_weight_type(void **state)
 {
     (void)state;
-    static const uint32_t types[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q4_0, LLI_Q4_1, LLI_Q5_0, LLI_Q5_1,
-                                     LLI_Q8_0, LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K};
+    static const uint32_t types[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q4_0, LLI_Q4_1, LLI_Q5_0,   LLI_Q5_1,  LLI_Q8_0,
+                                     LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K, LLI_IQ4_NL, LLI_IQ4_XS};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const struct lli_dtype *type = lli_dtype_find(types[i]);
         for (int scale = 0; scale < 2 && type->scale_at[scale] >= 0; scale++) {

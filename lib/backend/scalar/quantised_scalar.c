@@ -179,6 +179,33 @@ static inline void unpack_q2_k(struct block *w, const uint8_t *row, size_t b)
     w->m = half_at(at + 82);
 }
 
+/* 16 bytes of indices into the table of the IQ4 types, in the order of Q4_0. */
+static inline void unpack_indices(int8_t *q, const uint8_t *bytes)
+{
+    static const int8_t values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    for (size_t i = 0; i < 16; i++) {
+        q[i] = values[bytes[i] & 15];
+        q[16 + i] = values[bytes[i] >> 4];
+    }
+}
+
+static inline void unpack_iq4_nl(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b * 18;
+    w->d = half_at(at);
+    unpack_indices(w->q, at + 2);
+}
+
+/* d, high[2], low[4], indices[128]: the scale of block j is 6 bits less 32, four in a nibble of low, two in high. */
+static inline void unpack_iq4_xs(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b / 8 * 136;
+    size_t j = b % 8;
+    int low = at[4 + j / 2] >> 4 * (j % 2) & 15, high = at[2 + j / 4] >> 2 * (j % 4) & 3;
+    w->d = half_at(at) * (float)((low | high << 4) - 32);
+    unpack_indices(w->q, at + 8 + 16 * j);
+}
+
 /* ---- the integers of a block: its weights, times their integer scales where they have some */
 
 typedef void widen_fn(int16_t *out, const struct block *w);
@@ -317,3 +344,5 @@ QUANTISED_TYPE(q5_k, 256, 176, whole, offset, offset)
 QUANTISED_TYPE(q6_k, 256, 210, halves, plain, scaled)
 QUANTISED_TYPE(q3_k, 256, 110, halves, plain, scaled)
 QUANTISED_TYPE(q2_k, 256, 84, halves, minima, minima)
+QUANTISED_TYPE(iq4_nl, 32, 18, whole, plain, plain)
+QUANTISED_TYPE(iq4_xs, 256, 136, whole, plain, plain)

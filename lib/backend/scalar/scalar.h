@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "backend/kernels.h"
+#include "backend/segments.h"
 
 #ifdef LLI_SCALAR_FMA
 #define LLI_SCALAR(op) lli_##op##_scalar_fma
@@ -28,11 +29,11 @@ lli_quantise_fn LLI_SCALAR(quantise);
 lli_matmul_fn LLI_SCALAR(matmul_f32), LLI_SCALAR(matmul_f16), LLI_SCALAR(matmul_bf16);
 lli_matmul_fn LLI_SCALAR(matmul_q8_0), LLI_SCALAR(matmul_q4_0), LLI_SCALAR(matmul_q4_1), LLI_SCALAR(matmul_q5_0);
 lli_matmul_fn LLI_SCALAR(matmul_q5_1), LLI_SCALAR(matmul_q2_k), LLI_SCALAR(matmul_q3_k), LLI_SCALAR(matmul_q4_k);
-lli_matmul_fn LLI_SCALAR(matmul_q5_k), LLI_SCALAR(matmul_q6_k);
+lli_matmul_fn LLI_SCALAR(matmul_q5_k), LLI_SCALAR(matmul_q6_k), LLI_SCALAR(matmul_iq4_nl), LLI_SCALAR(matmul_iq4_xs);
 lli_dequant_fn LLI_SCALAR(dequant_f32), LLI_SCALAR(dequant_f16), LLI_SCALAR(dequant_bf16);
 lli_dequant_fn LLI_SCALAR(dequant_q8_0), LLI_SCALAR(dequant_q4_0), LLI_SCALAR(dequant_q4_1), LLI_SCALAR(dequant_q5_0);
 lli_dequant_fn LLI_SCALAR(dequant_q5_1), LLI_SCALAR(dequant_q2_k), LLI_SCALAR(dequant_q3_k), LLI_SCALAR(dequant_q4_k);
-lli_dequant_fn LLI_SCALAR(dequant_q5_k), LLI_SCALAR(dequant_q6_k);
+lli_dequant_fn LLI_SCALAR(dequant_q5_k), LLI_SCALAR(dequant_q6_k), LLI_SCALAR(dequant_iq4_nl), LLI_SCALAR(dequant_iq4_xs);
 lli_rmsnorm_fn LLI_SCALAR(rmsnorm);
 lli_rope_fn LLI_SCALAR(rope_adjacent), LLI_SCALAR(rope_halves);
 lli_kv_store_fn LLI_SCALAR(kv_store_f16), LLI_SCALAR(kv_store_f32);
@@ -110,12 +111,6 @@ static inline float lli_lanes_sum(float *lanes)
         for (size_t j = 0; j < h; j++)
             lanes[j] = lanes[j] + lanes[j + h];
     return lanes[0];
-}
-
-/* K is cut into 8 segments of whole blocks: segment s starts at this block. */
-static inline size_t lli_segment_at(size_t n_blocks, size_t s)
-{
-    return s * n_blocks / 8;
 }
 
 /* The eight-leaf tree over the sums of the segments, which stand `stride` floats apart. */

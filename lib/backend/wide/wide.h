@@ -30,6 +30,11 @@
 /* Kernels of a family are one function whose parts are arguments: inlined, the parts are constants. */
 #define LLI_INLINE static inline __attribute__((always_inline))
 
+lli_matmul_fn LLI_WIDE(matmul_f32), LLI_WIDE(matmul_f16), LLI_WIDE(matmul_bf16);
+lli_matmul_fn LLI_WIDE(matmul_q8_0), LLI_WIDE(matmul_q4_0), LLI_WIDE(matmul_q4_1), LLI_WIDE(matmul_q5_0);
+lli_matmul_fn LLI_WIDE(matmul_q5_1), LLI_WIDE(matmul_q2_k), LLI_WIDE(matmul_q3_k), LLI_WIDE(matmul_q4_k);
+lli_matmul_fn LLI_WIDE(matmul_q5_k), LLI_WIDE(matmul_q6_k), LLI_WIDE(matmul_iq4_nl), LLI_WIDE(matmul_iq4_xs);
+
 /* Overwrites the slots that this instruction set does itself. */
 void LLI_WIDE(fill)(struct lli_kernels *out);
 

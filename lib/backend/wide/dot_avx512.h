@@ -1,0 +1,144 @@
+/* backend/wide/dot_avx512.h - products of bytes by vpdpbusd: 16 rows, unsigned weights. The offset of the codes is repaid by
+ * starting the sum at -bias * (sum of q). Included by dot.h. */
+#ifndef LLI_BACKEND_WIDE_DOT_AVX512_H
+#define LLI_BACKEND_WIDE_DOT_AVX512_H
+
+#include <immintrin.h>
+
+#include "backend/wide/dot.h"
+
+enum { LLI_TILE = 6 };
+#define LLI_BYTE_FLIP 0x80808080u
+
+LLI_INLINE int lli_dot_tile(int bits, int halves)
+{
+    (void)bits;
+    return halves ? 4 : 6;
+}
+
+/* 4 bytes in every lane. */
+LLI_INLINE lli_words lli_words_of(const void *at)
+{
+    int32_t word;
+    memcpy(&word, at, sizeof word);
+    return (lli_words)_mm512_set1_epi32(word);
+}
+
+LLI_INLINE lli_floats lli_floats_of(float x)
+{
+    return (lli_floats)_mm512_set1_ps(x);
+}
+
+LLI_INLINE lli_floats lli_floats_fma(lli_floats a, lli_floats b, lli_floats c)
+{
+    return (lli_floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+}
+
+/* 16 halves. */
+LLI_INLINE lli_floats lli_floats_halves(const uint8_t *at)
+{
+    return (lli_floats)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)at));
+}
+
+LLI_INLINE lli_floats lli_floats_bf16(const uint8_t *at)
+{
+    return (lli_floats)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)at)), 16);
+}
+
+/* 16 bytes, widened. */
+LLI_INLINE lli_words lli_words_u8(const uint8_t *at)
+{
+    return (lli_words)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)at));
+}
+
+LLI_INLINE lli_words lli_words_i8(const uint8_t *at)
+{
+    return (lli_words)_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)at));
+}
+
+LLI_INLINE lli_floats lli_floats_int(lli_words w)
+{
+    return (lli_floats)_mm512_cvtepi32_ps((__m512i)w);
+}
+
+/* Of each word's two int16. */
+LLI_INLINE lli_words lli_words_dot_pairs(lli_words a, lli_words b)
+{
+    return (lli_words)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+}
+
+/* Each byte (below 16) becomes that byte of the table. */
+LLI_INLINE lli_words lli_words_look_up(const uint8_t table[16], lli_words w)
+{
+    __m512i all = _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)table));
+    return (lli_words)_mm512_shuffle_epi8(all, (__m512i)w);
+}
+
+LLI_INLINE lli_words lli_half_scale(lli_words scale)
+{
+    return scale;
+}
+
+/* -bias * sums[0] if first, -bias * sums[1] if second, or both. */
+LLI_INLINE __m512i start(const int16_t *sums, int bias, int first, int second)
+{
+    uint32_t pair = (uint32_t)(uint16_t)(first ? -bias : 0) | (uint32_t)(uint16_t)(second ? -bias : 0) << 16;
+    if (bias == 0)
+        return _mm512_setzero_si512();
+    return _mm512_madd_epi16((__m512i)lli_words_of(sums), _mm512_set1_epi32((int)pair));
+}
+
+LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
+                              lli_codes_fn *codes, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
+{
+    __m512i sum[LLI_TILE][LLI_GROUPS];
+    (void)bits;
+    LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][0] = sum[t][1] = start(x->sums[t] + 2 * b, bias, 1, 1);
+    LLI_UNROLL for (int i = 0; i < 8; i++)
+    {
+        __m512i w0 = (__m512i)codes(planes[0], i), w1 = (__m512i)codes(planes[1], i);
+        LLI_UNROLL for (int t = 0; t < n_x; t++)
+        {
+            __m512i q = (__m512i)lli_words_of(x->q[t] + b * LLI_ACT_BLOCK + 4 * i);
+            sum[t][0] = _mm512_dpbusd_epi32(sum[t][0], w0, q);
+            sum[t][1] = _mm512_dpbusd_epi32(sum[t][1], w1, q);
+        }
+    }
+    LLI_UNROLL for (int t = 0; t < n_x; t++)
+    {
+        idot[t][0] = (lli_floats)_mm512_cvtepi32_ps(sum[t][0]);
+        idot[t][1] = (lli_floats)_mm512_cvtepi32_ps(sum[t][1]);
+    }
+}
+
+LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
+                               lli_codes_fn *codes, const struct lli_scales *scales, int bits, int bias,
+                               const struct lli_tile_rows *x, size_t b, int n_x)
+{
+    __m512i total[LLI_TILE][LLI_GROUPS];
+    (void)bits;
+    LLI_UNROLL for (int h = 0; h < 2; h++)
+    {
+        __m512i sum[LLI_TILE][LLI_GROUPS];
+        LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][0] = sum[t][1] = start(x->sums[t] + 2 * b, bias, h == 0, h == 1);
+        LLI_UNROLL for (int i = 4 * h; i < 4 * h + 4; i++)
+        {
+            __m512i w0 = (__m512i)codes(planes[0], i), w1 = (__m512i)codes(planes[1], i);
+            LLI_UNROLL for (int t = 0; t < n_x; t++)
+            {
+                __m512i q = (__m512i)lli_words_of(x->q[t] + b * LLI_ACT_BLOCK + 4 * i);
+                sum[t][0] = _mm512_dpbusd_epi32(sum[t][0], w0, q);
+                sum[t][1] = _mm512_dpbusd_epi32(sum[t][1], w1, q);
+            }
+        }
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        {
+            __m512i scaled = _mm512_mullo_epi32(sum[t][g], (__m512i)scales[g].half[h]);
+            total[t][g] = h == 0 ? scaled : _mm512_add_epi32(total[t][g], scaled);
+        }
+    }
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
+        (lli_floats)_mm512_cvtepi32_ps(total[t][g]);
+}
+
+#endif

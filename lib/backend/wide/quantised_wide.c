@@ -1,0 +1,338 @@
+/* backend/wide/quantised_wide.c - packed, block-quantised weights against q8 activations.
+ *
+ * A tile is LLI_GROUPS groups of weight rows x some rows of activations. Few rows unpack the weights as they go, so that each
+ * byte is read once and worked on in registers. More rows share the unpacking: a chunk of K is expanded to the first level of
+ * the cache and used by all of them:
+ *
+ *     chunk: up to CHUNK blocks of one segment, each: codes [group][8] word rows; then d, m [group] floats, and the scales
+ *     sums:  [row][group] of the segment so far          parked: [3][row][group] of the tree (docs/numerics.md)
+ */
+#include "backend/wide/planes.h"
+#include "backend/wide/tree.h"
+
+enum {
+    DIRECT = 2,   /* rows of activations at most that unpack the weights as they go */
+    CHUNK = 16,   /* blocks: with the activations of a tile in 32 KiB */
+    ROWS = 192,   /* rows of activations that share an expanded chunk */
+    AHEAD = 2048, /* bytes of prefetching on each stream of weights */
+    LINE = 64     /* bytes of a cache line */
+};
+
+/* ---- a format */
+
+/* What a block adds to a sum. */
+struct kind {
+    int bits, bias; /* of codes */
+    int halves;     /* a scale for each 16 elements */
+    int offset;     /* and a term m * sx */
+    int minima;     /* and a term minima * m */
+};
+
+struct room;
+
+/* Adds the chunk's blocks, which are first .. first + n - 1 of K, to the sums of n_rows rows from `row` on. */
+typedef void use_fn(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n);
+
+struct format {
+    struct kind kind;
+    use_fn *use; /* of that kind */
+    lli_codes_fn *codes;
+    lli_scales_fn *scales;
+    size_t unit;                     /* blocks of a unit */
+    size_t header, own, codes_bytes; /* bytes a lane: of a unit, of a block before its planes, of its planes */
+};
+
+LLI_INLINE size_t block_bytes(const struct format *f)
+{
+    return (f->own + f->codes_bytes) * LLI_LANES;
+}
+
+LLI_INLINE size_t unit_bytes(const struct format *f)
+{
+    return f->header * LLI_LANES + f->unit * block_bytes(f);
+}
+
+LLI_INLINE size_t group_bytes(const struct format *f, size_t n_blocks)
+{
+    return n_blocks / f->unit * unit_bytes(f);
+}
+
+/* ---- adding blocks */
+
+/* The terms of block b, for n_x rows of activations. */
+LLI_INLINE void add_block(lli_floats acc[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
+                          const struct lli_scales *scales, const struct kind *kind, const struct lli_tile_rows *x, size_t b,
+                          int n_x)
+{
+    lli_floats idot[LLI_TILE][LLI_GROUPS];
+    if (kind->halves)
+        lli_dot_halves(idot, planes, codes, scales, kind->bits, kind->bias, x, b, n_x);
+    else
+        lli_dot_whole(idot, planes, codes, kind->bits, kind->bias, x, b, n_x);
+    LLI_UNROLL for (int t = 0; t < n_x; t++)
+    {
+        lli_floats dx = lli_floats_of(x->d[t][b]);
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        {
+            acc[t][g] = lli_floats_fma(idot[t][g], scales[g].d * dx, acc[t][g]);
+            if (kind->offset)
+                acc[t][g] = lli_floats_fma(scales[g].m, lli_floats_of(x->sx[t][b]), acc[t][g]);
+            if (kind->minima)
+                acc[t][g] =
+                    lli_floats_fma(lli_floats_int(lli_words_dot_pairs(scales[g].minima, lli_words_of(x->sums[t] + 2 * b))),
+                                   -(scales[g].m * dx), acc[t][g]);
+        }
+    }
+}
+
+LLI_INLINE struct lli_tile_rows tile_rows(const struct lli_product *p, size_t first, int n_x)
+{
+    struct lli_tile_rows x = {{0}, {0}, {0}, {0}};
+    LLI_UNROLL for (int t = 0; t < n_x; t++)
+    {
+        struct lli_q8 row = lli_q8_row(&p->q8, p->n_in, first + (size_t)t);
+        x.q[t] = row.q;
+        x.sums[t] = row.sums;
+        x.d[t] = row.d;
+        x.sx[t] = row.sx;
+    }
+    return x;
+}
+
+/* ---- few rows: straight from the packed groups */
+
+/* To the second level: enough lines are under way without using up the first level's buffers (Zen 4: 20 against 15 GB/s). */
+LLI_INLINE void prefetch(const uint8_t *at, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += LINE)
+        __builtin_prefetch(at + i, 0, 2);
+}
+
+LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t first,
+                       int n_x, const struct format *f)
+{
+    struct lli_tile_rows x = tile_rows(p, first, n_x);
+    lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3][DIRECT][LLI_GROUPS];
+    size_t n_blocks = p->n_in / LLI_ACT_BLOCK, own = f->own * LLI_LANES, bytes = group_bytes(f, n_blocks);
+    for (size_t s = 0; s < 8; s++) {
+        size_t last = lli_segment_at(n_blocks, s + 1);
+        LLI_UNROLL for (int t = 0; t < n_x; t++) acc[t][0] = acc[t][1] = lli_floats_of(0.0f);
+        for (size_t b = lli_segment_at(n_blocks, s); b < last; b++) {
+            const uint8_t *planes[LLI_GROUPS];
+            struct lli_scales scales[LLI_GROUPS];
+            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+            {
+                size_t unit_at = b / f->unit * unit_bytes(f);
+                size_t at = unit_at + f->header * LLI_LANES + b % f->unit * block_bytes(f);
+                /* At its end the stream of a group goes on in that group of the next tile. */
+                prefetch(groups[g] + at + AHEAD + (at + AHEAD < bytes ? 0 : bytes), block_bytes(f));
+                planes[g] = groups[g] + at + own;
+                f->scales(&scales[g], groups[g] + unit_at, groups[g] + at);
+            }
+            add_block(acc, planes, f->codes, scales, &f->kind, &x, b, n_x);
+        }
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] =
+            lli_tree_join(&parked[0][t][g], DIRECT * LLI_GROUPS, s, acc[t][g]);
+    }
+    LLI_UNROLL for (int t = 0; t < n_x; t++) lli_tree_store(p->out + (first + (size_t)t) * p->out_stride + o, acc[t], n_o);
+}
+
+/* ---- many rows: through expanded chunks */
+
+struct expanded_block {
+    uint8_t codes[LLI_GROUPS][8 * WORD_ROW];
+    struct lli_scales scales[LLI_GROUPS];
+};
+
+struct room {
+    struct expanded_block chunk[CHUNK];
+    lli_floats sums[ROWS][LLI_GROUPS], parked[3][ROWS][LLI_GROUPS];
+};
+
+_Static_assert(sizeof(struct room) <= LLI_MATMUL_SCRATCH, "the room of a product fits its scratch memory");
+
+LLI_INLINE void expand(struct expanded_block *out, const uint8_t *const groups[LLI_GROUPS], size_t first, size_t n,
+                       const struct format *f)
+{
+    for (size_t b = first; b < first + n; b++, out++)
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        {
+            const uint8_t *unit = groups[g] + b / f->unit * unit_bytes(f);
+            const uint8_t *block = unit + f->header * LLI_LANES + b % f->unit * block_bytes(f);
+            prefetch(block + AHEAD, block_bytes(f));
+            LLI_UNROLL for (int i = 0; i < 8; i++)
+                lli_words_store(out->codes[g] + i * WORD_ROW, f->codes(block + f->own * LLI_LANES, i));
+            f->scales(&out->scales[g], unit, block);
+        }
+}
+
+/* Adds the chunk's blocks first .. first + n - 1 for n_x rows. */
+LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p,
+                          size_t row, size_t first, size_t n, int n_x, const struct kind *kind)
+{
+    struct lli_tile_rows x = tile_rows(p, row, n_x);
+    lli_floats acc[LLI_TILE][LLI_GROUPS];
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = sums[t][g];
+    for (size_t b = 0; b < n; b++) {
+        const uint8_t *planes[LLI_GROUPS] = {chunk[b].codes[0], chunk[b].codes[1]};
+        add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, &x, first + b, n_x);
+    }
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sums[t][g] = acc[t][g];
+}
+
+typedef void tile_fn(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p, size_t row,
+                     size_t first, size_t n);
+
+/* Tiles as equal as can be. */
+LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n,
+                          size_t tile, tile_fn *const tiles[])
+{
+    size_t n_tiles = (n_rows + tile - 1) / tile;
+    for (size_t i = 0; i < n_tiles; i++) {
+        size_t at = i * n_rows / n_tiles, n_x = (i + 1) * n_rows / n_tiles - at;
+        tiles[n_x](room->sums + at, room->chunk, p, row + at, first, n);
+    }
+}
+
+/* A function for each number of rows: what the registers hold is settled when it is compiled. */
+#define TILE(name, n_x, ...)                                                                                                   \
+    static void name##_##n_x(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p,   \
+                             size_t row, size_t first, size_t n)                                                               \
+    {                                                                                                                          \
+        const struct kind kind = {__VA_ARGS__};                                                                                \
+        if (n_x <= lli_dot_tile(kind.bits, kind.halves))                                                                       \
+            use_chunk(sums, chunk, p, row, first, n, n_x, &kind);                                                              \
+    }
+
+#define KIND(name, ...)                                                                                                        \
+    TILE(name, 1, __VA_ARGS__)                                                                                                 \
+    TILE(name, 2, __VA_ARGS__)                                                                                                 \
+    TILE(name, 3, __VA_ARGS__)                                                                                                 \
+    TILE(name, 4, __VA_ARGS__)                                                                                                 \
+    TILE(name, 5, __VA_ARGS__)                                                                                                 \
+    TILE(name, 6, __VA_ARGS__)                                                                                                 \
+    static void use_##name(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n)  \
+    {                                                                                                                          \
+        static tile_fn *const tiles[] = {NULL, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6};                    \
+        const struct kind kind = {__VA_ARGS__};                                                                                \
+        use_tiles(room, p, row, n_rows, first, n, (size_t)lli_dot_tile(kind.bits, kind.halves), tiles);                        \
+    }
+
+/* An offset of the codes that the products of bytes must take off: 8-bit weights are made unsigned where LLI_BYTE_FLIP. */
+#define BYTES 8, LLI_BYTE_FLIP ? 128 : 0, 0, 0, 0
+#define NIBBLES 4, 8, 0, 0, 0
+#define NIBBLES_OFFSET 4, 0, 0, 1, 0
+#define FIVE 5, 16, 0, 0, 0
+#define FIVE_OFFSET 5, 0, 0, 1, 0
+#define SIX_HALVES 6, 32, 1, 0, 0
+#define THREE_HALVES 3, 4, 1, 0, 0
+#define TWO_MINIMA 2, 0, 1, 0, 1
+
+KIND(bytes, BYTES)
+KIND(nibbles, NIBBLES)
+KIND(nibbles_offset, NIBBLES_OFFSET)
+KIND(five, FIVE)
+KIND(five_offset, FIVE_OFFSET)
+KIND(six_halves, SIX_HALVES)
+KIND(three_halves, THREE_HALVES)
+KIND(two_minima, TWO_MINIMA)
+
+/* The sums of segment s go up the tree as far as it is complete: by `levels` levels, the ones at the end of s in binary. */
+LLI_INLINE void join_levels(struct room *room, size_t n_rows, size_t levels)
+{
+    lli_floats(*to)[LLI_GROUPS] = levels < 3 ? room->parked[levels] : room->sums;
+    for (size_t i = 0; i < n_rows; i++)
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        {
+            lli_floats v = room->sums[i][g];
+            for (size_t level = 0; level < levels; level++)
+                v = room->parked[level][i][g] + v;
+            to[i][g] = v;
+        }
+}
+
+static void join(struct room *room, size_t n_rows, size_t s)
+{
+    if ((s & 1) == 0)
+        join_levels(room, n_rows, 0);
+    else if ((s & 2) == 0)
+        join_levels(room, n_rows, 1);
+    else if ((s & 4) == 0)
+        join_levels(room, n_rows, 2);
+    else
+        join_levels(room, n_rows, 3);
+}
+
+/* One tile of weight rows x up to ROWS rows of activations. */
+LLI_INLINE void expanded(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,
+                         size_t n_rows, const struct format *f)
+{
+    struct room *room = p->scratch;
+    size_t n_blocks = p->n_in / LLI_ACT_BLOCK;
+    for (size_t s = 0; s < 8; s++) {
+        size_t first = lli_segment_at(n_blocks, s), last = lli_segment_at(n_blocks, s + 1);
+        memset(room->sums, 0, n_rows * sizeof *room->sums);
+        for (; first < last; first += CHUNK) {
+            size_t n = last - first < CHUNK ? last - first : CHUNK;
+            expand(room->chunk, groups, first, n, f);
+            f->use(room, p, row, n_rows, first, n);
+        }
+        join(room, n_rows, s);
+    }
+    for (size_t i = 0; i < n_rows; i++)
+        lli_tree_store(p->out + (row + i) * p->out_stride + o, room->sums[i], n_o);
+}
+
+/* ---- products */
+
+typedef void direct_fn(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o);
+
+LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last, const struct format *f, direct_fn *one,
+                         direct_fn *two)
+{
+    size_t bytes = group_bytes(f, p->n_in / LLI_ACT_BLOCK), step = LLI_GROUPS * LLI_LANES;
+    for (size_t o = first; o < last; o += step) {
+        const uint8_t *at = (const uint8_t *)p->weights + o / LLI_LANES * bytes;
+        size_t n_o = last - o < step ? last - o : step;
+        /* Without a second group the first one is computed twice. */
+        const uint8_t *const groups[LLI_GROUPS] = {at, n_o > LLI_LANES ? at + bytes : at};
+        if (p->n_rows == 1)
+            one(p, groups, o, n_o);
+        else if (p->n_rows == 2)
+            two(p, groups, o, n_o);
+        else
+            for (size_t row = 0; row < p->n_rows; row += ROWS)
+                expanded(p, groups, o, n_o, row, p->n_rows - row < ROWS ? p->n_rows - row : ROWS, f);
+    }
+}
+
+#define QUANTISED_TYPE(type, kind, use, ...)                                                                                   \
+    static void type##_one(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o)         \
+    {                                                                                                                          \
+        const struct format format = {{kind}, use, __VA_ARGS__};                                                               \
+        direct(p, groups, o, n_o, 0, 1, &format);                                                                              \
+    }                                                                                                                          \
+    static void type##_two(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o)         \
+    {                                                                                                                          \
+        const struct format format = {{kind}, use, __VA_ARGS__};                                                               \
+        direct(p, groups, o, n_o, 0, 2, &format);                                                                              \
+    }                                                                                                                          \
+    void LLI_WIDE(matmul_##type)(const struct lli_product *p, size_t first, size_t last)                                       \
+    {                                                                                                                          \
+        const struct format format = {{kind}, use, __VA_ARGS__};                                                               \
+        multiply(p, first, last, &format, type##_one, type##_two);                                                             \
+    }
+
+/*                                                codes            scales           unit, header, own, codes' bytes */
+QUANTISED_TYPE(q8_0, BYTES, use_bytes, lli_codes_b8, lli_scales_d, 1, 2, 0, 32)
+QUANTISED_TYPE(q4_0, NIBBLES, use_nibbles, lli_codes_n4, lli_scales_d, 1, 2, 0, 16)
+QUANTISED_TYPE(q4_1, NIBBLES_OFFSET, use_nibbles_offset, lli_codes_n4, lli_scales_d_m, 1, 4, 0, 16)
+QUANTISED_TYPE(q5_0, FIVE, use_five, lli_codes_n4_h1, lli_scales_d, 1, 2, 0, 20)
+QUANTISED_TYPE(q5_1, FIVE_OFFSET, use_five_offset, lli_codes_n4_h1, lli_scales_d_m, 1, 4, 0, 20)
+QUANTISED_TYPE(iq4_nl, BYTES, use_bytes, lli_codes_table, lli_scales_d, 1, 2, 0, 16)
+QUANTISED_TYPE(iq4_xs, BYTES, use_bytes, lli_codes_table, lli_scales_iq4_xs, 8, 2, 1, 16)
+QUANTISED_TYPE(q4_k, NIBBLES_OFFSET, use_nibbles_offset, lli_codes_n4, lli_scales_q4_k, 8, 4, 2, 16)
+QUANTISED_TYPE(q5_k, FIVE_OFFSET, use_five_offset, lli_codes_n4_h1, lli_scales_q4_k, 8, 4, 2, 20)
+QUANTISED_TYPE(q6_k, SIX_HALVES, use_six_halves, lli_codes_n4_h2, lli_scales_q6_k, 8, 2, 2, 24)
+QUANTISED_TYPE(q3_k, THREE_HALVES, use_three_halves, lli_codes_h2_h1, lli_scales_q6_k, 8, 2, 2, 12)
+QUANTISED_TYPE(q2_k, TWO_MINIMA, use_two_minima, lli_codes_h2, lli_scales_q2_k, 8, 4, 2, 8)

@@ -1,0 +1,33 @@
+/* backend/wide/tree.h - the eight-leaf tree over the segments of K, with at most three parked sums; the way to the outputs. */
+#ifndef LLI_BACKEND_WIDE_TREE_H
+#define LLI_BACKEND_WIDE_TREE_H
+
+#include <string.h>
+
+#include "backend/segments.h"
+#include "backend/wide/dot.h"
+
+/* Segment s (0 .. 7, ascending) has the sum v: joins it with what waits for it, and parks the result. parked[3] stand
+ * `stride` vectors apart. Gives the whole sum after the last segment. */
+LLI_INLINE lli_floats lli_tree_join(lli_floats *parked, size_t stride, size_t s, lli_floats v)
+{
+    size_t level = 0;
+    for (; s & 1; s >>= 1)
+        v = parked[level++ * stride] + v;
+    if (level < 3)
+        parked[level * stride] = v;
+    return v;
+}
+
+/* The first n of the groups' outputs. */
+LLI_INLINE void lli_tree_store(float *out, const lli_floats sum[LLI_GROUPS], size_t n)
+{
+    if (n < LLI_GROUPS * LLI_LANES) {
+        memcpy(out, sum, n * sizeof *out);
+        return;
+    }
+    for (int g = 0; g < LLI_GROUPS; g++)
+        lli_floats_store(out + g * LLI_LANES, sum[g]);
+}
+
+#endif
