@@ -9,16 +9,18 @@
 #include <string.h>
 
 #include "backend/kernels.h"
+#include "backend/pack.h"
 #include "base/dtype.h"
 #include "base/half.h"
 
-enum { ALIGN = 64, PER_WORKER = 8 };
+enum { ALIGN = 64, PER_WORKER = 8, TILE_ROWS = 192 }; /* pieces as forward/linear.c cuts them */
 
 struct product_job {
     struct kernel_bench *b;
     const struct lli_dtype *type;
-    size_t n_in, n_out, piece_rows, n_pieces;
-    size_t copy_bytes, n_copies, copy; /* of the packed matrix in the buffer; the one that comes next */
+    size_t n_in, n_out;
+    size_t n_tiles, piece_columns, n_pieces; /* a piece: a tile of activation rows x a range of weight rows */
+    size_t copy_bytes, n_copies, copy;       /* of the packed matrix in the buffer; the one that comes next */
     struct lli_product product;
     uint8_t *scratch; /* [workers, LLI_MATMUL_SCRATCH] */
     _Atomic size_t next;
@@ -51,14 +53,19 @@ static void fill_rows(uint8_t *out, const struct lli_dtype *type, size_t n, uint
 /* Bytes of the matrix as the backend wants it. */
 static size_t packed_bytes(const struct product_job *j)
 {
-    return j->n_out * lli_dtype_row_bytes(j->type, j->n_in);
+    size_t lanes = (size_t)j->b->backend->lanes;
+    if (lanes == 1)
+        return j->n_out * lli_dtype_row_bytes(j->type, j->n_in);
+    return lli_pack_groups(lanes, j->n_out) * lli_pack_group_bytes(j->type, lanes, j->n_in);
 }
 
 static int pack(uint8_t *out, const struct product_job *j, const uint8_t *rows)
 {
-    if (j->b->backend->lanes != 1)
-        return kernels_fail(j->b->backend->name, "wants packed weights, which this program cannot make");
-    memcpy(out, rows, packed_bytes(j));
+    size_t lanes = (size_t)j->b->backend->lanes;
+    if (lanes == 1)
+        memcpy(out, rows, packed_bytes(j));
+    else if (lli_pack_rows(out, j->type, lanes, rows, j->n_out, j->n_in, 0, lli_pack_groups(lanes, j->n_out)) >= 0)
+        return kernels_fail("matmul", "random weights are not finite");
     return 0;
 }
 
@@ -120,17 +127,26 @@ static float *make_activations(struct product_job *j, size_t n_rows, uint64_t *s
 
 /* ---- rounds */
 
+static void multiply_piece(const struct product_job *j, size_t piece, int worker)
+{
+    struct lli_product p = j->product;
+    size_t tile = piece % j->n_tiles, row = tile * p.n_rows / j->n_tiles;
+    size_t first = piece / j->n_tiles * j->piece_columns, last = first + j->piece_columns;
+    p.n_rows = (tile + 1) * p.n_rows / j->n_tiles - row;
+    p.out += row * p.out_stride;
+    p.x += row * p.n_in;
+    p.q8 = lli_q8_row(&p.q8, p.n_in, row);
+    p.scratch = j->scratch + (size_t)worker * LLI_MATMUL_SCRATCH;
+    j->b->kernels.matmul[j->type->id](&p, first, last < j->n_out ? last : j->n_out);
+}
+
 static void multiply(void *arg, int index, int n)
 {
     struct product_job *j = arg;
-    struct lli_product p = j->product;
     size_t i;
     (void)n;
-    p.scratch = j->scratch + (size_t)index * LLI_MATMUL_SCRATCH;
-    while ((i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed)) < j->n_pieces) {
-        size_t first = i * j->piece_rows, last = first + j->piece_rows;
-        j->b->kernels.matmul[j->type->id](&p, first, last < j->n_out ? last : j->n_out);
-    }
+    while ((i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed)) < j->n_pieces)
+        multiply_piece(j, i, index);
 }
 
 static void run_round(void *arg)
@@ -140,6 +156,14 @@ static void run_round(void *arg)
     j->copy = (j->copy + 1) % j->n_copies;
     atomic_store_explicit(&j->next, 0, memory_order_relaxed);
     lli_workers_run(j->b->limits->workers, multiply, j);
+}
+
+static void cut(struct product_job *j)
+{
+    size_t n_pieces = (size_t)j->b->limits->workers->n * PER_WORKER;
+    j->n_tiles = (j->product.n_rows + TILE_ROWS - 1) / TILE_ROWS;
+    j->piece_columns = (j->n_out * j->n_tiles / n_pieces / LLI_MATMUL_STEP + 1) * LLI_MATMUL_STEP;
+    j->n_pieces = j->n_tiles * ((j->n_out + j->piece_columns - 1) / j->piece_columns);
 }
 
 static void measure(struct product_job *j, size_t n_rows)
@@ -154,6 +178,7 @@ static void measure(struct product_job *j, size_t n_rows)
     else
         work.integer_ops = ops;
     j->product.n_rows = n_rows;
+    cut(j);
     kernels_time(&m, b, &work, run_round, j);
     report_begin(b->report, "kernel");
     report_text(b->report, "kernel", "matmul");
@@ -174,7 +199,7 @@ static int measure_type(struct kernel_bench *b, const struct lli_dtype *type)
     const struct options *o = b->options;
     struct product_job j = {.b = b, .type = type, .n_in = o->shape.at[0], .n_out = o->shape.at[1]};
     uint64_t state = 1 + type->id;
-    size_t most = 1, n_pieces = (size_t)b->limits->workers->n * PER_WORKER;
+    size_t most = 1;
     float *x;
     for (int i = 0; i < o->rows.n; i++)
         most = o->rows.at[i] > most ? o->rows.at[i] : most;
@@ -184,9 +209,6 @@ static int measure_type(struct kernel_bench *b, const struct lli_dtype *type)
     j.product.x = x;
     j.product.n_in = j.n_in;
     j.product.out_stride = j.n_out;
-    j.piece_rows = (j.n_out / n_pieces + LLI_MATMUL_STEP - 1) / LLI_MATMUL_STEP * LLI_MATMUL_STEP;
-    j.piece_rows = j.piece_rows > 0 ? j.piece_rows : LLI_MATMUL_STEP;
-    j.n_pieces = (j.n_out + j.piece_rows - 1) / j.piece_rows;
     int status = make_weights(&j, &state);
     for (int i = 0; i < o->rows.n && status == 0; i++)
         measure(&j, o->rows.at[i]);
