@@ -14,4 +14,17 @@ static lli_matmul_fn *const matmuls[LLI_N_TYPES] = {
 void LLI_WIDE(fill)(struct lli_kernels *out)
 {
     memcpy(out->matmul, matmuls, sizeof matmuls);
+    out->quantise = LLI_WIDE(quantise);
+    out->dequant[LLI_F16] = LLI_WIDE(dequant_f16);
+    out->rmsnorm = LLI_WIDE(rmsnorm);
+    out->rope_adjacent = LLI_WIDE(rope_adjacent);
+    out->rope_halves = LLI_WIDE(rope_halves);
+    out->exp = LLI_WIDE(exp);
+    out->merge = LLI_WIDE(merge);
+    out->divide = LLI_WIDE(divide);
+    out->sum = LLI_WIDE(sum);
+    out->swiglu = LLI_WIDE(swiglu);
+    out->add = LLI_WIDE(add);
+    out->add_scaled = LLI_WIDE(add_scaled);
+    out->finite = LLI_WIDE(finite);
 }

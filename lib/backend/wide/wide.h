@@ -38,4 +38,17 @@ lli_matmul_fn LLI_WIDE(matmul_q5_k), LLI_WIDE(matmul_q6_k), LLI_WIDE(matmul_iq4_
 /* Overwrites the slots that this instruction set does itself. */
 void LLI_WIDE(fill)(struct lli_kernels *out);
 
+lli_quantise_fn LLI_WIDE(quantise);
+lli_dequant_fn LLI_WIDE(dequant_f16);
+lli_rmsnorm_fn LLI_WIDE(rmsnorm);
+lli_rope_fn LLI_WIDE(rope_adjacent), LLI_WIDE(rope_halves);
+lli_exp_fn LLI_WIDE(exp);
+lli_merge_fn LLI_WIDE(merge);
+lli_divide_fn LLI_WIDE(divide);
+lli_sum_fn LLI_WIDE(sum);
+lli_swiglu_fn LLI_WIDE(swiglu);
+lli_add_fn LLI_WIDE(add);
+lli_add_scaled_fn LLI_WIDE(add_scaled);
+lli_finite_fn LLI_WIDE(finite);
+
 #endif

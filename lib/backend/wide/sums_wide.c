@@ -1,0 +1,106 @@
+/* backend/wide/sums_wide.c - kernels with a sum or a maximum that no output lane carries. sum16 has as many lanes as a vector
+ * here; a lane without a term adds +0, which changes no sum that began at +0. */
+#include "backend/wide/vector.h"
+
+#include <string.h>
+
+float LLI_WIDE(sum)(const float *x, size_t n)
+{
+    lli_v16 lanes = lli_v16_set(0);
+    size_t i = 0;
+    for (; i + LLI_V16 <= n; i += LLI_V16)
+        lanes = lli_v16_add(lanes, lli_v16_load(x + i));
+    if (i < n)
+        lanes = lli_v16_add(lanes, lli_v16_load_n(x + i, n - i));
+    return lli_v16_sum(lanes);
+}
+
+LLI_INLINE lli_v16 add_square(lli_v16 lanes, lli_v16 x)
+{
+    return lli_v16_fma(x, x, lanes);
+}
+
+LLI_INLINE lli_v16 normed(lli_v16 x, lli_v16 r, lli_v16 gain)
+{
+    return lli_v16_mul(lli_v16_mul(x, r), gain);
+}
+
+void LLI_WIDE(rmsnorm)(float *out, const float *x, const float *gain, size_t n, float eps)
+{
+    lli_v16 lanes = lli_v16_set(0), r;
+    size_t i = 0;
+    for (; i + LLI_V16 <= n; i += LLI_V16)
+        lanes = add_square(lanes, lli_v16_load(x + i));
+    if (i < n)
+        lanes = add_square(lanes, lli_v16_load_n(x + i, n - i));
+    r = lli_v16_set(1.0f / __builtin_sqrtf(lli_v16_sum(lanes) / (float)n + eps));
+    for (i = 0; i + LLI_V16 <= n; i += LLI_V16)
+        lli_v16_store(out + i, normed(lli_v16_load(x + i), r, lli_v16_load(gain + i)));
+    if (i < n)
+        lli_v16_store_n(out + i, normed(lli_v16_load_n(x + i, n - i), r, lli_v16_load_n(gain + i, n - i)), n - i);
+}
+
+/* ---- softmax's numerators */
+
+static float largest(const float *x, size_t n)
+{
+    lli_v16 m = lli_v16_set(-__builtin_inff());
+    size_t i = 0;
+    for (; i + LLI_V16 <= n; i += LLI_V16)
+        m = lli_v16_max(m, lli_v16_load(x + i));
+    if (i < n)
+        m = lli_v16_choose(lli_m16_first(n - i), lli_v16_max(m, lli_v16_load_n(x + i, n - i)), m);
+    return lli_v16_top(m);
+}
+
+void LLI_WIDE(exp)(float *x, size_t n, float *max_out, float *sum_out)
+{
+    float top = largest(x, n);
+    lli_v16 m = lli_v16_set(top), lanes = lli_v16_set(0);
+    size_t i = 0;
+    for (; i + LLI_V16 <= n; i += LLI_V16) {
+        lli_v16 p = lli_v16_exp(lli_v16_sub(lli_v16_load(x + i), m));
+        lanes = lli_v16_add(lanes, p);
+        lli_v16_store(x + i, p);
+    }
+    if (i < n) {
+        lli_v16 p = lli_v16_exp(lli_v16_sub(lli_v16_load_n(x + i, n - i), m));
+        lanes = lli_v16_add(lanes, lli_v16_choose(lli_m16_first(n - i), p, lli_v16_set(0)));
+        lli_v16_store_n(x + i, p, n - i);
+    }
+    *max_out = top;
+    *sum_out = lli_v16_sum(lanes);
+}
+
+/* ---- a row of activations becomes q8 */
+
+LLI_INLINE void quantise_block(const struct lli_q8 *out, const float *x, size_t b)
+{
+    lli_v16 x0 = lli_v16_load(x), x1 = lli_v16_load(x + LLI_V16);
+    uint32_t bits = lli_v16_top_bits(lli_v16_max_bits(lli_v16_magnitude(x0), lli_v16_magnitude(x1)));
+    float a, inv;
+    int sum0, sum1;
+    memcpy(&a, &bits, sizeof a);
+    inv = a < 0x1p-100f ? 0.0f : 127.0f / a;
+    sum0 = lli_v16_store_int8s(out->q + b * LLI_ACT_BLOCK, lli_v16_mul(x0, lli_v16_set(inv)));
+    sum1 = lli_v16_store_int8s(out->q + b * LLI_ACT_BLOCK + LLI_V16, lli_v16_mul(x1, lli_v16_set(inv)));
+    out->d[b] = a < 0x1p-100f ? 0.0f : a / 127.0f;
+    out->sx[b] = (float)(sum0 + sum1) * out->d[b];
+    out->sums[2 * b] = (int16_t)sum0;
+    out->sums[2 * b + 1] = (int16_t)sum1;
+}
+
+int LLI_WIDE(quantise)(const struct lli_q8 *out, const float *x, size_t n)
+{
+    size_t n_blocks = n / LLI_ACT_BLOCK;
+    if (!LLI_WIDE(finite)(x, n)) {
+        memset(out->q, 0, n);
+        memset(out->d, 0, n_blocks * sizeof *out->d);
+        memset(out->sx, 0, n_blocks * sizeof *out->sx);
+        memset(out->sums, 0, 2 * n_blocks * sizeof *out->sums);
+        return -1;
+    }
+    for (size_t b = 0; b < n_blocks; b++)
+        quantise_block(out, x + b * LLI_ACT_BLOCK, b);
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* backend/wide/vector.h - 16 floats as one value: the words in which the wide kernels are written. Lane i is float i, whatever
+ * registers an instruction set makes of them; every operation acts on each lane and rounds as its name in C does.
+ *
+ *     lli_v16_load(x), load_n(x, n)       16 floats in any alignment; the first n <= 16, the others are +0 and not read
+ *     lli_v16_store(out, a), store_n      and back
+ *     lli_v16_set(x)                      x in all lanes
+ *     lli_v16_halves(h), halves_n(h, n)   16 F16 as binary32, the first n; bf16s(h): 16 BF16
+ *     lli_v16_int8s(q), int8s_n(q, n)     16 signed bytes as binary32
+ *     lli_v16_store_halves(out, a)        rounded to F16
+ *     lli_v16_store_int8s(out, a)         rounded to signed bytes, all |a| < 128; returns their sum
+ *     lli_v16_add, sub, mul, div          fma(a, b, c) = a * b + c, negate, magnitude
+ *     lli_v16_max(m, x)                   x > m ? x : m
+ *     lli_v16_max_bits(a, b)              of the bits as unsigned integers
+ *     lli_v16_raise(a, n)                 (bits of n) << 23 is added to the bits of a
+ *     lli_v16_less(a, b), is_nan(a)       masks: one flag a lane. lli_m16_first(n): lanes 0 .. n - 1; both(a, b), not(a)
+ *     lli_v16_choose(mask, a, b)          mask ? a : b
+ *     lli_v16_sum(a)                      the lanes become one: h = 8, 4, 2, 1, lane j + lane (j + h)
+ *     lli_v16_top(a), top_bits(a)         the greatest lane, as float (no NaN; of zeros either), as unsigned integer
+ *     lli_v16_twice_even, twice_odd(a)    lanes 0, 0, 2, 2 ..; 1, 1, 3, 3 ..
+ *     lli_v16_zip(a, b)                   a[0], b[0], a[1], b[1] .. a[7], b[7]
+ *
+ * Below follows what is made of these words for all instruction sets. */
+#ifndef LLI_BACKEND_WIDE_VECTOR_H
+#define LLI_BACKEND_WIDE_VECTOR_H
+
+#if defined(LLI_ISA_AVX512)
+#include "backend/wide/vector_avx512.h"
+#elif defined(LLI_ISA_AVX2)
+#include "backend/wide/vector_avx2.h"
+#else
+#include "backend/wide/vector_neon.h"
+#endif
+
+enum { LLI_V16 = 16 };
+
+/* lli_exp_f32 of each lane. The integer stands in the last bits of what rounds it, and only its lowest 9 are wanted: no
+ * conversion. Lanes beyond the cut-offs compute something and are replaced. */
+LLI_INLINE lli_v16 lli_v16_exp(lli_v16 x)
+{
+    const lli_v16 magic = lli_v16_set(0x1.8p23f), one = lli_v16_set(1.0f);
+    lli_v16 shifted = lli_v16_add(lli_v16_mul(x, lli_v16_set(0x1.715476p+0f)), magic), n = lli_v16_sub(shifted, magic);
+    lli_v16 r = lli_v16_fma(n, lli_v16_set(0x1.05c610p-29f), lli_v16_fma(n, lli_v16_set(-0x1.62e430p-1f), x));
+    lli_v16 y = lli_v16_fma(lli_v16_set(0x1.6d119ap-10f), r, lli_v16_set(0x1.120cp-7f));
+    y = lli_v16_fma(y, r, lli_v16_set(0x1.555518p-5f));
+    y = lli_v16_fma(y, r, lli_v16_set(0x1.5554dcp-3f));
+    y = lli_v16_fma(y, r, lli_v16_set(0.5f));
+    y = lli_v16_fma(y, r, one);
+    y = lli_v16_raise(lli_v16_fma(y, r, one), shifted);
+    y = lli_v16_choose(lli_v16_less(x, lli_v16_set(-64.0f)), lli_v16_set(0.0f), y);
+    y = lli_v16_choose(lli_v16_less(lli_v16_set(88.7f), x), lli_v16_set(__builtin_inff()), y);
+    return lli_v16_choose(lli_v16_is_nan(x), x, y);
+}
+
+#endif

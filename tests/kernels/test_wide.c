@@ -1,0 +1,356 @@
+/* The vector kernels of each instruction set that this CPU has against the scalar ones, bit for bit: odd sizes, pointers off
+ * any alignment but that of floats, values at the ends of binary32, and the memory around the outputs. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backend/cpu.h"
+#include "backend/scalar/scalar.h"
+#include "support/support.h"
+
+#if defined(__x86_64__)
+void lli_fill_avx512(struct lli_kernels *out);
+void lli_fill_avx2(struct lli_kernels *out);
+#elif defined(__aarch64__)
+void lli_fill_neon(struct lli_kernels *out);
+void lli_fill_neon_dot(struct lli_kernels *out);
+void lli_fill_neon_i8mm(struct lli_kernels *out);
+#endif
+
+static const struct isa {
+    const char *name;
+    uint64_t needs;
+    void (*fill)(struct lli_kernels *out);
+} ISAS[] = {
+#if defined(__x86_64__)
+    {"avx512", LLI_CPU_AVX512 | LLI_CPU_VNNI | LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C, lli_fill_avx512},
+    {"avx2", LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C, lli_fill_avx2},
+#elif defined(__aarch64__)
+    {"neon", LLI_CPU_NEON, lli_fill_neon},
+    {"neon_dot", LLI_CPU_NEON | LLI_CPU_DOTPROD, lli_fill_neon_dot},
+    {"neon_i8mm", LLI_CPU_NEON | LLI_CPU_DOTPROD | LLI_CPU_I8MM, lli_fill_neon_i8mm},
+#endif
+    {"scalar", 0, lli_fill_scalar}, /* so that the table is nowhere empty */
+};
+
+enum { N_ISAS = sizeof ISAS / sizeof *ISAS, MAX_N = 4099, MARGIN = 20, AREA = MARGIN + MAX_N + MARGIN };
+
+static const size_t LARGE[] = {255, 256, 257, 1000, 2048, MAX_N};
+
+static struct lli_kernels SCALAR, WIDE; /* WIDE: of the instruction set under test */
+static uint64_t seed;
+
+/* ---- values and places */
+
+enum kind { ORDINARY, SMALL, ANY_FINITE, ANY, SIGNS, N_KINDS };
+
+static float value(int kind)
+{
+    static const float ends[] = {0.0f,          -0.0f,          0x1p-149f, -0x1p-149f, 0x1.fffffcp-127f, 0x1p-126f,
+                                 3.4028234e38f, -3.4028234e38f, 88.7f,     -88.7f,     -64.0f,           64.0f,
+                                 0x1p-100f,     1.0f,           -1.0f,     127.5f};
+    uint32_t bits = (uint32_t)support_random(&seed);
+    switch (kind) {
+    case ORDINARY:
+        return 8 * support_random_float(&seed);
+    case SMALL: /* subnormal, or a little more */
+        return lli_float_of(bits & 0x81ffffff);
+    case ANY_FINITE:
+        if ((bits & 0x7f800000) != 0x7f800000)
+            return lli_float_of(bits);
+        return ends[bits % (sizeof ends / sizeof *ends)];
+    case ANY:
+        return bits % 13 == 0 ? INFINITY : bits % 13 == 1 ? -INFINITY : bits % 13 == 2 ? NAN : lli_float_of(bits);
+    default:
+        return bits & 1 ? 0.0f : -0.0f;
+    }
+}
+
+static void fill(float *x, size_t n, int kind)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = value(kind);
+}
+
+/* Bits, but a NaN is a NaN. */
+static void assert_same(const char *what, size_t n, const float *want, const float *got, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lli_bits_of(want[i]) != lli_bits_of(got[i]) && !(isnan(want[i]) && isnan(got[i])))
+            fail_msg("%s of %zu: element %zu is %a, want %a", what, n, i, (double)got[i], (double)want[i]);
+}
+
+static void assert_same_bytes(const char *what, size_t n, const void *want, const void *got, size_t bytes)
+{
+    const uint8_t *a = want, *b = got;
+    for (size_t i = 0; i < bytes; i++)
+        if (a[i] != b[i])
+            fail_msg("%s of %zu: byte %zu is %u, want %u", what, n, i, b[i], a[i]);
+}
+
+static float X[AREA], Y[AREA], Z[AREA], WANT[AREA], GOT[AREA];
+
+static void poison(void)
+{
+    for (size_t i = 0; i < AREA; i++)
+        WANT[i] = GOT[i] = -12345;
+}
+
+/* Each size with each kind of values; `at` moves the pointers. */
+typedef void case_fn(size_t n, size_t at, int kind);
+
+static void each_case(case_fn *run)
+{
+    seed = 1;
+    for (size_t i = 1; i < 71 + sizeof LARGE / sizeof *LARGE; i++) {
+        size_t n = i < 71 ? i : LARGE[i - 71];
+        for (int kind = 0; kind < N_KINDS; kind++) {
+            size_t at = (size_t)(support_random(&seed) % 17);
+            fill(X, AREA, kind);
+            fill(Y, AREA, kind);
+            fill(Z, AREA, kind);
+            poison();
+            run(n, at, kind);
+        }
+    }
+}
+
+/* ---- rows in, rows out */
+
+static void check_elements(size_t n, size_t at, int kind)
+{
+    const float *x = X + at, *y = Y + (at + 3) % 17, *z = Z + (at + 7) % 17;
+    float *want = WANT + at, *got = GOT + at, by = value(kind);
+    SCALAR.add(want, x, y, n);
+    WIDE.add(got, x, y, n);
+    assert_same("add", n, WANT, GOT, AREA);
+    SCALAR.add_scaled(want, by, y, n);
+    WIDE.add_scaled(got, by, y, n);
+    assert_same("add_scaled", n, WANT, GOT, AREA);
+    SCALAR.divide(want, x, by, n);
+    WIDE.divide(got, x, by, n);
+    assert_same("divide", n, WANT, GOT, AREA);
+    SCALAR.swiglu(want, x, y, n);
+    WIDE.swiglu(got, x, y, n);
+    assert_same("swiglu", n, WANT, GOT, AREA);
+    SCALAR.rmsnorm(want, x, z, n, 1e-5f);
+    WIDE.rmsnorm(got, x, z, n, 1e-5f);
+    assert_same("rmsnorm", n, WANT, GOT, AREA);
+    SCALAR.rmsnorm(want, want, z, n, 1e-6f); /* in place */
+    WIDE.rmsnorm(got, got, z, n, 1e-6f);
+    assert_same("rmsnorm in place", n, WANT, GOT, AREA);
+}
+
+static void test_elements(void **state)
+{
+    (void)state;
+    each_case(check_elements);
+}
+
+static void check_sums(size_t n, size_t at, int kind)
+{
+    float a = SCALAR.sum(X + at, n), b = WIDE.sum(X + at, n), m[2], l[2];
+    assert_same("sum", n, &a, &b, 1);
+    assert_int_equal(SCALAR.finite(X + at, n), WIDE.finite(X + at, n));
+    memcpy(WANT + at, X, n * sizeof *X);
+    memcpy(GOT + at, X, n * sizeof *X);
+    SCALAR.exp(WANT + at, n, &m[0], &l[0]);
+    WIDE.exp(GOT + at, n, &m[1], &l[1]);
+    assert_same("exp's sum", n, &l[0], &l[1], 1);
+    if (isnan(l[0])) /* which of the others are NaN is free */
+        return;
+    assert_true(m[0] == m[1]); /* of two zeros either is the greatest */
+    assert_same("exp", n, WANT, GOT, AREA);
+    (void)kind;
+}
+
+static void test_sums(void **state)
+{
+    float x[20] = {0};
+    (void)state;
+    each_case(check_sums);
+    assert_int_equal(WIDE.finite(x, 0), 1);
+    for (size_t i = 0; i < 20; i++) { /* one that is not, at each place */
+        x[i] = -INFINITY;
+        assert_int_equal(WIDE.finite(x, 20), 0);
+        assert_int_equal(WIDE.finite(x, i), 1);
+        x[i] = 0;
+    }
+}
+
+static void check_merge(size_t n, size_t at, int kind)
+{
+    float max[2], sum[2], m = value(kind), l = value(kind);
+    max[0] = max[1] = value(kind);
+    sum[0] = sum[1] = value(kind);
+    fill(WANT + at, n, kind);
+    memcpy(GOT, WANT, sizeof GOT);
+    SCALAR.merge(WANT + at, &max[0], &sum[0], X + at, m, l, n);
+    WIDE.merge(GOT + at, &max[1], &sum[1], X + at, m, l, n);
+    assert_same("merge", n, WANT, GOT, AREA);
+    assert_same("merge's maximum", n, &max[0], &max[1], 1);
+    assert_same("merge's sum", n, &sum[0], &sum[1], 1);
+}
+
+static void test_merge(void **state)
+{
+    (void)state;
+    each_case(check_merge);
+}
+
+/* exp over all that it can see, through silu: a / (1 + exp(-a)) of steps of some bits. */
+static void test_exp(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MAX_N; i++)
+        Y[i] = 1;
+    for (uint32_t bits = 0x30000000; bits < 0x43000000; bits += MAX_N * 997) {
+        for (size_t i = 0; i < MAX_N; i++)
+            X[i] = lli_float_of((bits + (uint32_t)i * 997) | (uint32_t)(i & 1) << 31);
+        SCALAR.swiglu(WANT, X, Y, MAX_N);
+        WIDE.swiglu(GOT, X, Y, MAX_N);
+        assert_same("exp", MAX_N, WANT, GOT, MAX_N);
+    }
+    for (size_t i = 0; i < 64; i++) /* both sides of the cut-offs */
+        X[i] = lli_float_of(lli_bits_of(i < 32 ? 64.0f : -88.7f) + (uint32_t)(i % 32) - 16);
+    SCALAR.swiglu(WANT, X, Y, 64);
+    WIDE.swiglu(GOT, X, Y, 64);
+    assert_same("exp's ends", 64, WANT, GOT, 64);
+}
+
+/* ---- the rotation */
+
+static void check_rope(size_t n, size_t at, int kind)
+{
+    size_t n_vectors = 1 + n % 3, stride = 2 * n + n % 5;
+    (void)kind;
+    if (n_vectors * stride + at > AREA)
+        return;
+    for (int halves = 0; halves < 2; halves++) {
+        memcpy(WANT, X, sizeof WANT);
+        memcpy(GOT, X, sizeof GOT);
+        (halves ? SCALAR.rope_halves : SCALAR.rope_adjacent)(WANT + at, n_vectors, stride, Y + at, Z + at, n);
+        (halves ? WIDE.rope_halves : WIDE.rope_adjacent)(GOT + at, n_vectors, stride, Y + at, Z + at, n);
+        assert_same(halves ? "rope_halves" : "rope_adjacent", n, WANT, GOT, AREA);
+    }
+}
+
+static void test_rope(void **state)
+{
+    (void)state;
+    each_case(check_rope);
+}
+
+/* ---- activations as bytes */
+
+struct row {
+    int8_t q[AREA];
+    float d[AREA / 32 + 8], sx[AREA / 32 + 8];
+    int16_t sums[AREA / 16 + 8];
+};
+
+static struct row ROWS[2];
+
+static void check_quantise(size_t n, size_t at, int kind)
+{
+    int status[2];
+    size_t whole = n < 71 ? n * 32 : n / 32 * 32;
+    (void)kind;
+    memset(ROWS, 0x5a, sizeof ROWS);
+    for (size_t i = 0; i < 2; i++) {
+        struct lli_q8 out = {ROWS[i].q + at, ROWS[i].d + at % 3, ROWS[i].sx + at % 3, ROWS[i].sums + at % 5};
+        status[i] = (i ? WIDE : SCALAR).quantise(&out, X + at, whole);
+    }
+    assert_int_equal(status[0], status[1]);
+    assert_same_bytes("quantise", whole, &ROWS[0], &ROWS[1], sizeof ROWS[0]);
+}
+
+static void test_quantise(void **state)
+{
+    (void)state;
+    each_case(check_quantise);
+    seed = 7;
+    for (size_t round = 0; round < 400; round++) { /* blocks of every size, from nothing to all of binary32 */
+        for (size_t i = 0; i < 2048; i++)
+            X[i] = support_random_float(&seed) * ldexpf(1, (int)(i / 32 * 4) - 128 + (int)(round % 4));
+        check_quantise(2048, 0, ANY_FINITE);
+    }
+    for (size_t i = 0; i < 2048; i++) /* ties: a scale of one */
+        X[i] = i % 32 == 0 ? 127 : (float)((int)(i % 255) - 127) + 0.5f * (float)(i % 2) - (i % 255 == 254 ? 1 : 0);
+    check_quantise(2048, 1, ORDINARY);
+}
+
+/* ---- weights as floats */
+
+static void check_dequant(uint32_t type, size_t n, size_t shift)
+{
+    static uint8_t bytes[4 * MAX_N + 8];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)support_random(&seed);
+    poison();
+    SCALAR.dequant[type](WANT + 1, bytes + shift, n);
+    WIDE.dequant[type](GOT + 1, bytes + shift, n);
+    assert_same("dequant", n, WANT, GOT, AREA);
+}
+
+static void test_dequant(void **state)
+{
+    static const uint32_t types[] = {LLI_F32, LLI_F16, LLI_BF16};
+    static uint16_t halves[MAX_N];
+    (void)state;
+    seed = 3;
+    for (size_t t = 0; t < 3; t++)
+        for (size_t n = 1; n < 2000; n += n < 70 ? 1 : 311)
+            check_dequant(types[t], n, n % 4);
+    for (size_t first = 0; first < 65536; first += MAX_N) { /* every half */
+        for (size_t i = 0; i < MAX_N; i++)
+            halves[i] = (uint16_t)(first + i);
+        SCALAR.dequant[LLI_F16](WANT, halves, MAX_N);
+        WIDE.dequant[LLI_F16](GOT, halves, MAX_N);
+        assert_same("dequant", MAX_N, WANT, GOT, MAX_N);
+    }
+}
+
+/* ---- each test with each instruction set */
+
+static int take(void **state)
+{
+    const struct isa *isa = *state;
+    lli_fill_scalar(&SCALAR);
+    lli_fill_scalar(&WIDE);
+    isa->fill(&WIDE);
+    return 0;
+}
+
+static const struct CMUnitTest TESTS[] = {
+    cmocka_unit_test_setup(test_elements, take), cmocka_unit_test_setup(test_sums, take),
+    cmocka_unit_test_setup(test_merge, take),    cmocka_unit_test_setup(test_exp, take),
+    cmocka_unit_test_setup(test_rope, take),     cmocka_unit_test_setup(test_quantise, take),
+    cmocka_unit_test_setup(test_dequant, take),
+};
+
+enum { N_TESTS = sizeof TESTS / sizeof *TESTS };
+
+int main(void)
+{
+    int failed = 0;
+    for (size_t i = 0; i < N_ISAS; i++) {
+        struct CMUnitTest tests[N_TESTS];
+        if ((lli_cpu_features() & ISAS[i].needs) != ISAS[i].needs) {
+            print_message("%s: not this CPU\n", ISAS[i].name);
+            continue;
+        }
+        print_message("%s\n", ISAS[i].name);
+        memcpy(tests, TESTS, sizeof tests);
+        for (size_t t = 0; t < N_TESTS; t++)
+            tests[t].initial_state = (void *)(uintptr_t)&ISAS[i];
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failed;
+}
