@@ -67,7 +67,7 @@ static int fail(const char *test)
     return -1;
 }
 
-/* A step of one row before the clock starts: every page of the file has been seen then. */
+/* A chunk before the clock starts: file and buffers have been touched then. */
 static int run_prefill(const struct options *o, struct network *network, struct limits *limits, struct report *report)
 {
     struct running r = {.n = o->prefill};
@@ -75,7 +75,7 @@ static int run_prefill(const struct options *o, struct network *network, struct 
     struct measured m;
     int status = steps_init(&r.steps, network, 1, o->prefill);
     if (status == 0)
-        status = steps_decode(&r.steps, 0);
+        status = steps_prefill(&r.steps, o->prefill < STEPS_CHUNK ? o->prefill : STEPS_CHUNK);
     if (status == 0)
         status = limits_repeat(&m, limits, &work, o->runs, time_prefill, &r);
     steps_finish(&r.steps);
