@@ -8,8 +8,8 @@
 A peer is NAME=COMMAND; braces stand for this run's numbers, {sessions} for several words. It prints lines like these, of
 which the last of a kind counts:
 
-    pp512 X t/s                          the prompt
-    tg64 X t/s                            one session, token by token
+    pp512 X t/s                        the prompt
+    tg64 X t/s                         one session, token by token
     N=16 prefill X t/s decode X t/s    so many sessions together
 
 Runs follow one another, never side by side, so that a machine whose speed drifts treats all alike.
