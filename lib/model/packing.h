@@ -15,8 +15,9 @@ struct llminf_error;
 struct lli_packing;
 
 /* Packs the matrices of `file` for `lanes` rows a group into memory of out's own; a tied output shares the embedding's. Pages
- * of `mapping` (NULL: none) are released behind it. Progress is called on the calling thread. NUMERIC with the name of the first tensor
- * that is not finite, CALLBACK, MEMORY: then out is zero. To be finished with lli_weights_finish. */
+ * of `mapping` (NULL: none) are released behind it. Progress is told on the calling thread, rising, 1 at the end. NUMERIC
+ * with the name of the first tensor that is not finite, CALLBACK, MEMORY: then out is zero. To be finished with
+ * lli_weights_finish. */
 int32_t lli_packing_make(struct lli_weights *out, struct lli_heap *heap, const struct lli_config *config,
                          const struct lli_weights *file, const struct lli_mapping *mapping, uint32_t lanes,
                          struct lli_workers *workers, const struct lli_progress *progress, struct llminf_error *err);
