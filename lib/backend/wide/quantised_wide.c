@@ -30,8 +30,15 @@ struct kind {
 
 struct room;
 
+/* Packed bytes that are wanted soon: each block of the first tile asks for `step` bytes of each group more. */
+struct wanted {
+    const uint8_t *at[LLI_GROUPS];
+    size_t step;
+};
+
 /* Adds the chunk's blocks, which are first .. first + n - 1 of K, to the sums of n_rows rows from `row` on. */
-typedef void use_fn(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n);
+typedef void use_fn(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n,
+                    const struct wanted *next);
 
 struct format {
     struct kind kind;
@@ -159,7 +166,6 @@ LLI_INLINE void expand(struct expanded_block *out, const uint8_t *const groups[L
         {
             const uint8_t *unit = groups[g] + b / f->unit * unit_bytes(f);
             const uint8_t *block = unit + f->header * LLI_LANES + b % f->unit * block_bytes(f);
-            prefetch(block + AHEAD, block_bytes(f));
             LLI_UNROLL for (int i = 0; i < 8; i++)
                 lli_words_store(out->codes[g] + i * WORD_ROW, f->codes(block + f->own * LLI_LANES, i));
             f->scales(&out->scales[g], unit, block);
@@ -168,40 +174,43 @@ LLI_INLINE void expand(struct expanded_block *out, const uint8_t *const groups[L
 
 /* Adds the chunk's blocks first .. first + n - 1 for n_x rows. */
 LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p,
-                          size_t row, size_t first, size_t n, int n_x, const struct kind *kind)
+                          size_t row, size_t first, size_t n, const struct wanted *next, int n_x, const struct kind *kind)
 {
     struct lli_tile_rows x = tile_rows(p, row, n_x);
     lli_floats acc[LLI_TILE][LLI_GROUPS];
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = sums[t][g];
     for (size_t b = 0; b < n; b++) {
         const uint8_t *planes[LLI_GROUPS] = {chunk[b].codes[0], chunk[b].codes[1]};
+        for (int g = 0; g < LLI_GROUPS; g++)
+            prefetch(next->at[g] + b * next->step, next->step);
         add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, &x, first + b, n_x);
     }
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sums[t][g] = acc[t][g];
 }
 
 typedef void tile_fn(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p, size_t row,
-                     size_t first, size_t n);
+                     size_t first, size_t n, const struct wanted *next);
 
 /* Tiles as equal as can be. */
 LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n,
-                          size_t tile, tile_fn *const tiles[])
+                          const struct wanted *next, size_t tile, tile_fn *const tiles[])
 {
+    static const struct wanted nothing = {{NULL, NULL}, 0};
     size_t n_tiles = (n_rows + tile - 1) / tile;
     for (size_t i = 0; i < n_tiles; i++) {
         size_t at = i * n_rows / n_tiles, n_x = (i + 1) * n_rows / n_tiles - at;
-        tiles[n_x](room->sums + at, room->chunk, p, row + at, first, n);
+        tiles[n_x](room->sums + at, room->chunk, p, row + at, first, n, i == 0 ? next : &nothing);
     }
 }
 
 /* A function for each number of rows: what the registers hold is settled when it is compiled. */
 #define TILE(name, n_x, ...)                                                                                                   \
     static void name##_##n_x(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p,   \
-                             size_t row, size_t first, size_t n)                                                               \
+                             size_t row, size_t first, size_t n, const struct wanted *next)                                    \
     {                                                                                                                          \
         const struct kind kind = {__VA_ARGS__};                                                                                \
         if (n_x <= lli_dot_tile(kind.bits, kind.halves))                                                                       \
-            use_chunk(sums, chunk, p, row, first, n, n_x, &kind);                                                              \
+            use_chunk(sums, chunk, p, row, first, n, next, n_x, &kind);                                                        \
     }
 
 #define KIND(name, ...)                                                                                                        \
@@ -211,11 +220,12 @@ LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t
     TILE(name, 4, __VA_ARGS__)                                                                                                 \
     TILE(name, 5, __VA_ARGS__)                                                                                                 \
     TILE(name, 6, __VA_ARGS__)                                                                                                 \
-    static void use_##name(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n)  \
+    static void use_##name(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n,  \
+                           const struct wanted *next)                                                                          \
     {                                                                                                                          \
         static tile_fn *const tiles[] = {NULL, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6};                    \
         const struct kind kind = {__VA_ARGS__};                                                                                \
-        use_tiles(room, p, row, n_rows, first, n, (size_t)lli_dot_tile(kind.bits, kind.halves), tiles);                        \
+        use_tiles(room, p, row, n_rows, first, n, next, (size_t)lli_dot_tile(kind.bits, kind.halves), tiles);                  \
     }
 
 /* An offset of the codes that the products of bytes must take off: 8-bit weights are made unsigned where LLI_BYTE_FLIP. */
@@ -263,6 +273,16 @@ static void join(struct room *room, size_t n_rows, size_t s)
         join_levels(room, n_rows, 3);
 }
 
+/* What follows block b: in these groups, or behind their end in those of the next tile. */
+LLI_INLINE struct wanted want(const uint8_t *const groups[LLI_GROUPS], size_t b, size_t n_blocks, const struct format *f)
+{
+    size_t at = b / f->unit * unit_bytes(f) + b % f->unit * block_bytes(f);
+    struct wanted next = {.step = block_bytes(f) + (f->unit == 1 ? f->header * LLI_LANES : 0)};
+    for (int g = 0; g < LLI_GROUPS; g++)
+        next.at[g] = groups[g] + (b < n_blocks ? at : LLI_GROUPS * group_bytes(f, n_blocks));
+    return next;
+}
+
 /* One tile of weight rows x up to ROWS rows of activations. */
 LLI_INLINE void expanded(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,
                          size_t n_rows, const struct format *f)
@@ -274,8 +294,9 @@ LLI_INLINE void expanded(const struct lli_product *p, const uint8_t *const group
         memset(room->sums, 0, n_rows * sizeof *room->sums);
         for (; first < last; first += CHUNK) {
             size_t n = last - first < CHUNK ? last - first : CHUNK;
+            struct wanted next = want(groups, first + n, n_blocks, f);
             expand(room->chunk, groups, first, n, f);
-            f->use(room, p, row, n_rows, first, n);
+            f->use(room, p, row, n_rows, first, n, &next);
         }
         join(room, n_rows, s);
     }
