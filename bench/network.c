@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/error.h"
 #include "base/fenv.h"
+#include "model/packing.h"
 
 static int32_t read_file(struct network *n, const char *path, struct llminf_error *err)
 {
@@ -41,15 +41,22 @@ int32_t network_start(struct network *n, const struct lli_backend *backend, stru
         .max_logits = room->logits,
         .max_pos = room->positions,
     };
+    const struct lli_weights *weights = &n->weights;
     n->kv_type = kv_type;
-    if (backend->lanes != 1)
-        return lli_fail(err, LLMINF_E_UNSUPPORTED, backend->name, "wants packed weights, which this program cannot make");
-    return lli_forward_new(&n->forward, &n->heap, &n->config, &n->weights, &options, err);
+    if (backend->lanes != 1) {
+        int32_t status = lli_packing_make(&n->packed, &n->heap, &n->config, &n->weights, &n->mapping, (uint32_t)backend->lanes,
+                                          workers, NULL, err);
+        if (status < 0)
+            return status;
+        weights = &n->packed;
+    }
+    return lli_forward_new(&n->forward, &n->heap, &n->config, weights, &options, err);
 }
 
 void network_close(struct network *n)
 {
     lli_forward_free(n->forward);
+    lli_weights_finish(&n->packed);
     lli_weights_finish(&n->weights);
     lli_gguf_finish(&n->gguf);
     lli_mapping_finish(&n->mapping);

@@ -20,7 +20,8 @@ struct network {
     struct lli_mapping mapping;
     struct lli_gguf gguf;
     struct lli_config config;
-    struct lli_weights weights;
+    struct lli_weights weights; /* the file's; what a step costs is counted by these */
+    struct lli_weights packed;  /* for a backend of several lanes */
     struct lli_forward *forward;
     int kv_type;
 };
