@@ -30,6 +30,13 @@
 /* Kernels of a family are one function whose parts are arguments: inlined, the parts are constants. */
 #define LLI_INLINE static inline __attribute__((always_inline))
 
+/* Before a loop whose count is a constant after inlining: all of it, so that arrays of vectors become registers. */
+#if defined(__clang__)
+#define LLI_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define LLI_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 /* Overwrites the slots that this instruction set does itself. */
 void LLI_WIDE(fill)(struct lli_kernels *out);
 
@@ -37,6 +44,7 @@ lli_quantise_fn LLI_WIDE(quantise);
 lli_dequant_fn LLI_WIDE(dequant_f16);
 lli_rmsnorm_fn LLI_WIDE(rmsnorm);
 lli_rope_fn LLI_WIDE(rope_adjacent), LLI_WIDE(rope_halves);
+lli_attend_fn LLI_WIDE(attend_f32), LLI_WIDE(attend_f16);
 lli_exp_fn LLI_WIDE(exp);
 lli_merge_fn LLI_WIDE(merge);
 lli_divide_fn LLI_WIDE(divide);
