@@ -4,7 +4,6 @@
  * Keys and values of as many layers as the buffer of the limits holds are taken in turn, so that they come from memory. */
 #include "kernels.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@
 #include "forward/forward.h"
 #include "forward/scratch.h"
 
-enum { ALIGN = 64, KV_HEADS = 8, GROUP = 4, SPLIT = LLI_SPLIT_TOKENS, PROMPT = 512 };
+enum { ALIGN = 64, KV_HEADS = 8, GROUP = 4, TILE_ROWS = LLI_ATTEND_TILE / GROUP, SPLIT = LLI_SPLIT_TOKENS, PROMPT = 512 };
 
 struct attention_job {
     struct kernel_bench *b;
@@ -21,47 +20,55 @@ struct attention_job {
     size_t first, n_rows; /* positions of the rows */
     float *memory;        /* [workers, worker_floats] */
     size_t worker_floats;
-    _Atomic size_t next;
 };
 
-/* One split of one key head for the queries q[GROUP, head_dim]: scores, numerators, weighted values. */
-static void attend_split(const struct attention_job *j, float *memory, size_t kv_head, size_t first, size_t n)
+/* One split of one key head for rows first_row .. + n - 1, GROUP query heads each. */
+static void attend_split(const struct attention_job *j, float *memory, size_t kv_head, size_t split, size_t first_row, size_t n)
 {
-    const struct lli_kernels *k = &j->b->kernels;
     const uint8_t *layer = j->b->limits->buffer + j->layer * j->layer_bytes + kv_head * j->head_bytes;
-    float *q = memory, *out = q + GROUP * j->head_dim, *scores = out + GROUP * j->head_dim, max, sum;
-    for (size_t t = 0; t < n; t += LLI_PAGE_TOKENS)
-        k->scores[j->type](scores + t, SPLIT, q, GROUP, layer + (first + t) / LLI_PAGE_TOKENS * 2 * j->page_bytes, j->head_dim,
-                           0.125f);
-    for (size_t h = 0; h < GROUP; h++)
-        k->exp(scores + h * SPLIT, n, &max, &sum);
-    memset(out, 0, GROUP * j->head_dim * sizeof *out);
-    for (size_t t = 0; t < n; t += LLI_PAGE_TOKENS)
-        k->values[j->type](out, scores + t, SPLIT, GROUP, layer + ((first + t) / LLI_PAGE_TOKENS * 2 + 1) * j->page_bytes,
-                           n - t < LLI_PAGE_TOKENS ? n - t : LLI_PAGE_TOKENS, j->head_dim);
+    size_t first = split * SPLIT, n_queries = 0;
+    struct lli_query queries[LLI_ATTEND_TILE];
+    struct lli_attend a = {.queries = queries, .head_dim = j->head_dim, .scale = 0.125f, .scratch = memory};
+    float *q = memory + lli_attend_scratch(j->head_dim) / sizeof *memory, *o = q + LLI_ATTEND_TILE * j->head_dim;
+    for (size_t i = 0; i < n * GROUP; i++) {
+        size_t end = j->first + first_row + i / GROUP + 1;
+        if (end > first)
+            queries[n_queries++] = (struct lli_query){.q = q + i * j->head_dim,
+                                                      .o = o + i * j->head_dim,
+                                                      .last = (uint32_t)(end - first < SPLIT ? end - first : SPLIT)};
+    }
+    a.n_queries = n_queries;
+    for (size_t i = 0; i < LLI_SPLIT_PAGES && (split * LLI_SPLIT_PAGES + i) * LLI_PAGE_TOKENS < j->first + j->n_rows; i++) {
+        a.k[i] = layer + (split * LLI_SPLIT_PAGES + i) * 2 * j->page_bytes;
+        a.v[i] = a.k[i] + j->page_bytes;
+    }
+    if (n_queries > 0)
+        j->b->kernels.attend[j->type](&a);
 }
 
-/* A piece is a row's query heads of one key head in one split, heads innermost; splits behind the row's end are empty. */
-static void attend(void *arg, int index, int n_workers)
+/* A piece is a tile of rows and a key head in one split, heads innermost. */
+static void attend(void *arg, size_t i, int index)
 {
     struct attention_job *j = arg;
     float *memory = j->memory + (size_t)index * j->worker_floats;
-    size_t n_splits = (j->first + j->n_rows + SPLIT - 1) / SPLIT, n_pieces = j->n_rows * n_splits * KV_HEADS, i;
-    (void)n_workers;
-    while ((i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed)) < n_pieces) {
-        size_t kv_head = i % KV_HEADS, first = i / KV_HEADS % n_splits * SPLIT, row = i / KV_HEADS / n_splits;
-        size_t end = j->first + row + 1;
-        if (first < end)
-            attend_split(j, memory, kv_head, first, end - first < SPLIT ? end - first : SPLIT);
-    }
+    size_t n_splits = (j->first + j->n_rows + SPLIT - 1) / SPLIT, first_row = i / KV_HEADS / n_splits * TILE_ROWS;
+    attend_split(j, memory, i % KV_HEADS, i / KV_HEADS % n_splits, first_row,
+                 j->n_rows - first_row < TILE_ROWS ? j->n_rows - first_row : TILE_ROWS);
 }
 
 static void run_round(void *arg)
 {
     struct attention_job *j = arg;
-    atomic_store_explicit(&j->next, 0, memory_order_relaxed);
-    lli_workers_run(j->b->limits->workers, attend, j);
+    size_t n_splits = (j->first + j->n_rows + SPLIT - 1) / SPLIT, n_tiles = (j->n_rows + TILE_ROWS - 1) / TILE_ROWS;
+    lli_workers_share(j->b->limits->workers, attend, j, n_tiles * n_splits * KV_HEADS);
     j->layer = (j->layer + 1) % j->n_layers;
+}
+
+/* Of a kernel, of the queries and of what comes out; whole lines. */
+static size_t worker_floats(size_t head_dim)
+{
+    size_t line = ALIGN / sizeof(float), n = lli_attend_scratch(head_dim) / sizeof(float) + 2 * LLI_ATTEND_TILE * head_dim;
+    return (n + line - 1) / line * line;
 }
 
 /* Bytes of K and V that are finite in both types: 0x2e2e is 0.097 in F16, 0x2e2e2e2e 4e-11 in F32. */
@@ -69,7 +76,7 @@ static int make_job(struct attention_job *j, size_t n_positions)
 {
     const struct limits *l = j->b->limits;
     uint64_t state = 7;
-    size_t n_floats = (size_t)l->workers->n * (j->worker_floats = GROUP * (2 * j->head_dim + SPLIT));
+    size_t n_floats = (size_t)l->workers->n * (j->worker_floats = worker_floats(j->head_dim));
     j->type = j->b->options->kv_type == LLI_KV_F32 ? LLI_F32 : LLI_F16;
     j->head_bytes = j->head_dim * LLI_PAGE_TOKENS * (j->type == LLI_F32 ? 4 : 2);
     j->page_bytes = KV_HEADS * j->head_bytes;

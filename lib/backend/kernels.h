@@ -17,9 +17,12 @@
 #define LLI_N_TYPES (LLI_BF16 + 1) /* tables by enum lli_type; only the slots of known types are filled */
 
 enum {
-    LLI_ACT_BLOCK = 32,  /* elements of a block of quantised activations, and of a block of K */
+    LLI_ACT_BLOCK = 32,   /* elements of a block of quantised activations, and of a block of K */
     LLI_PAGE_TOKENS = 16, /* tokens of a page of K or V: a lane each */
-    LLI_MATMUL_STEP = 32, /* ranges of weight rows begin at a multiple: of every backend's lanes */
+    LLI_SPLIT_PAGES = 16, /* pages of a split of attention */
+    LLI_SPLIT_TOKENS = LLI_SPLIT_PAGES * LLI_PAGE_TOKENS,
+    LLI_ATTEND_TILE = 12,          /* queries that a kernel takes at a time, at most */
+    LLI_MATMUL_STEP = 32,          /* ranges of weight rows begin at a multiple: of every backend's lanes */
     LLI_MATMUL_SCRATCH = 192 << 10 /* bytes a product may use */
 };
 
@@ -71,15 +74,34 @@ typedef void lli_rope_fn(float *x, size_t n_vectors, size_t stride, const float 
 typedef int lli_kv_store_fn(void *k_page, void *v_page, const float *k, const float *v, size_t n_heads, size_t head_dim,
                             size_t slot);
 
-/* Scores of a page: out[h * out_stride + t] = (sum over d of q[h, d] * k[d, t]) * scale, for n_queries query heads
- * q[n_queries, head_dim] that share the key head k[head_dim, 16], and all 16 tokens t. */
-typedef void lli_scores_fn(float *out, size_t out_stride, const float *q, size_t n_queries, const void *k, size_t head_dim,
-                           float scale);
+/* One query head at one position, and what it sees of one split: positions first .. last - 1 of its 256, first < last. */
+struct lli_query {
+    const float *q; /* [head_dim] */
+    float *o;       /* out: [head_dim] */
+    float m, l;     /* out */
+    uint32_t first, last;
+};
 
-/* o[h, d] += p[h * p_stride + t] * v[t, d] for t = 0 .. n_tokens - 1, for n_queries query heads o[n_queries, head_dim] that
- * share the value head v[16, head_dim]. n_tokens <= 16; later tokens are not read. */
-typedef void lli_values_fn(float *o, const float *p, size_t p_stride, size_t n_queries, const void *v, size_t n_tokens,
-                           size_t head_dim);
+/* Queries against one split of one head of K and V. */
+struct lli_attend {
+    struct lli_query *queries; /* any number; best if neighbours see about the same */
+    size_t n_queries, head_dim;
+    float scale, softcap;                                   /* softcap 0: none */
+    const uint8_t *k[LLI_SPLIT_PAGES], *v[LLI_SPLIT_PAGES]; /* the head's part of each page; valid from the first page that a
+                                                               query sees to the last; all positions in these are finite */
+    const uint8_t *next[LLI_SPLIT_PAGES]; /* the keys of the call that follows, to be fetched early; NULL: unknown */
+    void *scratch;                        /* lli_attend_scratch(head_dim) bytes, aligned to 64 */
+};
+
+/* For each query: m = max s, s = (sum over d of q[d] * k[d, t]) * scale, after the soft cap; p = exp(s - m); l = sum16(p), lane
+ * t % 16; o[d] = sum over t of p[t] * v[t, d]. */
+typedef void lli_attend_fn(const struct lli_attend *a);
+
+/* Bytes: a tile's queries turned, and its scores with a line between them. */
+static inline size_t lli_attend_scratch(size_t head_dim)
+{
+    return LLI_ATTEND_TILE * (head_dim + LLI_SPLIT_TOKENS + 16) * sizeof(float);
+}
 
 /* The softmax's numerators, in place: x[i] = exp(x[i] - m), m = max x. Gives m and sum16(x). */
 typedef void lli_exp_fn(float *x, size_t n, float *max_out, float *sum_out);
@@ -111,9 +133,8 @@ struct lli_kernels {
     lli_dequant_fn *dequant[LLI_N_TYPES];
     lli_rmsnorm_fn *rmsnorm;
     lli_rope_fn *rope_adjacent, *rope_halves;
-    lli_kv_store_fn *kv_store[LLI_N_TYPES]; /* these three: F16 and F32 */
-    lli_scores_fn *scores[LLI_N_TYPES];
-    lli_values_fn *values[LLI_N_TYPES];
+    lli_kv_store_fn *kv_store[LLI_N_TYPES]; /* these two: F32 and F16 */
+    lli_attend_fn *attend[LLI_N_TYPES];
     lli_exp_fn *exp;
     lli_merge_fn *merge;
     lli_divide_fn *divide;

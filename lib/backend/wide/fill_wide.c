@@ -19,6 +19,8 @@ void LLI_WIDE(fill)(struct lli_kernels *out)
     out->rmsnorm = LLI_WIDE(rmsnorm);
     out->rope_adjacent = LLI_WIDE(rope_adjacent);
     out->rope_halves = LLI_WIDE(rope_halves);
+    out->attend[LLI_F32] = LLI_WIDE(attend_f32);
+    out->attend[LLI_F16] = LLI_WIDE(attend_f16);
     out->exp = LLI_WIDE(exp);
     out->merge = LLI_WIDE(merge);
     out->divide = LLI_WIDE(divide);

@@ -9,6 +9,7 @@
  *     lli_v16_store_halves(out, a)        rounded to F16
  *     lli_v16_store_int8s(out, a)         rounded to signed bytes, all |a| < 128; returns their sum
  *     lli_v16_add, sub, mul, div          fma(a, b, c) = a * b + c, negate, magnitude
+ *     lli_v16_signed(a, sign)             a >= 0 with the sign bit of sign
  *     lli_v16_max(m, x)                   x > m ? x : m
  *     lli_v16_max_bits(a, b)              of the bits as unsigned integers
  *     lli_v16_raise(a, n)                 (bits of n) << 23 is added to the bits of a
@@ -49,6 +50,20 @@ LLI_INLINE lli_v16 lli_v16_exp(lli_v16 x)
     y = lli_v16_choose(lli_v16_less(x, lli_v16_set(-64.0f)), lli_v16_set(0.0f), y);
     y = lli_v16_choose(lli_v16_less(lli_v16_set(88.7f), x), lli_v16_set(__builtin_inff()), y);
     return lli_v16_choose(lli_v16_is_nan(x), x, y);
+}
+
+/* lli_tanh_f32 of each lane. */
+LLI_INLINE lli_v16 lli_v16_tanh(lli_v16 x)
+{
+    const lli_v16 one = lli_v16_set(1.0f);
+    lli_v16 a = lli_v16_magnitude(x), z = lli_v16_mul(a, a), big;
+    lli_v16 y = lli_v16_fma(lli_v16_set(-0x1.75e1c4p-8f), z, lli_v16_set(0x1.522698p-6f));
+    y = lli_v16_fma(y, z, lli_v16_set(-0x1.b83c5ap-5f));
+    y = lli_v16_fma(y, z, lli_v16_set(0x1.110726p-3f));
+    y = lli_v16_fma(y, z, lli_v16_set(-0x1.555532p-2f));
+    y = lli_v16_fma(lli_v16_mul(y, z), a, a);
+    big = lli_v16_sub(one, lli_v16_div(lli_v16_set(2.0f), lli_v16_add(lli_v16_exp(lli_v16_add(a, a)), one)));
+    return lli_v16_signed(lli_v16_choose(lli_v16_less(a, lli_v16_set(0.625f)), y, big), x);
 }
 
 #endif

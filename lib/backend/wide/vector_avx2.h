@@ -164,6 +164,12 @@ LLI_INLINE lli_v16 lli_v16_magnitude(lli_v16 x)
     return lli_v16_of(_mm256_andnot_ps(sign, x.a), _mm256_andnot_ps(sign, x.b));
 }
 
+LLI_INLINE lli_v16 lli_v16_signed(lli_v16 x, lli_v16 sign)
+{
+    const __m256 bit = _mm256_set1_ps(-0.0f);
+    return lli_v16_of(_mm256_or_ps(x.a, _mm256_and_ps(sign.a, bit)), _mm256_or_ps(x.b, _mm256_and_ps(sign.b, bit)));
+}
+
 LLI_INLINE lli_v16 lli_v16_max(lli_v16 m, lli_v16 x)
 {
     return lli_v16_of(_mm256_max_ps(x.a, m.a), _mm256_max_ps(x.b, m.b));

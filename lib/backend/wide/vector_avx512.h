@@ -128,6 +128,11 @@ LLI_INLINE lli_v16 lli_v16_magnitude(lli_v16 a)
     return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
 }
 
+LLI_INLINE lli_v16 lli_v16_signed(lli_v16 a, lli_v16 sign)
+{
+    return _mm512_or_ps(a, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)));
+}
+
 LLI_INLINE lli_v16 lli_v16_max(lli_v16 m, lli_v16 x)
 {
     return _mm512_max_ps(x, m);

@@ -173,6 +173,16 @@ LLI_INLINE lli_v16 lli_v16_choose(lli_m16 m, lli_v16 x, lli_v16 y)
     return LLI_V16_3(vbslq_f32, m, x, y);
 }
 
+LLI_INLINE float32x4_t lli_neon_signed(float32x4_t x, float32x4_t sign)
+{
+    return vbslq_f32(vdupq_n_u32(0x80000000), sign, x);
+}
+
+LLI_INLINE lli_v16 lli_v16_signed(lli_v16 x, lli_v16 sign)
+{
+    return LLI_V16_2(lli_neon_signed, x, sign);
+}
+
 /* vmaxq_f32 would let a NaN through and order the zeros. */
 LLI_INLINE lli_v16 lli_v16_max(lli_v16 m, lli_v16 x)
 {
