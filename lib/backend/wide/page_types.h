@@ -1,5 +1,5 @@
-/* backend/wide/page_types.h - how each type of K and V is read from pages of K [head_dim, 16] and V [16, head_dim], and written. A
- * row of a type's functions is a constant that is inlined with them. */
+/* backend/wide/page_types.h - how each type of K and V is read from pages of K [head_dim, 16] and V [16, head_dim], and
+ * written. A row of a type's functions is a constant that is inlined with them. */
 #ifndef LLI_BACKEND_WIDE_PAGE_TYPES_H
 #define LLI_BACKEND_WIDE_PAGE_TYPES_H
 

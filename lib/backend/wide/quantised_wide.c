@@ -181,7 +181,7 @@ LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_b
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = sums[t][g];
     for (size_t b = 0; b < n; b++) {
         const uint8_t *planes[LLI_GROUPS] = {chunk[b].codes[0], chunk[b].codes[1]};
-        for (int g = 0; g < LLI_GROUPS; g++)
+        for (int g = 0; next->step > 0 && g < LLI_GROUPS; g++)
             prefetch(next->at[g] + b * next->step, next->step);
         add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, &x, first + b, n_x);
     }
