@@ -111,7 +111,8 @@ LLMINF_API llminf_status llminf_options_parse(llminf_options *options, const cha
 LLMINF_API llminf_status llminf_options_set_allocator(llminf_options *options, llminf_alloc_fn alloc, llminf_release_fn release,
                                                       void *user, llminf_error *error);
 
-/* Kind "model": called on the opening thread while it copies, touches or verifies the weights. NULL removes it. */
+/* Kinds "model" and "context": called on the opening thread while it copies, touches or verifies the weights, or packs them
+ * for a backend. NULL removes it. */
 LLMINF_API llminf_status llminf_options_set_progress(llminf_options *options, llminf_progress_fn progress, void *user,
                                                      llminf_error *error);
 
@@ -173,7 +174,8 @@ LLMINF_API int32_t llminf_text_kind(const llminf_model *model, llminf_token toke
 
 /* ---- context ----------------------------------------------------------------------------------------------------- */
 
-/* Reserves the KV pool and all scratch memory and starts the threads; steps allocate nothing. May block. */
+/* Packs the weights for the backend, once for all contexts of the model; reserves the KV pool and all scratch memory; starts
+ * the threads. Steps allocate nothing. May block. */
 LLMINF_API llminf_status llminf_context_open(llminf_context **out, llminf_model *model, const llminf_options *options,
                                              llminf_error *error);
 

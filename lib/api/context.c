@@ -4,6 +4,7 @@
 
 #include "api/handles.h"
 #include "backend/registry.h"
+#include "base/cpus.h"
 #include "base/error.h"
 #include "base/fenv.h"
 #include "forward/forward.h"
@@ -15,14 +16,24 @@ const char *llminf_backend_at(const llminf_model *model, size_t index)
     return backend != NULL ? backend->name : NULL;
 }
 
-static llminf_status open_engine(struct llminf_context *context, llminf_error *err)
+/* The weights in the backend's layout: packed by the first context that needs it. */
+static llminf_status take_weights(const struct lli_weights **out, struct llminf_context *context, int lanes,
+                                  const struct lli_progress *progress, llminf_error *err)
+{
+    struct llminf_model *model = context->model;
+    struct lli_packing_source source = {&model->config, &model->weights, &model->mapping};
+    int n_threads = (int)lli_values_int(&context->values, "threads");
+    return lli_packings_take(out, &model->packings, &source, (uint32_t)lanes, n_threads > 0 ? n_threads : lli_cpus_usable(),
+                             progress, err);
+}
+
+static llminf_status open_engine(struct llminf_context *context, const struct lli_progress *progress, llminf_error *err)
 {
     struct llminf_model *model = context->model;
     struct lli_values *values = &context->values;
     const char *name = lli_values_text(values, "backend");
     struct lli_engine_options options = {
         .config = &model->config,
-        .weights = &model->weights,
         .vocab = &model->vocab,
         .backend = lli_registry_find(name),
         .kv_type = strcmp(lli_values_text(values, "kv_type"), "f32") == 0 ? LLI_KV_F32 : LLI_KV_F16,
@@ -33,8 +44,12 @@ static llminf_status open_engine(struct llminf_context *context, llminf_error *e
         .n_threads = (int)lli_values_int(values, "threads"),
         .spin_ns = lli_values_int(values, "spin_ns"),
     };
+    llminf_status status;
     if (options.backend == NULL)
         return lli_fail(err, LLMINF_E_OPTION, "backend", "\"%s\" is not usable here; llminf_backend_at lists what is", name);
+    status = take_weights(&options.weights, context, options.backend->lanes, progress, err);
+    if (status != LLMINF_OK)
+        return status;
     return lli_engine_new(&context->engine, &model->heap, &options, err);
 }
 
@@ -54,6 +69,7 @@ static llminf_status settle_options(struct llminf_context *context, llminf_error
 llminf_status llminf_context_open(llminf_context **out, llminf_model *model, const llminf_options *options, llminf_error *error)
 {
     struct llminf_context *context;
+    struct lli_progress progress = {0};
     llminf_status status;
     if (lli_check_out(out, "out", error) != LLMINF_OK)
         return LLMINF_E_INVALID;
@@ -73,7 +89,9 @@ llminf_status llminf_context_open(llminf_context **out, llminf_model *model, con
     status = lli_values_copy(&context->values, &model->heap, "context", options, error);
     if (status == LLMINF_OK) {
         uint64_t state = lli_fenv_enter();
-        status = open_engine(context, error);
+        if (options != NULL)
+            progress = options->progress;
+        status = open_engine(context, &progress, error);
         lli_fenv_leave(state);
     }
     if (status == LLMINF_OK)

@@ -11,6 +11,7 @@ void lli_handles_model_unref(struct llminf_model *model)
     if (atomic_fetch_sub_explicit(&model->handle.refs, 1, memory_order_acq_rel) != 1)
         return;
     model->handle.mark = 0;
+    lli_packings_finish(&model->packings);
     lli_weights_finish(&model->weights);
     lli_vocab_finish(&model->vocab);
     lli_gguf_finish(&model->gguf);

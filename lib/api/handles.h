@@ -16,6 +16,7 @@
 #include "file/gguf.h"
 #include "file/mapping.h"
 #include "model/config.h"
+#include "model/packing.h"
 #include "model/weights.h"
 #include "sample/chain.h"
 #include "text/vocab.h"
@@ -28,7 +29,8 @@ struct llminf_model {
     struct lli_vocab vocab;
     int has_network; /* 0: opened for text alone; config and weights are zero */
     struct lli_config config;
-    struct lli_weights weights;
+    struct lli_weights weights; /* the file's */
+    struct lli_packings packings;
     const char **shapes; /* [n_tensors] "64,512", in the file's arena */
     struct lli_log log;
     int has_log;

@@ -89,7 +89,9 @@ static llminf_status read_model(struct llminf_model *model, const struct source 
     if (status != LLMINF_OK)
         return lli_fail(err, status, "log", "the system refused a lock");
     model->has_log = 1;
-    status = map_source(model, source, values, progress, err);
+    status = lli_packings_init(&model->packings, &model->heap, err);
+    if (status == LLMINF_OK)
+        status = map_source(model, source, values, progress, err);
     if (status == LLMINF_OK)
         status = lli_gguf_read(&model->gguf, &model->heap, model->mapping.bytes, model->mapping.size, &options, err);
     if (status == LLMINF_OK)

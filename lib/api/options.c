@@ -320,20 +320,27 @@ llminf_status llminf_options_parse(llminf_options *options, const char *key, con
     return set(options, key, &(struct setting){.put_text = put_parsed, .text = text, .length = length}, error);
 }
 
-/* Functions of the host: a model's bag has them. */
-static llminf_status enter_model(llminf_options *options, const char *what, llminf_error *error)
+/* Functions of the host: the bags of some kinds have them. */
+static llminf_status enter_kind(llminf_options *options, const char *kind, const char *or_kind, const char *what,
+                                llminf_error *error)
 {
     llminf_status status = lli_check_enter(options, LLI_MARK_OPTIONS, "options", error);
-    if (status != LLMINF_OK || strcmp(options->values.kind->name, "model") == 0)
+    const char *name;
+    if (status != LLMINF_OK)
         return status;
+    name = options->values.kind->name;
+    if (strcmp(name, kind) == 0 || strcmp(name, or_kind) == 0)
+        return LLMINF_OK;
     lli_check_leave(options);
-    return lli_fail(error, LLMINF_E_OPTION, what, "the bag is of kind \"%s\", want \"model\"", options->values.kind->name);
+    if (strcmp(kind, or_kind) == 0)
+        return lli_fail(error, LLMINF_E_OPTION, what, "the bag is of kind \"%s\", want \"%s\"", name, kind);
+    return lli_fail(error, LLMINF_E_OPTION, what, "the bag is of kind \"%s\", want \"%s\" or \"%s\"", name, kind, or_kind);
 }
 
 llminf_status llminf_options_set_allocator(llminf_options *options, llminf_alloc_fn alloc, llminf_release_fn release,
                                            void *user, llminf_error *error)
 {
-    llminf_status status = enter_model(options, "allocator", error);
+    llminf_status status = enter_kind(options, "model", "model", "allocator", error);
     if (status != LLMINF_OK)
         return status;
     if ((alloc == NULL) != (release == NULL)) {
@@ -349,7 +356,7 @@ llminf_status llminf_options_set_allocator(llminf_options *options, llminf_alloc
 
 llminf_status llminf_options_set_progress(llminf_options *options, llminf_progress_fn progress, void *user, llminf_error *error)
 {
-    llminf_status status = enter_model(options, "progress", error);
+    llminf_status status = enter_kind(options, "model", "context", "progress", error);
     if (status != LLMINF_OK)
         return status;
     options->progress.call = progress;

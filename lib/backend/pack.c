@@ -402,16 +402,14 @@ static void store_iq4_xs(uint8_t *block, const struct unit *unit)
 
 /* ---- the table */
 
-enum { IQ4_NL = 20, IQ4_XS = 23 };
-
 static const struct format formats[] = {
     /* blocks, halves, scales, words: N4 is 4, B8 8, H2 2, H1 1 */
-    {LLI_Q8_0, 1, 1, 0, 8, load_q8_0, store_q8_0}, {LLI_Q4_0, 1, 1, 0, 4, load_q4_0, store_q4_0},
-    {IQ4_NL, 1, 1, 0, 4, load_q4_0, store_q4_0},   {LLI_Q4_1, 1, 2, 0, 4, load_q4_1, store_q4_1},
-    {LLI_Q5_0, 1, 1, 0, 5, load_q5_0, store_q5_0}, {LLI_Q5_1, 1, 2, 0, 5, load_q5_1, store_q5_1},
-    {LLI_Q4_K, 8, 2, 2, 4, load_q4_k, store_q4_k}, {LLI_Q5_K, 8, 2, 2, 5, load_q5_k, store_q5_k},
-    {LLI_Q6_K, 8, 1, 2, 6, load_q6_k, store_q6_k}, {LLI_Q3_K, 8, 1, 2, 3, load_q3_k, store_q3_k},
-    {LLI_Q2_K, 8, 2, 2, 2, load_q2_k, store_q2_k}, {IQ4_XS, 8, 1, 1, 4, load_iq4_xs, store_iq4_xs},
+    {LLI_Q8_0, 1, 1, 0, 8, load_q8_0, store_q8_0},   {LLI_Q4_0, 1, 1, 0, 4, load_q4_0, store_q4_0},
+    {LLI_IQ4_NL, 1, 1, 0, 4, load_q4_0, store_q4_0}, {LLI_Q4_1, 1, 2, 0, 4, load_q4_1, store_q4_1},
+    {LLI_Q5_0, 1, 1, 0, 5, load_q5_0, store_q5_0},   {LLI_Q5_1, 1, 2, 0, 5, load_q5_1, store_q5_1},
+    {LLI_Q4_K, 8, 2, 2, 4, load_q4_k, store_q4_k},   {LLI_Q5_K, 8, 2, 2, 5, load_q5_k, store_q5_k},
+    {LLI_Q6_K, 8, 1, 2, 6, load_q6_k, store_q6_k},   {LLI_Q3_K, 8, 1, 2, 3, load_q3_k, store_q3_k},
+    {LLI_Q2_K, 8, 2, 2, 2, load_q2_k, store_q2_k},   {LLI_IQ4_XS, 8, 1, 1, 4, load_iq4_xs, store_iq4_xs},
 };
 
 /* NULL: a float type. */

@@ -6,18 +6,28 @@
 #include "backend/cpu.h"
 #include "backend/scalar/scalar.h"
 
-#define SCALAR_FMA_NEEDS (LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C)
+#if defined(__x86_64__)
+/* of backend/wide/, built for an instruction set each */
+void lli_fill_avx512(struct lli_kernels *out);
+void lli_fill_avx2(struct lli_kernels *out);
+#endif
+
+#define AVX2_NEEDS (LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C)
 
 /* Two builds of the same sources with the same bits: one backend. */
 static void fill_scalar(struct lli_kernels *kernels)
 {
-    if ((lli_cpu_features() & SCALAR_FMA_NEEDS) == SCALAR_FMA_NEEDS)
+    if ((lli_cpu_features() & AVX2_NEEDS) == AVX2_NEEDS)
         lli_fill_scalar_fma(kernels);
     else
         lli_fill_scalar(kernels);
 }
 
 static const struct lli_backend backends[] = {
+#if defined(__x86_64__)
+    {"avx512", AVX2_NEEDS | LLI_CPU_AVX512 | LLI_CPU_VNNI, 16, lli_fill_avx512},
+    {"avx2", AVX2_NEEDS, 8, lli_fill_avx2},
+#endif
     {"scalar", 0, 1, fill_scalar},
 };
 

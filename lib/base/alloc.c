@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/size.h"
 
@@ -91,6 +92,14 @@ void *lli_alloc_zero(struct lli_heap *heap, size_t n, size_t each)
     if (memory)
         memset(memory, 0, n * each);
     return memory;
+}
+
+void lli_alloc_prefer_huge(const struct lli_heap *heap, void *memory, size_t bytes)
+{
+    const uintptr_t page = MAX_ALIGN; /* a huge page of x86, and of arm64 with small pages */
+    uintptr_t first = ((uintptr_t)memory + page - 1) & ~(page - 1), last = ((uintptr_t)memory + bytes) & ~(page - 1);
+    if (!heap->alloc && first < last)
+        (void)madvise((void *)first, last - first, MADV_HUGEPAGE); /* a wish: what it answers changes nothing */
 }
 
 void *lli_realloc(struct lli_heap *heap, void *memory, size_t bytes)

@@ -28,6 +28,9 @@ void *lli_alloc_array(struct lli_heap *heap, size_t n, size_t each);        /* 1
 void *lli_alloc_zero(struct lli_heap *heap, size_t n, size_t each);         /* 16-aligned, zeroed */
 void *lli_alloc_aligned(struct lli_heap *heap, size_t bytes, size_t align); /* align: a power of two, 16 to 2 MiB */
 
+/* Asks the system for huge pages under a block of the library's own heap; a host's memory is the host's. */
+void lli_alloc_prefer_huge(const struct lli_heap *heap, void *memory, size_t bytes);
+
 /* Grows or shrinks a 16-aligned block; memory may be NULL. On NULL the old block is as before. */
 void *lli_realloc(struct lli_heap *heap, void *memory, size_t bytes);
 

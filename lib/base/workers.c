@@ -1,6 +1,8 @@
-/* base/workers.c - work goes by generations: the caller writes what is to be done, then raises the counter that all idle
- * workers look at; each takes itself from n_running when it is done, and the last one wakes the caller. The order of memory
- * hangs on these two atomics; the lock is for sleeping only. */
+/* base/workers.c - work goes by generations: the caller writes what is to be done and opens the gate with the next number;
+ * a worker that finds it open goes in, and takes itself out when it has done its part. The order of memory hangs on the
+ * gate; the lock is for sleeping only.
+ *
+ *     gate: generation << 32 | OPEN | workers inside */
 #include "base/workers.h"
 
 #include <limits.h>
@@ -14,6 +16,18 @@
 #include "base/fenv.h"
 
 enum { STACK_BYTES = 256 << 10, SPINS_PER_LOOK = 64 };
+
+#define OPEN (UINT64_C(1) << 31)
+
+static uint32_t generation_of(uint64_t gate)
+{
+    return (uint32_t)(gate >> 32);
+}
+
+static uint32_t inside(uint64_t gate)
+{
+    return (uint32_t)(gate & (OPEN - 1));
+}
 
 struct seat {
     struct lli_workers *workers;
@@ -64,36 +78,56 @@ static void relax(void)
 }
 #endif
 
-/* Spins until the generation is no longer `seen` or the time is over. */
-static void spin(const struct lli_workers *w, uint32_t seen)
+/* A generation after `seen` is there. */
+static int has_come(struct lli_workers *w, uint32_t seen)
+{
+    return generation_of(atomic_load_explicit(&w->gate, memory_order_acquire)) != seen;
+}
+
+static void spin(struct lli_workers *w, uint32_t seen)
 {
     int64_t end = w->spin_ns > 0 ? lli_clock_ns() + w->spin_ns : 0;
     while (w->spin_ns > 0 && lli_clock_ns() < end)
         for (int i = 0; i < SPINS_PER_LOOK; i++) {
-            if (atomic_load_explicit(&w->generation, memory_order_acquire) != seen)
+            if (has_come(w, seen))
                 return;
             relax();
         }
 }
 
-/* The next generation; sleeps if spinning was not enough. */
-static uint32_t await_start(struct lli_workers *w, uint32_t seen)
+/* Waits for the next generation; sleeps if spinning was not enough. */
+static void await_start(struct lli_workers *w, uint32_t seen)
 {
-    uint32_t now;
     spin(w, seen);
-    now = atomic_load_explicit(&w->generation, memory_order_acquire);
-    if (now != seen)
-        return now;
+    if (has_come(w, seen))
+        return;
     pthread_mutex_lock(&w->lock);
-    while ((now = atomic_load_explicit(&w->generation, memory_order_acquire)) == seen)
+    while (!has_come(w, seen))
         pthread_cond_wait(&w->start, &w->lock);
     pthread_mutex_unlock(&w->lock);
-    return now;
 }
 
-static void leave_generation(struct lli_workers *w)
+/* The generation that this worker went into, or that was closed before it came. */
+static uint32_t enter(struct lli_workers *w, int *is_inside)
 {
-    if (atomic_fetch_sub_explicit(&w->n_running, 1, memory_order_acq_rel) != 1)
+    uint64_t gate = atomic_load_explicit(&w->gate, memory_order_acquire);
+    do
+        *is_inside = (gate & OPEN) != 0;
+    while (*is_inside &&
+           !atomic_compare_exchange_weak_explicit(&w->gate, &gate, gate + 1, memory_order_acquire, memory_order_acquire));
+    return generation_of(gate);
+}
+
+/* The last one that the caller may wait for wakes it. */
+static void leave(struct lli_workers *w)
+{
+    int all = w->all, is_last;
+    uint64_t gate = atomic_fetch_sub_explicit(&w->gate, 1, memory_order_acq_rel);
+    if (all)
+        is_last = atomic_fetch_sub_explicit(&w->n_left, 1, memory_order_acq_rel) == 1;
+    else
+        is_last = !(gate & OPEN) && inside(gate) == 1;
+    if (!is_last)
         return;
     pthread_mutex_lock(&w->lock);
     pthread_cond_signal(&w->end);
@@ -105,13 +139,17 @@ static void *run_worker(void *arg)
     const struct seat *seat = arg;
     struct lli_workers *w = seat->workers;
     uint32_t seen = 0;
+    int is_inside;
     lli_fenv_enter();
     for (;;) {
-        seen = await_start(w, seen);
+        await_start(w, seen);
+        seen = enter(w, &is_inside);
         if (atomic_load_explicit(&w->stopping, memory_order_acquire))
             return NULL;
-        w->work(w->arg, seat->index, w->n);
-        leave_generation(w);
+        if (is_inside) {
+            w->work(w->arg, seat->index, w->n);
+            leave(w);
+        }
     }
 }
 
@@ -159,11 +197,12 @@ int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, in
     return LLMINF_OK;
 }
 
-/* Everything that a worker reads is written before the generation moves. */
-static void start_generation(struct lli_workers *w)
+/* Everything that a worker reads is written before the gate opens. */
+static void open_gate(struct lli_workers *w)
 {
+    uint32_t next = generation_of(atomic_load_explicit(&w->gate, memory_order_relaxed)) + 1;
     pthread_mutex_lock(&w->lock);
-    atomic_fetch_add_explicit(&w->generation, 1, memory_order_release);
+    atomic_store_explicit(&w->gate, (uint64_t)next << 32 | OPEN, memory_order_release);
     pthread_cond_broadcast(&w->start);
     pthread_mutex_unlock(&w->lock);
 }
@@ -172,7 +211,7 @@ void lli_workers_finish(struct lli_workers *w)
 {
     if (w->ready) {
         atomic_store_explicit(&w->stopping, 1, memory_order_release);
-        start_generation(w);
+        open_gate(w);
         for (int i = 1; i <= w->n_started; i++)
             pthread_join(w->threads[i], NULL);
         pthread_cond_destroy(&w->start);
@@ -186,22 +225,64 @@ void lli_workers_finish(struct lli_workers *w)
     memset(w, 0, sizeof *w);
 }
 
-void lli_workers_run(struct lli_workers *w, lli_work_fn *work, void *arg)
+static int is_over(struct lli_workers *w)
 {
-    if (w->n == 1) {
-        work(arg, 0, 1);
-        return;
-    }
+    if (w->all)
+        return atomic_load_explicit(&w->n_left, memory_order_acquire) == 0;
+    return inside(atomic_load_explicit(&w->gate, memory_order_acquire)) == 0;
+}
+
+static void run(struct lli_workers *w, lli_work_fn *work, void *arg, int all)
+{
     w->work = work;
     w->arg = arg;
-    atomic_store_explicit(&w->n_running, w->n - 1, memory_order_relaxed);
-    start_generation(w);
+    w->all = all;
+    atomic_store_explicit(&w->n_left, w->n - 1, memory_order_relaxed);
+    open_gate(w);
     work(arg, 0, w->n);
-    for (int64_t end = lli_clock_ns() + w->spin_ns; lli_clock_ns() < end; relax())
-        if (atomic_load_explicit(&w->n_running, memory_order_acquire) == 0)
-            return;
-    pthread_mutex_lock(&w->lock);
-    while (atomic_load_explicit(&w->n_running, memory_order_acquire) != 0)
-        pthread_cond_wait(&w->end, &w->lock);
-    pthread_mutex_unlock(&w->lock);
+    if (!all)
+        atomic_fetch_and_explicit(&w->gate, ~OPEN, memory_order_acq_rel);
+    for (int64_t end = lli_clock_ns() + w->spin_ns; !is_over(w) && lli_clock_ns() < end;)
+        relax();
+    if (!is_over(w)) {
+        pthread_mutex_lock(&w->lock);
+        while (!is_over(w))
+            pthread_cond_wait(&w->end, &w->lock);
+        pthread_mutex_unlock(&w->lock);
+    }
+    if (all)
+        atomic_fetch_and_explicit(&w->gate, ~OPEN, memory_order_acq_rel);
+}
+
+void lli_workers_run(struct lli_workers *w, lli_work_fn *work, void *arg)
+{
+    if (w->n == 1)
+        work(arg, 0, 1);
+    else
+        run(w, work, arg, 1);
+}
+
+struct sharing {
+    lli_share_fn *piece;
+    void *arg;
+    size_t n_pieces;
+    _Atomic size_t next;
+};
+
+static void take_pieces(void *arg, int index, int n)
+{
+    struct sharing *s = arg;
+    size_t i;
+    (void)n;
+    while ((i = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed)) < s->n_pieces)
+        s->piece(s->arg, i, index);
+}
+
+void lli_workers_share(struct lli_workers *w, lli_share_fn *piece, void *arg, size_t n_pieces)
+{
+    struct sharing sharing = {.piece = piece, .arg = arg, .n_pieces = n_pieces};
+    if (n_pieces <= 1 || w->n == 1)
+        take_pieces(&sharing, 0, 1);
+    else
+        run(w, take_pieces, &sharing, 0);
 }

@@ -26,8 +26,9 @@ struct lli_workers {
     pthread_cond_t start, end;
     lli_work_fn *work; /* valid while a generation runs */
     void *arg;
-    _Atomic uint32_t generation; /* +1 at each run and at the end */
-    _Atomic int32_t n_running;
+    int all;                /* every worker is to come in */
+    _Atomic uint64_t gate;  /* who may go in and who is inside */
+    _Atomic int32_t n_left; /* workers that have not been through yet, where all are to come */
     _Atomic int stopping;
     int ready; /* locks are initialised */
 };
@@ -36,8 +37,15 @@ struct lli_workers {
 int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, int64_t spin_ns, struct llminf_error *err);
 void lli_workers_finish(struct lli_workers *w); /* joins; accepts a zeroed or half-built struct */
 
-/* Runs work(arg, 0..n-1, n) and returns when all are done. One caller at a time. */
+/* Runs work(arg, 0..n-1, n) and returns when all are done. One caller at a time, here and below. */
 void lli_workers_run(struct lli_workers *w, lli_work_fn *work, void *arg);
+
+/* A piece of what is to be done, 0 .. n_pieces - 1; index: 0 .. n - 1, of the worker that does it. */
+typedef void lli_share_fn(void *arg, size_t piece, int index);
+
+/* Does each piece once, on whatever workers come in time: with more threads than cores nobody waits for one that sleeps.
+ * Returns when all are done. */
+void lli_workers_share(struct lli_workers *w, lli_share_fn *piece, void *arg, size_t n_pieces);
 
 /* Starts a thread as the workers are: signals blocked, named (15 bytes), `stack_bytes` of stack. 0 or an errno. */
 int lli_workers_thread(pthread_t *out, const char *name, size_t stack_bytes, void *(*run)(void *), void *arg);

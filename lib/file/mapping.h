@@ -46,6 +46,10 @@ int32_t lli_mapping_open_reader(struct lli_mapping *out, struct lli_heap *heap, 
 /* Reads one byte of every page, calling progress. */
 int32_t lli_mapping_touch(const struct lli_mapping *m, const struct lli_progress *progress, struct llminf_error *err);
 
+/* Gives back the whole pages of bytes[n] of a mapped file; they are read again when they are needed again. Of other mappings
+ * nothing is given back. */
+void lli_mapping_release(const struct lli_mapping *m, const uint8_t *bytes, size_t n);
+
 void lli_mapping_finish(struct lli_mapping *m); /* accepts a zeroed struct */
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "backend/pack.h"
 #include "backend/registry.h"
 #include "base/error.h"
 #include "base/fenv.h"
@@ -22,17 +23,26 @@ struct lli_forward {
 
 /* ---- the step */
 
+/* The token's row of the embedding, in the file's layout. */
+static const uint8_t *token_row(const struct lli_pass *pass, const struct lli_matrix *embd, size_t token, int worker)
+{
+    uint8_t *row = pass->scratch.token_row + (size_t)worker * embd->n_in * 4;
+    if (embd->lanes == 1)
+        return embd->data + token * lli_dtype_row_bytes(embd->type, embd->n_in);
+    lli_pack_row(row, embd->type, embd->lanes, embd->data, embd->n_in, token);
+    return row;
+}
+
 /* The token's vector, and the angles of its position. A block whose first position comes is cleared. */
 static void embed(const struct lli_pass *pass, const void *arg, size_t row, int worker)
 {
     const struct lli_matrix *embd = &pass->weights->at[LLI_TOKEN_EMBD];
     const struct lli_row *r = &pass->plan->rows[row];
     const struct lli_scratch *s = &pass->scratch;
-    size_t n_pairs = pass->rotary.n_pairs, row_bytes = lli_dtype_row_bytes(embd->type, embd->n_in);
+    size_t n_pairs = pass->rotary.n_pairs;
     (void)arg;
-    (void)worker;
     atomic_store_explicit(&s->bad[row], 0, memory_order_relaxed);
-    pass->kernels.dequant[embd->type->id](s->x + row * embd->n_in, embd->data + (size_t)r->token * row_bytes, embd->n_in);
+    pass->kernels.dequant[embd->type->id](s->x + row * embd->n_in, token_row(pass, embd, (size_t)r->token, worker), embd->n_in);
     lli_rotary_at(&pass->rotary, r->pos, s->cos + row * n_pairs, s->sin + row * n_pairs);
     if (r->pos % LLI_PAGE_TOKENS == 0 && !(r->flags & LLI_ROW_NO_STORE))
         lli_pages_clear(&pass->pages, pass->plan->seqs[r->seq].blocks[r->pos / LLI_PAGE_TOKENS]);

@@ -86,7 +86,7 @@ static void multiply(const struct lli_pass *pass, const struct lli_linear *l, si
     struct lli_product product = {
         .out = l->out + first_row * w->n_out,
         .out_stride = w->n_out,
-        .weights = w->data + l->mat * (w->n_out * lli_dtype_row_bytes(w->type, w->n_in)),
+        .weights = w->data + l->mat * w->mat_bytes,
         .n_in = w->n_in,
         .n_rows = n_rows,
         .scratch = pass->scratch.products + (size_t)worker * LLI_MATMUL_SCRATCH,

@@ -66,6 +66,7 @@ static void lay_workers(struct lli_scratch *s, struct cutter *c, const struct ll
 {
     size_t group = config->n_heads / config->n_kv_heads;
     s->products = cut(c, workers, LLI_MATMUL_SCRATCH, 1);
+    s->token_row = cut(c, workers, config->n_embd, 4);
     s->scores = cut_floats(c, workers, group * LLI_SPLIT_TOKENS);
     s->split = cut_floats(c, workers, group * config->head_dim);
     s->max = cut_floats(c, workers, 2 * group);

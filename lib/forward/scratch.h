@@ -32,6 +32,7 @@ struct lli_scratch {
     struct lli_q8 q8;     /* [rows, n_embd or n_heads * head_dim] the input of the products that run next */
     struct lli_q8 hidden; /* [rows, n_ff] the input of down */
     uint8_t *products;    /* [workers, LLI_MATMUL_SCRATCH] */
+    uint8_t *token_row;   /* [workers, n_embd * 4] a row of a packed embedding, as in the file */
 
     float *scores;      /* [workers, group, 256] of one split */
     float *split;       /* [workers, group, head_dim] its weighted V */

@@ -131,7 +131,9 @@ static int32_t put(struct loader *l, const struct lli_gguf_tensor *t)
                              .data = t->data,
                              .n_in = (uint32_t)t->dims[0],
                              .n_out = (uint32_t)t->dims[1],
-                             .n_mats = (uint32_t)t->dims[2]};
+                             .n_mats = (uint32_t)t->dims[2],
+                             .lanes = 1,
+                             .mat_bytes = (size_t)t->dims[1] * lli_dtype_row_bytes(t->type, (size_t)t->dims[0])};
     l->w->n_params += t->dims[0] * t->dims[1] * t->dims[2];
     l->w->bytes += t->bytes;
     return 0;
@@ -218,12 +220,22 @@ int32_t lli_weights_read(struct lli_weights *out, struct lli_heap *heap, const s
 
 void lli_weights_finish(struct lli_weights *w)
 {
-    if (w->layers)
+    if (w->heap) {
         lli_free(w->heap, w->layers);
+        lli_free(w->heap, w->packed);
+    }
     memset(w, 0, sizeof *w);
 }
 
 /* ---- every byte */
+
+int32_t lli_weights_not_finite(const struct lli_matrix *m, int64_t layer, int role, uint64_t block, struct llminf_error *err)
+{
+    char name[NAME_BYTES];
+    name_tensor(name, layer, role);
+    return lli_fail(err, LLMINF_E_NUMERIC, name, "%s %llu is not finite", m->type->is_float ? "element" : "scale of block",
+                    (unsigned long long)block);
+}
 
 struct scan {
     const struct lli_progress *progress;
@@ -240,12 +252,8 @@ static int32_t scan_matrix(struct scan *s, const struct lli_matrix *m, int64_t l
     for (size_t at = 0; at < n_blocks;) {
         size_t n = n_blocks - at < piece ? n_blocks - at : piece;
         int64_t bad = lli_dtype_check(type, m->data + at * type->block_bytes, n);
-        if (bad >= 0) {
-            char name[NAME_BYTES];
-            name_tensor(name, layer, role);
-            return lli_fail(s->err, LLMINF_E_NUMERIC, name, "%s %llu is not finite",
-                            type->is_float ? "element" : "scale of block", (unsigned long long)at + (unsigned long long)bad);
-        }
+        if (bad >= 0)
+            return lli_weights_not_finite(m, layer, role, (uint64_t)at + (uint64_t)bad, s->err);
         at += n;
         s->done += n * type->block_bytes;
         if (s->progress && s->progress->call && s->progress->call(s->progress->user, (double)s->done / (double)s->all))

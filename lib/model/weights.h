@@ -18,6 +18,8 @@ struct lli_matrix {
     const struct lli_dtype *type;
     const uint8_t *data;
     uint32_t n_in, n_out, n_mats;
+    uint32_t lanes;   /* 1: rows as in the file; more: backend/pack.h */
+    size_t mat_bytes; /* from one of the n_mats to the next */
 };
 
 struct lli_layer {
@@ -28,13 +30,17 @@ struct lli_weights {
     struct lli_heap *heap;
     struct lli_matrix at[LLI_FIRST_LAYER_ROLE]; /* global roles; a tied output is the embedding's matrix */
     struct lli_layer *layers;                   /* [n_layers] */
-    uint64_t n_params, bytes;
+    uint64_t n_params, bytes;                   /* bytes: of all tensors, or of the packed matrices */
+    uint8_t *packed;                            /* memory of packed matrices; owned; NULL: the data are the file's */
 };
 
 /* FORMAT, UNSUPPORTED, LIMIT with the tensor's name. */
 int32_t lli_weights_read(struct lli_weights *out, struct lli_heap *heap, const struct lli_config *config,
                          const struct lli_gguf *g, struct llminf_error *err);
 void lli_weights_finish(struct lli_weights *w);
+
+/* Says NUMERIC, of a block (float types: an element) counted from the tensor's first. layer -1: it is one for all. */
+int32_t lli_weights_not_finite(const struct lli_matrix *m, int64_t layer, int role, uint64_t block, struct llminf_error *err);
 
 /* Reads all weights: NaN, Inf or an overflowing scale is NUMERIC with the tensor's name. */
 int32_t lli_weights_verify(const struct lli_weights *w, const struct lli_config *config, const struct lli_progress *progress,

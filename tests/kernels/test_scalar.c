@@ -636,7 +636,11 @@ static void test_registry(void **state)
     assert_non_null(lli_registry_find("scalar"));
     assert_ptr_equal(lli_registry_find("auto"), lli_registry_at(0));
     assert_null(lli_registry_find("sca"));
-    assert_null(lli_registry_at(1));
+    for (size_t i = 0; lli_registry_at(i); i++) {
+        const struct lli_backend *backend = lli_registry_at(i);
+        assert_ptr_equal(lli_registry_find(backend->name), backend);
+        assert_true(backend->lanes > 1 || !lli_registry_at(i + 1)); /* scalar is the last */
+    }
     lli_registry_fill(&kernels, lli_registry_find("scalar"));
     assert_memory_equal(&kernels, &TABLES[n_tables - 1], sizeof kernels);
     for (size_t t = 0; t < N_TYPES; t++)

@@ -4,6 +4,7 @@
 usage: headers.py ROOT | headers.py --self-test
 """
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,20 @@ def compile_alone(root, compiler, language, standard, header, flags):
     return f"{header} as {standard} with {compiler}: {lines[0]}"
 
 
+AVX2 = ["-DLLI_ISA_AVX2", "-mavx2", "-mfma", "-mf16c"]
+AVX512 = ["-DLLI_ISA_AVX512", *AVX2[1:], "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
+NEON = ["-DLLI_ISA_NEON"]
+
+
+def instruction_set(header):
+    """The flags with which a header of the vector kernels means something here, or None."""
+    x86 = platform.machine() == "x86_64"
+    for suffix, flags in (("_avx2", AVX2 if x86 else None), ("_avx512", AVX512 if x86 else None), ("_neon", None if x86 else NEON)):
+        if suffix in header:
+            return flags
+    return AVX2 if x86 else NEON
+
+
 def cases(root):
     """(compiler, language, standard, header, flags), for every compiler that is installed."""
     public = [path.relative_to(f"{root}/include").as_posix() for path in sorted(pathlib.Path(root, "include").rglob("*.h"))]
@@ -37,6 +52,11 @@ def cases(root):
                 for header in public:
                     yield compiler, language, standard, header, []
     for header in inner:
+        if header.startswith("backend/wide/"):
+            flags = instruction_set(header)
+            if flags:
+                yield "cc", "c", "c11", header, ["-D_GNU_SOURCE", *flags]
+            continue
         yield "cc", "c", "c11", header, ["-D_GNU_SOURCE"]
 
 

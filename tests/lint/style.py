@@ -99,7 +99,7 @@ def check_head(path, name, text):
 
 def check(root):
     findings, owner = [], {}
-    for path, name in source.c_files(root, "lib", "include", "examples", "tests"):
+    for path, name in source.c_files(root, "lib", "include", "examples", "bench", "tests"):
         text = path.read_text(encoding="utf-8")
         found = list(check_text(name, text))
         if name.startswith("lib/"):

@@ -45,9 +45,16 @@ void network_close(struct network *network)
 
 int32_t network_start(struct network_run *run, struct network *network, int kv_type, int n_threads, uint32_t n_blocks)
 {
+    return network_start_on(run, network, lli_registry_find("auto"), kv_type, n_threads, n_blocks);
+}
+
+int32_t network_start_on(struct network_run *run, struct network *network, const struct lli_backend *backend, int kv_type,
+                         int n_threads, uint32_t n_blocks)
+{
+    const struct lli_weights *weights = &network->weights;
     struct llminf_error error;
     struct lli_forward_options options = {
-        .backend = lli_registry_find("auto"),
+        .backend = backend,
         .workers = &run->workers,
         .kv_type = kv_type,
         .n_blocks = n_blocks,
@@ -59,8 +66,13 @@ int32_t network_start(struct network_run *run, struct network *network, int kv_t
     memset(run, 0, sizeof *run);
     run->network = network;
     status = lli_workers_init(&run->workers, &network->heap, n_threads, 10000, &error);
+    if (status >= 0 && backend->lanes > 1) {
+        status = lli_packing_make(&run->packed, &network->heap, &network->config, weights, NULL, (uint32_t)backend->lanes,
+                                  &run->workers, NULL, &error);
+        weights = &run->packed;
+    }
     if (status >= 0)
-        status = lli_forward_new(&run->forward, &network->heap, &network->config, &network->weights, &options, &error);
+        status = lli_forward_new(&run->forward, &network->heap, &network->config, weights, &options, &error);
     if (status < 0)
         fprintf(stderr, "%s\n", error.text);
     return status;
@@ -70,6 +82,7 @@ void network_stop(struct network_run *run)
 {
     lli_forward_free(run->forward);
     lli_workers_finish(&run->workers);
+    lli_weights_finish(&run->packed);
 }
 
 int32_t network_feed(struct network_run *run, const uint32_t *blocks, const int32_t *ids, uint32_t first, uint32_t n,

@@ -3,12 +3,14 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 
 #include "support.h"
@@ -259,6 +261,41 @@ static void buffer_without_memory(void **state)
     assert_true(host.live_bytes == 0);
 }
 
+static int n_advices;
+
+int __wrap_madvise(void *at, size_t n, int advice);
+
+int __wrap_madvise(void *at, size_t n, int advice)
+{
+    n_advices++;
+    assert_int_equal((uintptr_t)at % ((size_t)2 << 20), 0);
+    assert_int_equal(n, (size_t)4 << 20);
+    assert_int_equal(advice, MADV_HUGEPAGE);
+    errno = EINVAL; /* of no consequence */
+    return -1;
+}
+
+static void huge_pages_are_a_wish(void **state)
+{
+    (void)state;
+    const size_t page = (size_t)2 << 20;
+    struct support_heap host = {0};
+    struct lli_heap heap, hosts;
+    lli_heap_init(&heap, NULL, NULL, NULL);
+    lli_heap_init(&hosts, support_alloc, support_release, &host);
+    uint8_t *memory = lli_alloc_aligned(&heap, 2 * page + 100, page), *theirs = lli_alloc_aligned(&hosts, 2 * page, page);
+    assert_true(memory && theirs);
+    lli_alloc_prefer_huge(&hosts, theirs, 2 * page);
+    lli_alloc_prefer_huge(&heap, memory, page - 1);
+    lli_alloc_prefer_huge(&heap, memory + 1, 2 * page - 2);
+    assert_int_equal(n_advices, 0);
+    lli_alloc_prefer_huge(&heap, memory, 2 * page + 100);
+    assert_int_equal(n_advices, 1);
+    lli_free(&heap, memory);
+    lli_free(&hosts, theirs);
+    assert_true(heap.live_bytes == 0 && host.live_bytes == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +307,7 @@ int main(void)
         cmocka_unit_test(arena_without_memory),
         cmocka_unit_test(buffer_grows),
         cmocka_unit_test(buffer_without_memory),
+        cmocka_unit_test(huge_pages_are_a_wish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

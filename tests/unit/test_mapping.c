@@ -1,5 +1,5 @@
 /* The ways to a file's bytes, with a system that interrupts, gives little or refuses; and files that are one of several.
- * Linked with pread, mmap and their 64-bit names wrapped. */
+ * Linked with pread, mmap, their 64-bit names and madvise wrapped. */
 #include "file/mapping.h"
 #include "file/shard.h"
 
@@ -29,6 +29,9 @@ static struct {
     int end_at;     /* the read that gives nothing */
     int map_errno;  /* mmap fails so */
     int n_reads, n_maps;
+    int n_advices;
+    uint8_t *advised; /* the last: where, how much */
+    size_t advised_bytes;
 } fake;
 
 ssize_t __real_pread(int fd, void *bytes, size_t n, off_t offset);
@@ -37,6 +40,8 @@ ssize_t __wrap_pread64(int fd, void *bytes, size_t n, off_t offset);
 void *__real_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset);
 void *__wrap_mmap64(void *at, size_t n, int prot, int flags, int fd, off_t offset);
+int __real_madvise(void *at, size_t n, int advice);
+int __wrap_madvise(void *at, size_t n, int advice);
 
 ssize_t __wrap_pread(int fd, void *bytes, size_t n, off_t offset)
 {
@@ -73,6 +78,16 @@ void *__wrap_mmap(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 void *__wrap_mmap64(void *at, size_t n, int prot, int flags, int fd, off_t offset)
 {
     return __wrap_mmap(at, n, prot, flags, fd, offset);
+}
+
+int __wrap_madvise(void *at, size_t n, int advice)
+{
+    if (advice == MADV_DONTNEED) {
+        fake.n_advices++;
+        fake.advised = at;
+        fake.advised_bytes = n;
+    }
+    return __real_madvise(at, n, advice);
 }
 
 /* ---- a file, and opening it */
@@ -258,6 +273,37 @@ static void the_host_ends_a_load(void **state)
     lli_mapping_finish(&m);
 }
 
+/* Whole pages of a mapped file go, and come back when they are read. Nobody else's memory is touched. */
+static void pages_are_given_back(void **state)
+{
+    (void)state;
+    struct lli_mapping m;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    assert_int_equal(truncate(path, (off_t)(4 * page)), 0);
+    assert_int_equal(lli_mapping_open(&m, &heap, path, LLI_LOAD_AUTO, NULL, NULL), 0);
+    lli_mapping_release(&m, m.bytes + 1, page - 1);
+    lli_mapping_release(&m, m.bytes + 1, 2 * page - 2);
+    lli_mapping_release(&m, m.bytes + page, 0);
+    assert_int_equal(fake.n_advices, 0);
+    lli_mapping_release(&m, m.bytes + 1, 3 * page);
+    assert_int_equal(fake.n_advices, 1);
+    assert_ptr_equal(fake.advised, m.bytes + page);
+    assert_int_equal(fake.advised_bytes, 2 * page);
+    lli_mapping_release(&m, m.bytes, 4 * page);
+    assert_int_equal(fake.n_advices, 2);
+    assert_int_equal(fake.advised_bytes, 4 * page);
+    assert_memory_equal(m.bytes, content, page < sizeof content ? page : sizeof content);
+    lli_mapping_finish(&m);
+
+    assert_int_equal(lli_mapping_open(&m, &heap, path, LLI_LOAD_READ, NULL, NULL), 0);
+    lli_mapping_release(&m, m.bytes, m.size);
+    lli_mapping_finish(&m);
+    assert_int_equal(lli_mapping_open_memory(&m, content, sizeof content, NULL), 0);
+    lli_mapping_release(&m, m.bytes, m.size);
+    lli_mapping_finish(&m);
+    assert_int_equal(fake.n_advices, 2);
+}
+
 /* ---- bytes and readers of the host */
 
 struct host {
@@ -396,7 +442,7 @@ int main(void)
         TEST(maps_that_fail),   TEST(only_regular_files),          TEST(an_empty_file),
         TEST(a_sparse_file),    TEST(the_host_ends_a_load),        TEST(from_memory),
         TEST(from_a_reader),    TEST(no_memory_for_a_copy),        TEST(numbers_of_shards),
-        TEST(names_of_shards),
+        TEST(names_of_shards),  TEST(pages_are_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

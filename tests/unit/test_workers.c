@@ -64,6 +64,50 @@ static void test_all_run(void **state)
     run_many(8, 20000, 1000);
 }
 
+struct pieces {
+    _Atomic int done[64];
+    _Atomic int n_wrong; /* workers that there are not */
+    int n;
+};
+
+static void do_piece(void *arg, size_t piece, int index)
+{
+    struct pieces *p = arg;
+    atomic_fetch_add_explicit(&p->done[piece], 1, memory_order_relaxed);
+    if (index < 0 || index >= p->n)
+        atomic_fetch_add(&p->n_wrong, 1);
+}
+
+/* Every piece once in each call, whoever comes; also between calls for all. */
+static void test_pieces(void **state)
+{
+    static const int threads[] = {1, 2, 3, 8};
+    (void)state;
+    for (size_t t = 0; t < sizeof threads / sizeof *threads; t++) {
+        struct lli_heap heap;
+        struct lli_workers workers;
+        struct pieces pieces = {.n = threads[t]};
+        struct tally tally = {0};
+        lli_heap_init(&heap, NULL, NULL, NULL);
+        assert_int_equal(lli_workers_init(&workers, &heap, threads[t], t % 2 ? 20000 : 0, NULL), LLMINF_OK);
+        for (int i = 1; i <= 1000; i++) {
+            lli_workers_share(&workers, do_piece, &pieces, (size_t)(i % 65));
+            if (i % 7 == 0)
+                lli_workers_run(&workers, count_call, &tally);
+        }
+        for (int k = 0; k < 64; k++) {
+            int want = 0;
+            for (int i = 1; i <= 1000; i++)
+                want += i % 65 > k;
+            assert_int_equal(pieces.done[k], want);
+        }
+        assert_int_equal(tally.total, 1000 / 7 * threads[t]);
+        assert_int_equal(pieces.n_wrong, 0);
+        lli_workers_finish(&workers);
+        assert_int_equal(heap.live_bytes, 0);
+    }
+}
+
 static void test_start_and_end(void **state)
 {
     (void)state;
@@ -107,10 +151,8 @@ static void test_usable(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_run),
-        cmocka_unit_test(test_start_and_end),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_usable),
+        cmocka_unit_test(test_all_run),   cmocka_unit_test(test_pieces), cmocka_unit_test(test_start_and_end),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_usable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,6 +79,12 @@ LLI_INLINE lli_words lli_half_scale(lli_words scale)
     return (scale & 0xffff) | scale << 16;
 }
 
+/* The value is made here: a compiler that puts off the sums of all steps runs out of registers (gcc 12: 90 spills a block). */
+LLI_INLINE void make_now(__m256i *value)
+{
+    __asm__ volatile("" : "+x"(*value));
+}
+
 /* Steps whose sums fit int16: 2^15 / (2 * 127 * the largest code). */
 LLI_INLINE int steps_that_fit(int bits)
 {
@@ -108,12 +114,15 @@ LLI_INLINE void add_steps(__m256i sum[LLI_TILE][LLI_GROUPS], int opens, const __
             __m256i p0 = multiply_step(w0, q, bits), p1 = multiply_step(w1, q, bits);
             narrow[t][0] = i == first ? p0 : _mm256_add_epi16(narrow[t][0], p0);
             narrow[t][1] = i == first ? p1 : _mm256_add_epi16(narrow[t][1], p1);
+            make_now(&narrow[t][0]);
+            make_now(&narrow[t][1]);
         }
     }
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
     {
         __m256i wide = _mm256_madd_epi16(narrow[t][g], by[g]);
         sum[t][g] = opens ? wide : _mm256_add_epi32(sum[t][g], wide);
+        make_now(&sum[t][g]);
     }
 }
 

@@ -1,0 +1,105 @@
+#include "options.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "examples/program.h"
+#include "forward/forward.h"
+
+static const char *model, *threads, *backend, *prefill, *decode, *depth, *sessions, *prompt, *gen, *kv, *runs, *buffer, *rows,
+    *shape, *kernel_ms, *json, *kernels, *cold;
+
+static const struct flag flags[] = {
+    {"-m", "FILE", "GGUF file; not needed for --kernels", &model},
+    {"--threads", "N", "threads; 0: what this process may use (default)", &threads},
+    {"--backend", "NAME", "kernel table (default auto)", &backend},
+    {"--prefill", "N", "tokens of a prompt at depth 0, in chunks of 512; 0: no such test (default 512)", &prefill},
+    {"--decode", "N", "tokens one by one; 0: no such test (default 64)", &decode},
+    {"--depth", "N", "tokens of context before them (default 0)", &depth},
+    {"--sessions", "LIST", "sessions that decode together; 0: no such test (default 1,4,16)", &sessions},
+    {"--prompt", "N", "tokens of context of each (default 128)", &prompt},
+    {"--gen", "N", "tokens of each (default 32)", &gen},
+    {"--kv", "TYPE", "elements of K and V: f16 (default) or f32", &kv},
+    {"--runs", "N", "runs of each measurement, of which the median is taken (default 3)", &runs},
+    {"--cold", NULL, "load once more before, with the file dropped from the page cache", &cold},
+    {"--kernels", NULL, "time the kernels alone", &kernels},
+    {"--rows", "LIST", "kernels: rows of activations (default 1,4,16,512)", &rows},
+    {"--shape", "K,N", "kernels: inputs and outputs of a matrix (default 2048,8192)", &shape},
+    {"--kernel-ms", "N", "kernels: least time of a run (default 50)", &kernel_ms},
+    {"--buffer", "MIB", "memory read for the bandwidth; 0: four times the last cache (default)", &buffer},
+    {"--json", NULL, "one JSON object a line", &json},
+};
+static const struct program program = {"llminf-bench", "Measures the library beside the limits of the machine.", NULL, flags,
+                                       sizeof flags / sizeof *flags};
+
+void options_fail(const char *what, const char *text)
+{
+    fflush(stdout);
+    fprintf(stderr, "%s: %s: %s\n", program.name, what, text);
+    exit(1);
+}
+
+static uint32_t read_number(const char *flag, const char *text, uint32_t otherwise, uint32_t least, uint32_t most)
+{
+    char *end;
+    intmax_t n;
+    if (text == NULL)
+        return otherwise;
+    n = strtoimax(text, &end, 10);
+    if (end == text || *end != 0 || n < least || n > most)
+        fail_usage(&program, "is out of range or no number", flag);
+    return (uint32_t)n;
+}
+
+static void read_list(struct list *out, const char *flag, const char *text, uint32_t most)
+{
+    out->n = 0;
+    for (;;) {
+        char *end;
+        intmax_t n = strtoimax(text, &end, 10);
+        if (end == text || (*end != 0 && *end != ',') || n < 0 || n > most || out->n == OPTIONS_LIST)
+            fail_usage(&program, "is no list of at most 16 numbers in range", flag);
+        if (n > 0)
+            out->at[out->n++] = (uint32_t)n;
+        if (*end == 0)
+            return;
+        text = end + 1;
+    }
+}
+
+static int read_kv(const char *text)
+{
+    if (text == NULL || strcmp(text, "f16") == 0)
+        return LLI_KV_F16;
+    if (strcmp(text, "f32") != 0)
+        fail_usage(&program, "want f16 or f32", "--kv");
+    return LLI_KV_F32;
+}
+
+void options_read(struct options *out, int argc, char **argv)
+{
+    const char *word;
+    parse_line(&program, argc, argv, &word);
+    *out = (struct options){.model = model, .backend = backend != NULL ? backend : "auto", .kv_type = read_kv(kv)};
+    out->threads = (int)read_number("--threads", threads, 0, 0, 1024);
+    out->prefill = read_number("--prefill", prefill, 512, 0, 1 << 20);
+    out->decode = read_number("--decode", decode, 64, 0, 1 << 20);
+    out->depth = read_number("--depth", depth, 0, 0, 1 << 24);
+    out->prompt = read_number("--prompt", prompt, 128, 1, 1 << 20);
+    out->gen = read_number("--gen", gen, 32, 1, 1 << 20);
+    out->runs = (int)read_number("--runs", runs, 3, 1, 64);
+    out->buffer_bytes = (size_t)read_number("--buffer", buffer, 0, 0, 1 << 20) << 20;
+    out->kernel_seconds = read_number("--kernel-ms", kernel_ms, 50, 1, 60000) / 1e3;
+    read_list(&out->sessions, "--sessions", sessions != NULL ? sessions : "1,4,16", 1024);
+    read_list(&out->rows, "--rows", rows != NULL ? rows : "1,4,16,512", 4096);
+    read_list(&out->shape, "--shape", shape != NULL ? shape : "2048,8192", 1 << 17);
+    if (out->shape.n != 2 || out->shape.at[0] % 256 != 0 || out->shape.at[1] % 32 != 0)
+        fail_usage(&program, "want K,N with K a multiple of 256 and N of 32", "--shape");
+    out->json = json != NULL;
+    out->kernels = kernels != NULL;
+    out->cold = cold != NULL;
+    if (out->model == NULL && !out->kernels)
+        fail_usage(&program, "wants a file", "-m");
+}

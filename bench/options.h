@@ -1,0 +1,34 @@
+/* options.h - the command line. */
+#ifndef BENCH_OPTIONS_H
+#define BENCH_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OPTIONS_LIST = 16 };
+
+struct list {
+    uint32_t at[OPTIONS_LIST];
+    int n;
+};
+
+struct options {
+    const char *model, *backend;
+    int threads; /* 0: what this process may use */
+    int kv_type; /* enum lli_kv_type */
+    int runs;    /* of each measurement */
+    int json, kernels, cold;
+    uint32_t prefill, decode, depth, prompt, gen;
+    struct list sessions;
+    struct list rows, shape; /* of --kernels: activation rows; K and N */
+    size_t buffer_bytes;     /* 0: chosen from the caches */
+    double kernel_seconds;   /* a kernel is repeated for so long */
+};
+
+/* Ends the program with 2 and a sentence when the line is wrong. */
+void options_read(struct options *out, int argc, char **argv);
+
+/* Ends the program with 1. */
+void options_fail(const char *what, const char *text);
+
+#endif

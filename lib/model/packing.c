@@ -1,0 +1,316 @@
+/* model/packing.c - all matrices are cut into pieces of some groups of rows, handed out in order by one counter, so that the
+ * file is read from front to back and its pages can be given back behind. One piece of memory holds all packed matrices:
+ *
+ *     | matrix 0 of tensor 0 | matrix 1 | ... | matrix 0 of tensor 1 | ...        each aligned to 64 */
+#include "model/packing.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "backend/pack.h"
+#include "base/error.h"
+#include "base/size.h"
+
+#define ALIGN ((size_t)64)
+#define HUGE_PAGE ((size_t)2 << 20)
+#define LARGE ((size_t)32 << 20)      /* from here on memory is aligned for huge pages */
+#define PIECE_BYTES ((size_t)1 << 20) /* of packed rows, at least a group */
+
+/* One tensor. */
+struct job {
+    const struct lli_matrix *from;
+    struct lli_matrix *to;
+    int64_t layer; /* -1: none */
+    int role;
+    size_t n_groups, group_bytes; /* of one of its matrices */
+    size_t step, n_steps;         /* groups of a piece, pieces of a matrix */
+    size_t first_piece;
+};
+
+struct packer {
+    struct lli_heap *heap;
+    const struct lli_mapping *mapping;
+    const struct lli_progress *progress;
+    struct llminf_error *err;
+    uint32_t lanes;
+    struct job *jobs;
+    size_t n_jobs, n_pieces;
+    size_t bytes;         /* of all packed matrices */
+    _Atomic size_t next;  /* the next piece */
+    _Atomic size_t done;  /* bytes */
+    _Atomic size_t bad;   /* the first piece that is not finite; n_pieces: none */
+    _Atomic int stopping; /* no piece is begun any more */
+    int is_ended;         /* by the host; the calling thread's */
+};
+
+/* ---- what there is to do ----------------------------------------------------------------------------------------- */
+
+static int32_t add_job(struct packer *p, const struct lli_matrix *from, struct lli_matrix *to, int64_t layer, int role)
+{
+    struct job *job = &p->jobs[p->n_jobs];
+    size_t mat_bytes, bytes, n_pieces;
+    if (!from->data || lli_family_shape((enum lli_role)role)->sides[1] == LLI_EXTENT_NONE)
+        return 0;
+    *job = (struct job){.from = from, .to = to, .layer = layer, .role = role, .first_piece = p->n_pieces};
+    job->n_groups = lli_pack_groups(p->lanes, from->n_out);
+    job->group_bytes = lli_pack_group_bytes(from->type, p->lanes, from->n_in);
+    job->step = job->group_bytes < PIECE_BYTES ? PIECE_BYTES / job->group_bytes : 1;
+    job->n_steps = (job->n_groups + job->step - 1) / job->step;
+    if (lli_size_mul(&mat_bytes, job->n_groups, job->group_bytes) || lli_size_pad(&mat_bytes, mat_bytes, ALIGN) ||
+        lli_size_mul(&bytes, mat_bytes, from->n_mats) || lli_size_add(&p->bytes, p->bytes, bytes) ||
+        lli_size_mul(&n_pieces, job->n_steps, from->n_mats) || lli_size_add(&p->n_pieces, p->n_pieces, n_pieces))
+        return lli_fail_memory(p->err, "packed weights", UINT64_MAX);
+    to->lanes = p->lanes;
+    to->mat_bytes = mat_bytes;
+    p->n_jobs++;
+    return 0;
+}
+
+static int32_t list_jobs(struct packer *p, struct lli_weights *out, const struct lli_config *config,
+                         const struct lli_weights *file)
+{
+    int is_tied = file->at[LLI_OUTPUT].data == file->at[LLI_TOKEN_EMBD].data;
+    int32_t status = 0;
+    for (int role = 0; role < LLI_FIRST_LAYER_ROLE && status == 0; role++)
+        if (role != LLI_OUTPUT || !is_tied)
+            status = add_job(p, &file->at[role], &out->at[role], -1, role);
+    for (uint32_t i = 0; i < config->n_layers; i++)
+        for (int role = LLI_FIRST_LAYER_ROLE; role < LLI_N_ROLES && status == 0; role++)
+            status = add_job(p, &file->layers[i].at[role], &out->layers[i].at[role], i, role);
+    return status;
+}
+
+static int32_t take_memory(struct packer *p, struct lli_weights *out)
+{
+    uint8_t *at = lli_alloc_aligned(p->heap, p->bytes, p->bytes < LARGE ? ALIGN : HUGE_PAGE);
+    if (!at)
+        return lli_fail_memory(p->err, "packed weights", p->bytes);
+    if (p->bytes >= LARGE)
+        lli_alloc_prefer_huge(p->heap, at, p->bytes);
+    out->packed = at;
+    for (size_t i = 0; i < p->n_jobs; i++) {
+        p->jobs[i].to->data = at;
+        at += p->jobs[i].to->mat_bytes * p->jobs[i].to->n_mats;
+    }
+    out->bytes = p->bytes;
+    return 0;
+}
+
+/* ---- the work ---------------------------------------------------------------------------------------------------- */
+
+/* Groups first .. last - 1 of a matrix of a tensor. */
+struct piece {
+    const struct job *job;
+    size_t mat, first, last;
+};
+
+static struct piece find_piece(const struct packer *p, size_t i)
+{
+    size_t low = 0, high = p->n_jobs; /* of the jobs: low's first piece is not behind i, high's is */
+    struct piece piece;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (p->jobs[middle].first_piece <= i)
+            low = middle;
+        else
+            high = middle;
+    }
+    piece.job = &p->jobs[low];
+    i -= piece.job->first_piece;
+    piece.mat = i / piece.job->n_steps;
+    piece.first = i % piece.job->n_steps * piece.job->step;
+    piece.last = piece.first + piece.job->step < piece.job->n_groups ? piece.first + piece.job->step : piece.job->n_groups;
+    return piece;
+}
+
+/* The first row of the piece's matrix that is not finite, or -1. */
+static int64_t pack(const struct packer *p, const struct piece *piece)
+{
+    const struct lli_matrix *from = piece->job->from, *to = piece->job->to;
+    uint8_t *out = (uint8_t *)(uintptr_t)to->data + piece->mat * to->mat_bytes;
+    return lli_pack_rows(out, from->type, p->lanes, from->data + piece->mat * from->mat_bytes, from->n_out, from->n_in,
+                         piece->first, piece->last);
+}
+
+static void release(const struct packer *p, const struct piece *piece)
+{
+    const struct lli_matrix *from = piece->job->from;
+    if (!p->mapping)
+        return;
+    size_t row_bytes = from->mat_bytes / from->n_out, first = piece->first * p->lanes, last = piece->last * p->lanes;
+    if (last > from->n_out)
+        last = from->n_out;
+    lli_mapping_release(p->mapping, from->data + piece->mat * from->mat_bytes + first * row_bytes, (last - first) * row_bytes);
+}
+
+static void note_bad(struct packer *p, size_t i)
+{
+    size_t first = atomic_load(&p->bad);
+    while (i < first && !atomic_compare_exchange_weak(&p->bad, &first, i))
+        continue;
+    atomic_store(&p->stopping, 1);
+}
+
+/* The last word, 1, is said at the end. */
+static void tell(struct packer *p, double part)
+{
+    if (p->progress && p->progress->call && !p->is_ended && p->progress->call(p->progress->user, part)) {
+        p->is_ended = 1;
+        atomic_store(&p->stopping, 1);
+    }
+}
+
+static void work(void *arg, int worker, int n_workers)
+{
+    struct packer *p = arg;
+    size_t i, done;
+    (void)n_workers;
+    while (!atomic_load(&p->stopping) && (i = atomic_fetch_add(&p->next, 1)) < p->n_pieces) {
+        struct piece piece = find_piece(p, i);
+        size_t bytes = (piece.last - piece.first) * piece.job->group_bytes;
+        if (pack(p, &piece) >= 0)
+            note_bad(p, i);
+        release(p, &piece);
+        done = atomic_fetch_add(&p->done, bytes) + bytes;
+        if (worker == 0 && done < p->bytes)
+            tell(p, (double)done / (double)p->bytes);
+    }
+}
+
+/* All pieces before a bad one were begun, so they are done: it is the first of the file whoever found it. */
+static int32_t fail_bad(const struct packer *p)
+{
+    struct piece piece = find_piece(p, atomic_load(&p->bad));
+    const struct lli_matrix *from = piece.job->from;
+    uint64_t row = (uint64_t)pack(p, &piece), n_blocks = from->n_in / from->type->block;
+    const uint8_t *at = from->data + piece.mat * from->mat_bytes + row * (from->mat_bytes / from->n_out);
+    uint64_t block = (uint64_t)lli_dtype_check(from->type, at, (size_t)n_blocks);
+    return lli_weights_not_finite(from, piece.job->layer, piece.job->role, (piece.mat * from->n_out + row) * n_blocks + block,
+                                  p->err);
+}
+
+static int32_t run(struct packer *p, struct lli_workers *workers)
+{
+    atomic_init(&p->bad, p->n_pieces);
+    lli_workers_run(workers, work, p);
+    if (atomic_load(&p->bad) < p->n_pieces)
+        return fail_bad(p);
+    tell(p, 1);
+    return p->is_ended ? lli_fail(p->err, LLMINF_E_CALLBACK, "progress", "the host ended the packing of the weights") : 0;
+}
+
+/* ---- one packing ------------------------------------------------------------------------------------------------- */
+
+static int32_t make(struct packer *p, struct lli_weights *out, const struct lli_config *config, const struct lli_weights *file,
+                    struct lli_workers *workers)
+{
+    size_t layers_bytes = config->n_layers * sizeof *out->layers;
+    int is_tied = file->at[LLI_OUTPUT].data == file->at[LLI_TOKEN_EMBD].data;
+    memcpy(out->at, file->at, sizeof out->at);
+    out->n_params = file->n_params;
+    out->layers = lli_alloc(p->heap, layers_bytes);
+    if (!out->layers)
+        return lli_fail_memory(p->err, "layers", layers_bytes);
+    memcpy(out->layers, file->layers, layers_bytes);
+    p->jobs = lli_alloc_array(p->heap, LLI_FIRST_LAYER_ROLE + config->n_layers * (size_t)LLI_N_ROLES, sizeof *p->jobs);
+    if (!p->jobs)
+        return lli_fail_memory(p->err, "layers", layers_bytes);
+    int32_t status = list_jobs(p, out, config, file);
+    if (status == 0)
+        status = take_memory(p, out);
+    if (status == 0)
+        status = run(p, workers);
+    if (status == 0 && is_tied)
+        out->at[LLI_OUTPUT] = out->at[LLI_TOKEN_EMBD];
+    return status;
+}
+
+int32_t lli_packing_make(struct lli_weights *out, struct lli_heap *heap, const struct lli_config *config,
+                         const struct lli_weights *file, const struct lli_mapping *mapping, uint32_t lanes,
+                         struct lli_workers *workers, const struct lli_progress *progress, struct llminf_error *err)
+{
+    struct packer p = {.heap = heap, .mapping = mapping, .progress = progress, .err = err, .lanes = lanes};
+    memset(out, 0, sizeof *out);
+    out->heap = heap;
+    int32_t status = make(&p, out, config, file, workers);
+    lli_free(heap, p.jobs);
+    if (status)
+        lli_weights_finish(out);
+    return status;
+}
+
+/* ---- the packings of a model ------------------------------------------------------------------------------------- */
+
+struct lli_packing {
+    struct lli_packing *older;
+    uint32_t lanes;
+    struct lli_weights weights;
+};
+
+int32_t lli_packings_init(struct lli_packings *packings, struct lli_heap *heap, struct llminf_error *err)
+{
+    memset(packings, 0, sizeof *packings);
+    packings->heap = heap;
+    int code = pthread_mutex_init(&packings->lock, NULL);
+    if (code)
+        return lli_fail_os(err, code, "packed weights", "cannot make a lock");
+    packings->has_lock = 1;
+    return 0;
+}
+
+void lli_packings_finish(struct lli_packings *packings)
+{
+    for (struct lli_packing *packing = packings->newest; packing;) {
+        struct lli_packing *older = packing->older;
+        lli_weights_finish(&packing->weights);
+        lli_free(packings->heap, packing);
+        packing = older;
+    }
+    if (packings->has_lock)
+        pthread_mutex_destroy(&packings->lock);
+    memset(packings, 0, sizeof *packings);
+}
+
+static int32_t add(struct lli_packings *packings, const struct lli_packing_source *source, uint32_t lanes, int n_threads,
+                   const struct lli_progress *progress, struct llminf_error *err)
+{
+    struct lli_workers workers = {0};
+    struct lli_packing *packing = lli_alloc_zero(packings->heap, 1, sizeof *packing);
+    if (!packing)
+        return lli_fail_memory(err, "packed weights", sizeof *packing);
+    int32_t status = lli_workers_init(&workers, packings->heap, n_threads, 0, err);
+    if (status == 0)
+        status = lli_packing_make(&packing->weights, packings->heap, source->config, source->file, source->mapping, lanes,
+                                  &workers, progress, err);
+    lli_workers_finish(&workers);
+    if (status) {
+        lli_free(packings->heap, packing);
+        return status;
+    }
+    packing->lanes = lanes;
+    packing->older = packings->newest;
+    packings->newest = packing;
+    return 0;
+}
+
+int32_t lli_packings_take(const struct lli_weights **out, struct lli_packings *packings,
+                          const struct lli_packing_source *source, uint32_t lanes, int n_threads,
+                          const struct lli_progress *progress, struct llminf_error *err)
+{
+    struct lli_packing *packing;
+    int32_t status = 0;
+    *out = source->file;
+    if (lanes == 1)
+        return 0;
+    pthread_mutex_lock(&packings->lock);
+    for (packing = packings->newest; packing && packing->lanes != lanes; packing = packing->older)
+        continue;
+    if (!packing) {
+        status = add(packings, source, lanes, n_threads, progress, err);
+        packing = packings->newest;
+    }
+    pthread_mutex_unlock(&packings->lock);
+    if (status == 0)
+        *out = &packing->weights;
+    return status;
+}

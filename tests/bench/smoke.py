@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""llminf-bench and compare.py at work with tiny counts: every line parses and has its fields. No speed is judged.
+
+usage: smoke.py BENCH MODEL COMPARE
+"""
+import json
+import subprocess
+import sys
+import tempfile
+
+EACH = {"test": str, "backend": str, "threads": int}
+SPEED = {"tokens_per_second": float, "limit_tokens_per_second": float, "limit_share": float, "bound": str, "limit_drift": float}
+FIELDS = {
+    "limits": {"isa": str, "read_bytes_per_second": int, "integer_ops_per_second": int, "float_ops_per_second": int,
+               "buffer_bytes": int},
+    "load": {"cache": str, "seconds": float, "first_token_seconds": float, "file_bytes": int, "peak_rss_bytes": int},
+    "model": {"arch": str, "kv": str, "params": int, "bytes_per_token": int, "integer_ops_per_token": int,
+              "float_ops_per_token": int, "kv_bytes_per_position": int},
+    "prefill": {"n": int, **SPEED},
+    "decode": {"n": int, "depth": int, **SPEED},
+    "decode_sessions": {"sessions": int, "prompt": int, "gen": int, **SPEED},
+    "kernel": {"kernel": str, "limit_share": float},
+}
+SMALL = ["--threads", "2", "--runs", "2", "--buffer", "4"]
+
+
+def run(command, status=0):
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != status:
+        sys.exit(f"smoke: {command}: status {result.returncode}, want {status}\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+def check_line(line):
+    result = json.loads(line)
+    for key, kind in {**EACH, **FIELDS[result["test"]]}.items():
+        if not isinstance(result.get(key), kind):
+            sys.exit(f"smoke: {key} is {result.get(key)!r}, want {kind.__name__}: {line}")
+    for key, value in result.items():
+        if isinstance(value, (int, float)) and not 0 <= value < float("inf"):
+            sys.exit(f"smoke: {key} is {value}: {line}")
+    return result
+
+
+def run_json(bench, *flags):
+    return [check_line(line) for line in run([bench, "--json", *SMALL, *flags]).splitlines()]
+
+
+def expect(got, want):
+    if got != want:
+        sys.exit(f"smoke: got {got}, want {want}")
+
+
+def main(bench, model, compare):
+    counts = ["--prefill", "20", "--decode", "3", "--depth", "40", "--sessions", "1,3", "--prompt", "5", "--gen", "2"]
+    results = run_json(bench, "-m", model, *counts, "--cold", "--kv", "f32")
+    expect([result["test"] for result in results],
+           ["limits", "load", "load", "model", "prefill", "decode", "decode_sessions", "decode_sessions"])
+    expect([(result["n"], result.get("depth")) for result in results[4:6]], [(20, None), (3, 40)])
+    expect([result["sessions"] for result in results[6:]], [1, 3])
+    # The model's K and V: two vectors of every KV head in each layer, 4 bytes an element here.
+    halves = run_json(bench, "-m", model, "--prefill", "0", "--decode", "0", "--sessions", "0", "--threads", "1")
+    expect([result["test"] for result in halves], ["limits", "load", "model"])
+    expect(results[3]["kv_bytes_per_position"], 2 * halves[2]["kv_bytes_per_position"])
+    expect(halves[2]["threads"], 1)
+
+    kernels = run_json(bench, "--kernels", "--rows", "1,3", "--shape", "256,64", "--kernel-ms", "1", "--depth", "40",
+                       "--runs", "1")
+    expect({result["test"] for result in kernels[1:]}, {"kernel"})
+    names = {result["kernel"] for result in kernels[1:]}
+    expect(names >= {"matmul", "quantise", "rmsnorm", "exp", "swiglu", "attention_decode", "attention_prefill"}, True)
+    expect({result["rows"] for result in kernels[1:] if result["kernel"] == "matmul"}, {1, 3})
+
+    table = run([bench, *SMALL, "-m", model, *counts])
+    expect(all(word in table for word in ("limit_share", "prefill", "decode_sessions")), True)
+    run([bench, "-m", model, "--prefill", "many"], status=2)
+    run([bench, "-m", model, "--backend", "none"], status=1)
+    run([bench, "-m", model + ".absent"], status=1)
+
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as peer:
+        peer.write("import sys\nprint(f'load 0.1 s\\npp{sys.argv[2]} 10.0 t/s\\ntg{sys.argv[3]} 5.0 t/s')\n"
+                   "for n in sys.argv[4:]:\n    print(f'N={n} prefill 1.0 t/s decode 2.0 t/s')\n")
+        peer.flush()
+        table = run([sys.executable, compare, "-m", model, "--bench", f"{bench} --buffer 4", "--rounds", "2", "--threads", "1",
+                     "--prefill", "8", "--decode", "2", "--sessions", "2", "--prompt", "3", "--gen", "2", "--peer",
+                     f"other={sys.executable} {peer.name} {{file}} {{prefill}} {{decode}} {{sessions}}"])
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    expect(rows[0], ["test", "llminf", "of the limit", "other", "ratio"])
+    expect([(row[0], row[3]) for row in rows[2:]], [("prefill 8", "10.0"), ("decode 2", "5.0"), ("decode, 2 sessions", "2.0")])
+    print("smoke: all lines parsed")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
