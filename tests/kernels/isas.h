@@ -32,9 +32,9 @@ static const struct isa ISAS[] = {
     {"avx512", LLI_CPU_AVX512 | LLI_CPU_VNNI | LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C, 16, lli_fill_avx512},
     {"avx2", LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C, 8, lli_fill_avx2},
 #elif defined(__aarch64__)
-    {"neon", LLI_CPU_NEON, 8, lli_fill_neon},
-    {"neon_dot", LLI_CPU_NEON | LLI_CPU_DOTPROD, 8, lli_fill_neon_dot},
-    {"neon_i8mm", LLI_CPU_NEON | LLI_CPU_DOTPROD | LLI_CPU_I8MM, 8, lli_fill_neon_i8mm},
+    {"neon", LLI_CPU_NEON, 4, lli_fill_neon},
+    {"neon_dot", LLI_CPU_NEON | LLI_CPU_DOTPROD, 4, lli_fill_neon_dot},
+    {"neon_i8mm", LLI_CPU_NEON | LLI_CPU_DOTPROD | LLI_CPU_I8MM, 4, lli_fill_neon_i8mm},
 #endif
     {NULL, 0, 0, NULL},
 };

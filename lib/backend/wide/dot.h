@@ -19,8 +19,6 @@
 
 #include "backend/wide/wide.h"
 
-enum { LLI_GROUPS = 2 }; /* groups of a tile */
-
 typedef uint32_t lli_words __attribute__((vector_size(4 * LLI_LANES)));
 typedef float lli_floats __attribute__((vector_size(4 * LLI_LANES)));
 

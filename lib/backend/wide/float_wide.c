@@ -12,16 +12,17 @@ LLI_INLINE void add_terms(lli_floats acc[LLI_TILE][LLI_GROUPS], const uint8_t *c
 {
     for (size_t k = first; k < last; k++) {
         size_t at = k * LLI_LANES * size;
-        lli_floats w0 = load(groups[0] + at), w1 = load(groups[1] + at);
-        if (k % (LINE / (LLI_LANES * size) + (LINE < LLI_LANES * size)) == 0) {
-            __builtin_prefetch(groups[0] + at + AHEAD);
-            __builtin_prefetch(groups[1] + at + AHEAD);
+        lli_floats w[LLI_GROUPS];
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        {
+            w[g] = load(groups[g] + at);
+            if (k % (LINE / (LLI_LANES * size) + (LINE < LLI_LANES * size)) == 0)
+                __builtin_prefetch(groups[g] + at + AHEAD);
         }
         LLI_UNROLL for (int t = 0; t < n_x; t++)
         {
             lli_floats v = lli_floats_of(x[t][k]);
-            acc[t][0] = lli_floats_fma(w0, v, acc[t][0]);
-            acc[t][1] = lli_floats_fma(w1, v, acc[t][1]);
+            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = lli_floats_fma(w[g], v, acc[t][g]);
         }
     }
 }
@@ -35,7 +36,7 @@ LLI_INLINE void tile(const struct lli_product *p, const uint8_t *const groups[LL
     LLI_UNROLL for (int t = 0; t < n_x; t++) x[t] = p->x + (row + (size_t)t) * p->n_in;
     for (size_t s = 0; s < 8; s++) {
         size_t last = lli_segment_at(n_blocks, s + 1) * LLI_ACT_BLOCK;
-        LLI_UNROLL for (int t = 0; t < n_x; t++) acc[t][0] = acc[t][1] = lli_floats_of(0.0f);
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = lli_floats_of(0.0f);
         add_terms(acc, groups, x, lli_segment_at(n_blocks, s) * LLI_ACT_BLOCK, last < p->n_in ? last : p->n_in, n_x, size,
                   load);
         LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] =
@@ -51,8 +52,8 @@ LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last,
     for (size_t o = first; o < last; o += step) {
         const uint8_t *at = (const uint8_t *)p->weights + o / LLI_LANES * bytes;
         size_t n_o = last - o < step ? last - o : step;
-        /* Without a second group the first one is computed twice. */
-        const uint8_t *const groups[LLI_GROUPS] = {at, n_o > LLI_LANES ? at + bytes : at};
+        const uint8_t *groups[LLI_GROUPS];
+        lli_tile_groups(groups, at, bytes, n_o);
         for (size_t i = 0; i < n_tiles; i++) {
             size_t row = i * p->n_rows / n_tiles;
 #define ROWS_OF_TILE(n_x)                                                                                                      \

@@ -123,7 +123,7 @@ LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[
     size_t n_blocks = p->n_in / LLI_ACT_BLOCK, own = f->own * LLI_LANES, bytes = group_bytes(f, n_blocks);
     for (size_t s = 0; s < 8; s++) {
         size_t last = lli_segment_at(n_blocks, s + 1);
-        LLI_UNROLL for (int t = 0; t < n_x; t++) acc[t][0] = acc[t][1] = lli_floats_of(0.0f);
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = lli_floats_of(0.0f);
         for (size_t b = lli_segment_at(n_blocks, s); b < last; b++) {
             const uint8_t *planes[LLI_GROUPS];
             struct lli_scales scales[LLI_GROUPS];
@@ -132,7 +132,7 @@ LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[
                 size_t unit_at = b / f->unit * unit_bytes(f);
                 size_t at = unit_at + f->header * LLI_LANES + b % f->unit * block_bytes(f);
                 /* At its end the stream of a group goes on in that group of the next tile. */
-                prefetch(groups[g] + at + AHEAD + (at + AHEAD < bytes ? 0 : bytes), block_bytes(f));
+                prefetch(groups[g] + at + AHEAD + (at + AHEAD < bytes ? 0 : (LLI_GROUPS - 1) * bytes), block_bytes(f));
                 planes[g] = groups[g] + at + own;
                 f->scales(&scales[g], groups[g] + unit_at, groups[g] + at);
             }
@@ -180,9 +180,13 @@ LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_b
     lli_floats acc[LLI_TILE][LLI_GROUPS];
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = sums[t][g];
     for (size_t b = 0; b < n; b++) {
-        const uint8_t *planes[LLI_GROUPS] = {chunk[b].codes[0], chunk[b].codes[1]};
-        for (int g = 0; next->step > 0 && g < LLI_GROUPS; g++)
-            prefetch(next->at[g] + b * next->step, next->step);
+        const uint8_t *planes[LLI_GROUPS];
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        {
+            planes[g] = chunk[b].codes[g];
+            if (next->step > 0)
+                prefetch(next->at[g] + b * next->step, next->step);
+        }
         add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, &x, first + b, n_x);
     }
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sums[t][g] = acc[t][g];
@@ -195,7 +199,7 @@ typedef void tile_fn(lli_floats sums[][LLI_GROUPS], const struct expanded_block 
 LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n,
                           const struct wanted *next, size_t tile, tile_fn *const tiles[])
 {
-    static const struct wanted nothing = {{NULL, NULL}, 0};
+    static const struct wanted nothing = {{NULL}, 0};
     size_t n_tiles = (n_rows + tile - 1) / tile;
     for (size_t i = 0; i < n_tiles; i++) {
         size_t at = i * n_rows / n_tiles, n_x = (i + 1) * n_rows / n_tiles - at;
@@ -315,8 +319,8 @@ LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last,
     for (size_t o = first; o < last; o += step) {
         const uint8_t *at = (const uint8_t *)p->weights + o / LLI_LANES * bytes;
         size_t n_o = last - o < step ? last - o : step;
-        /* Without a second group the first one is computed twice. */
-        const uint8_t *const groups[LLI_GROUPS] = {at, n_o > LLI_LANES ? at + bytes : at};
+        const uint8_t *groups[LLI_GROUPS];
+        lli_tile_groups(groups, at, bytes, n_o);
         if (p->n_rows == 1)
             one(p, groups, o, n_o);
         else if (p->n_rows == 2)

@@ -19,6 +19,14 @@ LLI_INLINE lli_floats lli_tree_join(lli_floats *parked, size_t stride, size_t s,
     return v;
 }
 
+/* The groups of a tile of n outputs, which stand one after the other at `at`. Those that are not there are the first one:
+ * it is computed again, and not stored. */
+LLI_INLINE void lli_tile_groups(const uint8_t *groups[LLI_GROUPS], const uint8_t *at, size_t group_bytes, size_t n)
+{
+    for (size_t g = 0; g < LLI_GROUPS; g++)
+        groups[g] = g * LLI_LANES < n ? at + g * group_bytes : at;
+}
+
 /* The first n of the groups' outputs. */
 LLI_INLINE void lli_tree_store(float *out, const lli_floats sum[LLI_GROUPS], size_t n)
 {

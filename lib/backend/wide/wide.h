@@ -9,22 +9,27 @@
 
 #include "backend/kernels.h"
 
-/* LLI_LANES: rows of a group of packed weights (backend/pack.h). */
+/* LLI_LANES: rows of a group of packed weights (backend/pack.h), a vector of floats. LLI_GROUPS: groups of a tile. */
 #if defined(LLI_ISA_AVX512)
 #define LLI_WIDE(op) lli_##op##_avx512
 #define LLI_LANES 16
+#define LLI_GROUPS 2
 #elif defined(LLI_ISA_AVX2)
 #define LLI_WIDE(op) lli_##op##_avx2
 #define LLI_LANES 8
+#define LLI_GROUPS 2
 #elif defined(LLI_ISA_NEON_I8MM)
 #define LLI_WIDE(op) lli_##op##_neon_i8mm
-#define LLI_LANES 8
+#define LLI_LANES 4
+#define LLI_GROUPS 4
 #elif defined(LLI_ISA_NEON_DOT)
 #define LLI_WIDE(op) lli_##op##_neon_dot
-#define LLI_LANES 8
+#define LLI_LANES 4
+#define LLI_GROUPS 4
 #elif defined(LLI_ISA_NEON)
 #define LLI_WIDE(op) lli_##op##_neon
-#define LLI_LANES 8
+#define LLI_LANES 4
+#define LLI_GROUPS 4
 #endif
 
 /* Kernels of a family are one function whose parts are arguments: inlined, the parts are constants. */

@@ -1,0 +1,45 @@
+/* backend/wide/dot_neon_dot.h - products of bytes by sdot: a register of 16 bytes of activations serves four steps, a lane
+ * each. Included by dot_neon.h. */
+#ifndef LLI_BACKEND_WIDE_DOT_NEON_DOT_H
+#define LLI_BACKEND_WIDE_DOT_NEON_DOT_H
+
+#include "backend/wide/dot_neon.h"
+
+LLI_INLINE int lli_dot_tile(int bits, int halves)
+{
+    (void)bits;
+    return halves ? 3 : 4;
+}
+
+/* The instruction holds the lane. */
+LLI_INLINE int32x4_t dot_lane(int32x4_t sum, int8x16_t w, int8x16_t q, int lane)
+{
+    switch (lane) {
+    case 0:
+        return vdotq_laneq_s32(sum, w, q, 0);
+    case 1:
+        return vdotq_laneq_s32(sum, w, q, 1);
+    case 2:
+        return vdotq_laneq_s32(sum, w, q, 2);
+    default:
+        return vdotq_laneq_s32(sum, w, q, 3);
+    }
+}
+
+LLI_INLINE void lli_neon_add(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
+                             int bits, const struct lli_tile_rows *x, size_t b, int n_x, int first, int last)
+{
+    (void)bits;
+    LLI_UNROLL for (int i = first; i < last; i++)
+    {
+        int8x16_t w[LLI_GROUPS];
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) w[g] = (int8x16_t)codes(planes[g], i);
+        LLI_UNROLL for (int t = 0; t < n_x; t++)
+        {
+            int8x16_t q = vld1q_s8(x->q[t] + b * LLI_ACT_BLOCK + i / 4 * 16);
+            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sum[t][g] = dot_lane(sum[t][g], w[g], q, i % 4);
+        }
+    }
+}
+
+#endif
