@@ -153,7 +153,7 @@ llminf_status llminf_options_open(llminf_options **out, const char *kind, llminf
     *out = NULL;
     if (found == NULL || !found->is_bag)
         return lli_fail(error, LLMINF_E_OPTION, kind != NULL ? kind : "kind",
-                        "is no kind of options, want model, context, session, sampler or generate");
+                        "is no kind of options, want model, context, session, sampler, generate or convert");
     lli_heap_init(&heap, NULL, NULL, NULL);
     options = lli_alloc_zero(&heap, 1, sizeof *options);
     if (options == NULL)
@@ -320,20 +320,23 @@ llminf_status llminf_options_parse(llminf_options *options, const char *key, con
     return set(options, key, &(struct setting){.put_text = put_parsed, .text = text, .length = length}, error);
 }
 
-/* Functions of the host: a model's bag has them. */
-static llminf_status enter_model(llminf_options *options, const char *what, llminf_error *error)
+/* Functions of the host: bags of this kind have them, or of the other (NULL: none). */
+static llminf_status enter_kind(llminf_options *options, const char *kind, const char *other, const char *what,
+                                llminf_error *error)
 {
     llminf_status status = lli_check_enter(options, LLI_MARK_OPTIONS, "options", error);
-    if (status != LLMINF_OK || strcmp(options->values.kind->name, "model") == 0)
+    const char *name = status == LLMINF_OK ? options->values.kind->name : "";
+    if (status != LLMINF_OK || strcmp(name, kind) == 0 || (other != NULL && strcmp(name, other) == 0))
         return status;
     lli_check_leave(options);
-    return lli_fail(error, LLMINF_E_OPTION, what, "the bag is of kind \"%s\", want \"model\"", options->values.kind->name);
+    return lli_fail(error, LLMINF_E_OPTION, what, "the bag is of kind \"%s\", want \"%s\"%s%s", name, kind,
+                    other != NULL ? " or " : "", other != NULL ? other : "");
 }
 
 llminf_status llminf_options_set_allocator(llminf_options *options, llminf_alloc_fn alloc, llminf_release_fn release,
                                            void *user, llminf_error *error)
 {
-    llminf_status status = enter_model(options, "allocator", error);
+    llminf_status status = enter_kind(options, "model", NULL, "allocator", error);
     if (status != LLMINF_OK)
         return status;
     if ((alloc == NULL) != (release == NULL)) {
@@ -349,7 +352,7 @@ llminf_status llminf_options_set_allocator(llminf_options *options, llminf_alloc
 
 llminf_status llminf_options_set_progress(llminf_options *options, llminf_progress_fn progress, void *user, llminf_error *error)
 {
-    llminf_status status = enter_model(options, "progress", error);
+    llminf_status status = enter_kind(options, "model", "convert", "progress", error);
     if (status != LLMINF_OK)
         return status;
     options->progress.call = progress;
