@@ -87,8 +87,8 @@ LLMINF_API const char *llminf_status_text(llminf_status status);
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
-/* An empty bag of kind "model", "context", "session", "sampler", "generate" or "convert". Each setter checks key, type and range
- * at once (LLMINF_E_OPTION, subject: the key) and a failed one leaves the bag as it was. The call that takes a bag copies
+/* An empty bag of kind "model", "context", "session", "sampler", "generate" or "convert". Each setter checks key, type and
+ * range at once (LLMINF_E_OPTION, subject: the key) and a failed one leaves the bag as it was. The call that takes a bag copies
  * it, so it can be changed, reused or closed at once. NULL stands for all defaults. */
 LLMINF_API llminf_status llminf_options_open(llminf_options **out, const char *kind, llminf_error *error);
 LLMINF_API void llminf_options_close(llminf_options *options);

@@ -8,7 +8,7 @@
 #include "backend/encode/encoders.h"
 #include "backend/encode/fit.h"
 
-enum { BLOCK = 256, MAX_GROUPS = 16, ROUNDS = 3 };
+enum { BLOCK = 256, MAX_GROUPS = 16, ROUNDS = 2 };
 
 /* What a block was found to be. */
 struct found {

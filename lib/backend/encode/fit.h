@@ -271,19 +271,18 @@ LLI_FIT_INLINE float lli_fit_extreme(const float *x, size_t n)
     return best;
 }
 
-/* Tries scales around `most`, which gives the extreme the last code, then goes on from where they led. */
+/* Tries scales around `most`, which gives the extreme the last code. A second round, from where they led, would take off
+ * another 0.1 % of the error. */
 LLI_FIT_INLINE void lli_fit_side(float *best, float *best_gain, const float *x, size_t n, float most, lli_fit_snap_fn *snap)
 {
     float s[LLI_LANES], gain[LLI_LANES];
     for (int c = 0; c < LLI_LANES; c++)
         s[c] = most / (0.85f + 0.03f * (float)c);
-    for (int round = 0; round < 2; round++) {
-        lli_fit_scales(s, gain, x, n, snap);
-        int c = lli_fit_most(gain);
-        if (gain[c] > *best_gain) {
-            *best_gain = gain[c];
-            *best = s[c];
-        }
+    lli_fit_scales(s, gain, x, n, snap);
+    int c = lli_fit_most(gain);
+    if (gain[c] > *best_gain) {
+        *best_gain = gain[c];
+        *best = s[c];
     }
 }
 
@@ -315,7 +314,7 @@ LLI_FIT_INLINE void lli_fit_line(float *s_out, float *m_out, const float *x, siz
         s[c] = (high - low) / (top * (0.85f + 0.03f * (float)c));
         m[c] = -low;
     }
-    for (int round = 0; round < 3; round++) {
+    for (int round = 0; round < 2; round++) {
         lli_fit_lines(s, m, gain, x, n, top, is_above);
         int c = lli_fit_most(gain);
         if (gain[c] > best) {
