@@ -110,6 +110,14 @@ static const struct lli_schema_row generate_rows[] = {
     BOOL("echo", 0, "read gives the text appended since the last generation first"),
 };
 
+static const struct lli_schema_row convert_rows[] = {
+    CHOICE("type", "q8_0", "encoding of the matrices: a type, or a mix of types by the name that llama.cpp gives it", "f32",
+           "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q3_k_s", "q3_k_m", "q3_k_l", "q4_k",
+           "q4_k_s", "q4_k_m", "q5_k", "q5_k_s", "q5_k_m", "q6_k", "iq4_nl", "iq4_xs"),
+    BOOL("pure", 0, "the type itself for all matrices, without those that a mix gives more bits"),
+    INT("threads", 0, 0, 1024, NONE, "threads that encode; 0: what affinity and cgroup quota allow"),
+};
+
 static const struct lli_schema_row stats_model_rows[] = {
     VALUE("arch", "text", "", "architecture"),
     VALUE("tokenizer", "text", "", "kind of the vocabulary"),
@@ -184,6 +192,7 @@ static const struct lli_schema_kind kinds[] = {
     KIND("session", session_rows, 1),
     KIND("sampler", sampler_rows, 1),
     KIND("generate", generate_rows, 1),
+    KIND("convert", convert_rows, 1),
     KIND("stats.model", stats_model_rows, 0),
     KIND("stats.context", stats_context_rows, 0),
     KIND("stats.session", stats_session_rows, 0),
