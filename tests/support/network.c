@@ -47,7 +47,7 @@ int32_t network_start(struct network_run *run, struct network *network, int kv_t
 {
     struct llminf_error error;
     struct lli_forward_options options = {
-        .backend = lli_registry_find("auto"),
+        .backend = network->backend ? network->backend : lli_registry_find("auto"),
         .workers = &run->workers,
         .kv_type = kv_type,
         .n_blocks = n_blocks,
