@@ -71,7 +71,7 @@ static const struct lli_schema_row model_rows[] = {
 static const struct lli_schema_row context_rows[] = {
     INT_OR_0("kv_budget_bytes", 0, 65536, 281474976710656, BYTES,
              "the KV pool; 0: one session of full length, at most 1/4 of the memory open to the process"),
-    CHOICE("kv_type", "f16", "element type of keys and values", "f16", "f32"),
+    CHOICE("kv_type", "f16", "element type of keys and values", "f16", "f32", "q8_0"),
     INT("max_sessions", 1024, 1, 65536, NONE, "open sessions"),
     INT("max_waiting", 1024, 0, 1048576, NONE, "waiting generations; one more is LLMINF_E_FULL"),
     INT_OR_0("step_tokens", 0, 16, 65536, NONE, "prompt tokens of a step; 0: 64"),

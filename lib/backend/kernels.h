@@ -68,9 +68,21 @@ typedef void lli_rmsnorm_fn(float *out, const float *x, const float *gain, size_
  * (i, i + n_pairs). Elements behind 2 * n_pairs stay. */
 typedef void lli_rope_fn(float *x, size_t n_vectors, size_t stride, const float *cos, const float *sin, size_t n_pairs);
 
-/* Puts one token's k and v [n_heads, head_dim] at `slot` of a page of K [n_heads, head_dim, 16] and of V
- * [n_heads, 16, head_dim], rounded to the page's type. Pages are aligned to 32 bytes. 0, or -1 if a rounded value is NaN
- * or Inf: +0 is stored for it, so that pages hold finite values only. */
+/* Bytes of one head in a page of K or of V. A page holds 16 tokens of all heads, one head behind the other:
+ *
+ *     f32, f16    K [head_dim, 16]                                    V [16, head_dim]
+ *     q8_0        K [head_dim, 16] int8, [head_dim / 32, 16] f16      V [16, head_dim] int8, [16, head_dim / 32] f16
+ *
+ * q8_0 has a scale for each 32 channels of a token's head; the last block may be shorter. */
+static inline size_t lli_kv_head_bytes(uint32_t type, size_t head_dim)
+{
+    size_t n_blocks = (head_dim + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK, size = type == LLI_F32 ? 4 : type == LLI_F16 ? 2 : 1;
+    return LLI_PAGE_TOKENS * (head_dim * size + (type == LLI_Q8_0 ? n_blocks * 2 : 0));
+}
+
+/* Puts one token's k and v [n_heads, head_dim] at `slot` of a page of K and of V, rounded to the page's type. Pages are aligned
+ * to 16 bytes. 0, or -1 if a rounded value (Q8_0: the scale of a block) is NaN or Inf: +0 is stored for it (the block is zero),
+ * so that pages hold finite values only. */
 typedef int lli_kv_store_fn(void *k_page, void *v_page, const float *k, const float *v, size_t n_heads, size_t head_dim,
                             size_t slot);
 
@@ -133,7 +145,7 @@ struct lli_kernels {
     lli_dequant_fn *dequant[LLI_N_TYPES];
     lli_rmsnorm_fn *rmsnorm;
     lli_rope_fn *rope_adjacent, *rope_halves;
-    lli_kv_store_fn *kv_store[LLI_N_TYPES]; /* these two: F32 and F16 */
+    lli_kv_store_fn *kv_store[LLI_N_TYPES]; /* these two: F32, F16 and Q8_0 */
     lli_attend_fn *attend[LLI_N_TYPES];
     lli_exp_fn *exp;
     lli_merge_fn *merge;

@@ -516,9 +516,22 @@ static void test_rope(void **state)
 
 /* ---- pages */
 
-static double page_value(uint32_t type, const void *page, size_t at)
+/* One number of a head's part of a page of K or V: at = d * 16 + t or t * head_dim + d, block its block's scale. */
+static float page_number(uint32_t type, const uint8_t *page, size_t at, size_t head_dim, size_t block)
 {
-    return type == LLI_F32 ? (double)((const float *)page)[at] : (double)lli_half_to_f32(((const uint16_t *)page)[at]);
+    if (type == LLI_Q8_0)
+        return (float)(int8_t)page[at] * (float)half_in(page + 16 * head_dim + 2 * block);
+    return type == LLI_F32 ? ((const float *)page)[at] : lli_half_to_f32(((const uint16_t *)page)[at]);
+}
+
+static float key_at(uint32_t type, const uint8_t *page, size_t head_dim, size_t t, size_t d)
+{
+    return page_number(type, page, d * 16 + t, head_dim, d / 32 * 16 + t);
+}
+
+static float value_at(uint32_t type, const uint8_t *page, size_t head_dim, size_t t, size_t d)
+{
+    return page_number(type, page, t * head_dim + d, head_dim, t * ((head_dim + 31) / 32) + d / 32);
 }
 
 enum { TOKENS = 41, PAGES = 3, MAX_HEAD = 70, MAX_QUERIES = 20 };
@@ -531,7 +544,7 @@ static void literal_attend(struct lli_query *u, const struct lli_attend *a, uint
     for (size_t t = u->first; t < u->last; t++) {
         s[t] = 0;
         for (size_t d = 0; d < a->head_dim; d++)
-            s[t] = fmaf(u->q[d], (float)page_value(type, a->k[t / 16], d * 16 + t % 16), s[t]);
+            s[t] = fmaf(u->q[d], key_at(type, a->k[t / 16], a->head_dim, t % 16, d), s[t]);
         s[t] *= a->scale;
         if (a->softcap > 0)
             s[t] = a->softcap * lli_tanh_f32(s[t] / a->softcap);
@@ -543,7 +556,7 @@ static void literal_attend(struct lli_query *u, const struct lli_attend *a, uint
     for (size_t d = 0; d < a->head_dim; d++) {
         u->o[d] = 0;
         for (size_t t = u->first; t < u->last; t++)
-            u->o[d] = fmaf(s[t], (float)page_value(type, a->v[t / 16], t % 16 * a->head_dim + d), u->o[d]);
+            u->o[d] = fmaf(s[t], value_at(type, a->v[t / 16], a->head_dim, t % 16, d), u->o[d]);
     }
 }
 
@@ -552,7 +565,7 @@ static void check_pages(uint32_t type, size_t n_heads, size_t head_dim, size_t n
 {
     static float k[TOKENS][2 * MAX_HEAD], v[TOKENS][2 * MAX_HEAD], q[MAX_QUERIES * MAX_HEAD];
     static float o[MAX_QUERIES * MAX_HEAD], want[MAX_QUERIES * MAX_HEAD];
-    size_t n = n_heads * head_dim, size = 16 * n * (type == LLI_F32 ? 4 : 2), head_bytes = size / n_heads;
+    size_t n = n_heads * head_dim, head_bytes = lli_kv_head_bytes(type, head_dim), size = n_heads * head_bytes;
     uint8_t *pages = aligned_alloc(64, (2 * PAGES * size + 63) / 64 * 64);
     void *scratch = malloc(lli_attend_scratch(head_dim));
     struct lli_query queries[MAX_QUERIES], literal[MAX_QUERIES];
@@ -590,11 +603,11 @@ static void check_pages(uint32_t type, size_t n_heads, size_t head_dim, size_t n
         for (size_t t = 0; t < TOKENS; t++)
             for (size_t h = 0; h < n_heads; h++)
                 for (size_t d = 0; d < head_dim; d++) {
-                    double tolerance = type == LLI_F32 ? 0 : 0x1p-11;
+                    double tolerance = type == LLI_F32 ? 0 : type == LLI_F16 ? 0x1p-11 : 1.0 / 253 + 0x1p-11;
                     const uint8_t *page = pages + t / 16 * size + h * head_bytes;
-                    assert_close(page_value(type, page, d * 16 + t % 16), (double)k[t][h * head_dim + d], tolerance);
-                    assert_close(page_value(type, page + PAGES * size, t % 16 * head_dim + d), (double)v[t][h * head_dim + d],
-                                 tolerance);
+                    assert_close((double)key_at(type, page, head_dim, t % 16, d), (double)k[t][h * head_dim + d], tolerance);
+                    assert_close((double)value_at(type, page + PAGES * size, head_dim, t % 16, d),
+                                 (double)v[t][h * head_dim + d], tolerance);
                 }
         TABLES[b].attend[type](&a);
         for (size_t i = 0; i < n_queries; i++) {
@@ -611,8 +624,8 @@ static void check_pages(uint32_t type, size_t n_heads, size_t head_dim, size_t n
 static void test_pages(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        uint32_t type = i ? LLI_F16 : LLI_F32;
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t type = (const uint32_t[]){LLI_F32, LLI_F16, LLI_Q8_0}[i];
         check_pages(type, 1, 1, 1, 0);
         check_pages(type, 2, 6, 3, 0);
         check_pages(type, 2, 64, 8, 0.5f);
@@ -636,6 +649,41 @@ static void test_store_refuses(void **state)
         assert_true(page_f32[0][16 + 3] == 70000 && page_f32[1][2 * 3] == 0);
         v[0] = 1;
         assert_int_equal(TABLES[b].kv_store[LLI_F32](page_f32[0], page_f32[1], k, v, 1, 2, 3), 0);
+    }
+}
+
+/* Blocks of Q8_0: the rule of activations with a scale of 16 bits. */
+static void test_store_q8_0(void **state)
+{
+    float k[70] = {0}, v[70] = {0};
+    uint8_t k_page[16 * 70 + 16 * 6], v_page[16 * 70 + 16 * 6];
+    uint16_t scale;
+    (void)state;
+    assert_int_equal(lli_kv_head_bytes(LLI_Q8_0, 70), sizeof k_page);
+    for (size_t b = 0; b < n_tables; b++) {
+        for (size_t d = 0; d < 32; d++)
+            k[d] = (float)d - 16; /* a = 16, and a scale that is not exact in F16 */
+        k[32] = 0x1p-101f;        /* below 2^-100 */
+        k[64] = -65500.0f * 127;  /* the largest scale, nearly */
+        k[69] = 255 * 256;        /* 1.0 of it: rint(0.998) */
+        assert_int_equal(TABLES[b].kv_store[LLI_Q8_0](k_page, v_page, k, v, 1, 70, 5), 0);
+        memcpy(&scale, k_page + 16 * 70 + 2 * 5, 2);
+        assert_int_equal(scale, lli_half_from_f32(16.0f / 127));
+        for (size_t d = 0; d < 32; d++)
+            assert_int_equal((int8_t)k_page[16 * d + 5], (int)rint(((double)d - 16) * 127 / 16));
+        memcpy(&scale, k_page + 16 * 70 + 2 * 21, 2);
+        assert_true(scale == 0 && k_page[16 * 32 + 5] == 0);
+        assert_int_equal((int8_t)k_page[16 * 64 + 5], -127);
+        assert_int_equal((int8_t)k_page[16 * 69 + 5], 1);
+        v[40] = 65520.0f * 127; /* the scale is Inf: the block is zero, its neighbours stay */
+        v[3] = v[41] = 1;
+        assert_int_equal(TABLES[b].kv_store[LLI_Q8_0](k_page, v_page, k, v, 1, 70, 15), -1);
+        assert_true(v_page[15 * 70 + 3] == 127 && v_page[15 * 70 + 40] == 0 && v_page[15 * 70 + 41] == 0);
+        memcpy(&scale, v_page + 16 * 70 + 2 * (15 * 3 + 1), 2);
+        assert_int_equal(scale, 0);
+        v[40] = NAN;
+        assert_int_equal(TABLES[b].kv_store[LLI_Q8_0](k_page, v_page, k, v, 1, 70, 15), -1);
+        v[40] = 0;
     }
 }
 
@@ -691,7 +739,8 @@ int main(void)
         cmocka_unit_test(test_order_of_sums), cmocka_unit_test(test_rows),
         cmocka_unit_test(test_finite),        cmocka_unit_test(test_rope),
         cmocka_unit_test(test_pages),         cmocka_unit_test(test_store_refuses),
-        cmocka_unit_test(test_merge),         cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_store_q8_0),    cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_registry),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -321,7 +321,7 @@ static void test_dequant(void **state)
 
 enum { MAX_HEAD = 136, MAX_QUERIES = 27, MAX_HEADS = 3, PAGE_BYTES = MAX_HEAD * 16 * 4 };
 
-static const uint32_t KV_TYPES[] = {LLI_F32, LLI_F16};
+static const uint32_t KV_TYPES[] = {LLI_F32, LLI_F16, LLI_Q8_0};
 
 enum { N_KV_TYPES = sizeof KV_TYPES / sizeof *KV_TYPES };
 
@@ -344,6 +344,34 @@ static void fill_split(uint32_t type, size_t head_dim, int kind)
             }
             SCALAR.kv_store[type](SPLIT.k[page], SPLIT.v[page], k, v, 1, head_dim, t);
         }
+}
+
+static void check_store(uint32_t type, size_t head_dim, int kind)
+{
+    static _Alignas(64) uint8_t pages[2][2][MAX_HEADS * PAGE_BYTES + 64];
+    size_t n_heads = 1 + head_dim % MAX_HEADS, slot = (size_t)(support_random(&seed) % 16), at = slot % 4 * 16;
+    int status[2];
+    memset(pages, 0x5a, sizeof pages);
+    fill(X, AREA, kind);
+    fill(Y, AREA, kind);
+    if (support_random(&seed) % 2 == 0) /* around what F16 and its scales hold */
+        for (size_t i = 0; i < n_heads * head_dim; i++)
+            X[i] = (i % 2 ? 65519.0f : 65520.0f * 127) + (float)(support_random(&seed) % 3);
+    for (size_t i = 0; i < 2; i++)
+        status[i] =
+            (i ? WIDE : SCALAR).kv_store[type](pages[i][0] + at, pages[i][1] + at, X + slot, Y + slot, n_heads, head_dim, slot);
+    assert_int_equal(status[0], status[1]);
+    assert_same_bytes("kv_store", head_dim, pages[0], pages[1], sizeof pages[0]);
+}
+
+static void test_store(void **state)
+{
+    (void)state;
+    seed = 13;
+    for (size_t t = 0; t < N_KV_TYPES; t++)
+        for (size_t head_dim = 1; head_dim <= MAX_HEAD; head_dim++)
+            for (int kind = 0; kind < N_KINDS; kind++)
+                check_store(KV_TYPES[t], head_dim, kind);
 }
 
 /* What queries may see: all, up to themselves, a window, one position. */
@@ -423,7 +451,8 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test_setup(test_elements, take), cmocka_unit_test_setup(test_sums, take),
     cmocka_unit_test_setup(test_merge, take),    cmocka_unit_test_setup(test_exp, take),
     cmocka_unit_test_setup(test_rope, take),     cmocka_unit_test_setup(test_quantise, take),
-    cmocka_unit_test_setup(test_dequant, take),  cmocka_unit_test_setup(test_attend, take),
+    cmocka_unit_test_setup(test_dequant, take),  cmocka_unit_test_setup(test_store, take),
+    cmocka_unit_test_setup(test_attend, take),
 };
 
 enum { N_TESTS = sizeof TESTS / sizeof *TESTS };

@@ -33,6 +33,29 @@ struct page_type {
 FLOAT_PAGE(f32, 4)
 FLOAT_PAGE(f16, 2)
 
+static inline float scale_at(const uint8_t *scales, size_t i)
+{
+    uint16_t h;
+    memcpy(&h, scales + i * sizeof h, sizeof h);
+    return lli_half_value(h);
+}
+
+static inline void key_q8_0(float *out, const uint8_t *page, size_t head_dim, size_t d)
+{
+    const uint8_t *scales = page + head_dim * T;
+    for (size_t t = 0; t < T; t++)
+        out[t] = (float)(int8_t)page[d * T + t] * scale_at(scales, d / LLI_ACT_BLOCK * T + t);
+}
+
+static inline void value_q8_0(float *out, const uint8_t *page, size_t head_dim, size_t t, size_t d, size_t n)
+{
+    float scale = scale_at(page + head_dim * T, t * ((head_dim + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK) + d / LLI_ACT_BLOCK);
+    for (size_t j = 0; j < n; j++)
+        out[j] = (float)(int8_t)page[t * head_dim + d + j] * scale;
+}
+
+static const struct page_type page_q8_0 = {key_q8_0, value_q8_0};
+
 /* ---- one token is stored */
 
 /* One value at element `at` of a page. 0, or -1 if it is not finite there: then +0 is stored. */
@@ -62,6 +85,51 @@ LLI_INLINE int store(void *k_page, void *v_page, const float *k, const float *v,
             size_t i = h * head_dim + d;
             status |= put(k_page, i * T + slot, k[i]);
             status |= put(v_page, (h * T + slot) * head_dim + d, v[i]);
+        }
+    return status;
+}
+
+/* A block's integers, n of them, and the bits of its scale. -1: the scale is not finite, and all is zero. */
+static int quantise(int8_t *q, uint16_t *d_out, const float *x, size_t n)
+{
+    uint32_t top = 0;
+    float a, inv;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t magnitude = lli_bits_of(x[i]) & 0x7fffffff;
+        top = magnitude > top ? magnitude : top;
+    }
+    a = lli_float_of(top);
+    *d_out = lli_half_from_f32(a / 127.0f);
+    if ((*d_out & 0x7fff) >= 0x7c00 || a < 0x1p-100f) {
+        int status = (*d_out & 0x7fff) >= 0x7c00 ? -1 : 0;
+        memset(q, 0, n);
+        *d_out = 0;
+        return status;
+    }
+    inv = 127.0f / a;
+    for (size_t i = 0; i < n; i++)
+        q[i] = (int8_t)lli_round_f32(x[i] * inv);
+    return 0;
+}
+
+int LLI_SCALAR(kv_store_q8_0)(void *k_page, void *v_page, const float *k, const float *v, size_t n_heads, size_t head_dim,
+                              size_t slot)
+{
+    size_t n_blocks = (head_dim + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK, head_bytes = lli_kv_head_bytes(LLI_Q8_0, head_dim);
+    int status = 0;
+    for (size_t h = 0; h < n_heads; h++)
+        for (size_t b = 0; b < n_blocks; b++) {
+            uint8_t *k_head = (uint8_t *)k_page + h * head_bytes, *v_head = (uint8_t *)v_page + h * head_bytes;
+            size_t at = b * LLI_ACT_BLOCK, n = lli_min_size(LLI_ACT_BLOCK, head_dim - at);
+            uint16_t d;
+            int8_t q[LLI_ACT_BLOCK];
+            status |= quantise(q, &d, v + h * head_dim + at, n);
+            memcpy(v_head + slot * head_dim + at, q, n);
+            memcpy(v_head + head_dim * T + (slot * n_blocks + b) * sizeof d, &d, sizeof d);
+            status |= quantise(q, &d, k + h * head_dim + at, n);
+            memcpy(k_head + head_dim * T + (b * T + slot) * sizeof d, &d, sizeof d);
+            for (size_t i = 0; i < n; i++)
+                k_head[(at + i) * T + slot] = (uint8_t)q[i];
         }
     return status;
 }
@@ -157,16 +225,22 @@ void LLI_SCALAR(merge)(float *out, float *max, float *sum, const float *o, float
     *max = top;
 }
 
-#define KV_TYPE(type)                                                                                                          \
+#define FLOAT_STORE(type)                                                                                                      \
     int LLI_SCALAR(kv_store_##type)(void *k_page, void *v_page, const float *k, const float *v, size_t n_heads,                \
                                     size_t head_dim, size_t slot)                                                              \
     {                                                                                                                          \
         return store(k_page, v_page, k, v, n_heads, head_dim, slot, put_##type);                                               \
-    }                                                                                                                          \
+    }
+
+FLOAT_STORE(f32)
+FLOAT_STORE(f16)
+
+#define ATTEND(type)                                                                                                           \
     void LLI_SCALAR(attend_##type)(const struct lli_attend *a)                                                                 \
     {                                                                                                                          \
         attend(a, &page_##type);                                                                                               \
     }
 
-KV_TYPE(f32)
-KV_TYPE(f16)
+ATTEND(f32)
+ATTEND(f16)
+ATTEND(q8_0)

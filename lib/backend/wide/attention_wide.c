@@ -62,7 +62,7 @@ LLI_INLINE void add_page(lli_v16 *sum, const float *p, const uint8_t *v, const u
         LLI_UNROLL
         for (size_t j = 0; j < n_d; j++) {
             row[j] = type->value(v, head_dim, t, d + j * LLI_V16, n);
-            if (j * type->size % 4 == 0) /* 64 bytes, or a bit less */
+            if (j * type->size % 4 == 0) /* a line */
                 __builtin_prefetch(ahead + (t * head_dim + d + j * LLI_V16) * type->size, 0, 2);
         }
         LLI_UNROLL
@@ -229,3 +229,4 @@ static void attend(const struct lli_attend *a, const struct shape *shapes)
 
 KV_TYPE(f32)
 KV_TYPE(f16)
+KV_TYPE(q8_0)

@@ -1,5 +1,5 @@
-/* backend/wide/page_types.h - how each type of K and V is read from pages of K [head_dim, 16] and V [16, head_dim], and
- * written. A row of a type's functions is a constant that is inlined with them. */
+/* backend/wide/page_types.h - how each type of K and V is read from one head's pages (layout: backend/kernels.h). A type's
+ * row of functions is a constant that is inlined with them. */
 #ifndef LLI_BACKEND_WIDE_PAGE_TYPES_H
 #define LLI_BACKEND_WIDE_PAGE_TYPES_H
 
@@ -47,7 +47,26 @@ LLI_INLINE lli_v16 lli_page_value_f16(const uint8_t *page, size_t head_dim, size
     return n == LLI_V16 ? lli_v16_halves(at) : lli_v16_halves_n(at, n);
 }
 
+LLI_INLINE lli_v16 lli_page_scale_q8_0(const uint8_t *page, size_t head_dim, size_t d)
+{
+    return lli_v16_halves(page + head_dim * LLI_PAGE_TOKENS + d / LLI_ACT_BLOCK * LLI_PAGE_TOKENS * 2);
+}
+
+LLI_INLINE lli_v16 lli_page_key_q8_0(const uint8_t *page, size_t d, lli_v16 scale)
+{
+    return lli_v16_mul(lli_v16_int8s(page + d * LLI_PAGE_TOKENS), scale);
+}
+
+LLI_INLINE lli_v16 lli_page_value_q8_0(const uint8_t *page, size_t head_dim, size_t t, size_t d, size_t n)
+{
+    size_t n_blocks = (head_dim + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK;
+    const uint8_t *q = page + t * head_dim + d, *scales = page + head_dim * LLI_PAGE_TOKENS;
+    return lli_v16_mul(n == LLI_V16 ? lli_v16_int8s(q) : lli_v16_int8s_n(q, n),
+                       lli_v16_set_half(scales + (t * n_blocks + d / LLI_ACT_BLOCK) * 2));
+}
+
 static const struct lli_page_type lli_page_f32 = {4, lli_page_no_scale, lli_page_key_f32, lli_page_value_f32};
 static const struct lli_page_type lli_page_f16 = {2, lli_page_no_scale, lli_page_key_f16, lli_page_value_f16};
+static const struct lli_page_type lli_page_q8_0 = {1, lli_page_scale_q8_0, lli_page_key_q8_0, lli_page_value_q8_0};
 
 #endif

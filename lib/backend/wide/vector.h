@@ -3,7 +3,7 @@
  *
  *     lli_v16_load(x), load_n(x, n)       16 floats in any alignment; the first n <= 16, the others are +0 and not read
  *     lli_v16_store(out, a), store_n      and back
- *     lli_v16_set(x)                      x in all lanes
+ *     lli_v16_set(x)                      x in all lanes; set_half(h): one F16 in all lanes
  *     lli_v16_halves(h), halves_n(h, n)   16 F16 as binary32, the first n; bf16s(h): 16 BF16
  *     lli_v16_int8s(q), int8s_n(q, n)     16 signed bytes as binary32
  *     lli_v16_store_halves(out, a)        rounded to F16
@@ -13,7 +13,7 @@
  *     lli_v16_max(m, x)                   x > m ? x : m
  *     lli_v16_max_bits(a, b)              of the bits as unsigned integers
  *     lli_v16_raise(a, n)                 (bits of n) << 23 is added to the bits of a
- *     lli_v16_less(a, b), is_nan(a)       masks: one flag a lane. lli_m16_first(n): lanes 0 .. n - 1; both(a, b), not(a)
+ *     lli_v16_less(a, b), is_nan(a)       masks: one flag a lane. lli_m16_first(n): lanes 0 .. n - 1; not(a), any(a)
  *     lli_v16_choose(mask, a, b)          mask ? a : b
  *     lli_v16_sum(a)                      the lanes become one: h = 8, 4, 2, 1, lane j + lane (j + h)
  *     lli_v16_top(a), top_bits(a)         the greatest lane, as float (no NaN; of zeros either), as unsigned integer
