@@ -195,7 +195,7 @@ typedef void tile_fn(lli_floats sums[][LLI_GROUPS], const struct expanded_block 
 LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n,
                           const struct wanted *next, size_t tile, tile_fn *const tiles[])
 {
-    static const struct wanted nothing = {{NULL, NULL}, 0};
+    const struct wanted nothing = {{next->at[0], next->at[1]}, 0};
     size_t n_tiles = (n_rows + tile - 1) / tile;
     for (size_t i = 0; i < n_tiles; i++) {
         size_t at = i * n_rows / n_tiles, n_x = (i + 1) * n_rows / n_tiles - at;
