@@ -33,9 +33,9 @@ void lli_ffn_gated(const struct lli_pass *pass, const struct lli_gated *g)
     const struct lli_linear down = {
         .w = g->down, .out = g->out, .add_to = g->add_to, .input = s->gate, .q8 = &s->hidden, .mat = g->mat};
     const struct activating a = {g, lli_linear_wants_q8(&down, 1)};
-    lli_linear_run(
-        pass, &(struct lli_stage){.list = first, .n = 2, .n_rows = g->n_rows, .together = 1, .behind = activate, .arg = &a});
-    lli_linear_run(pass, &(struct lli_stage){.list = &down, .n = 1, .n_rows = g->n_rows});
+    const struct lli_set sweep = {.list = first, .n = 2, .behind = activate, .arg = &a};
+    lli_linear_run(pass, &(struct lli_stage){&sweep, 1, g->n_rows});
+    lli_linear_run_one(pass, &down, g->n_rows);
 }
 
 int lli_ffn_wants_q8(const struct lli_matrix *gate, const struct lli_matrix *up)

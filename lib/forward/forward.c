@@ -82,7 +82,7 @@ static void run_logits(const struct lli_pass *pass)
     if (n == 0)
         return;
     lli_pass_share(pass, norm_last, &q8, n);
-    lli_linear_run(pass, &(struct lli_stage){.list = &output, .n = 1, .n_rows = n});
+    lli_linear_run_one(pass, &output, n);
     lli_pass_share(pass, check_logits, NULL, n);
 }
 

@@ -2,7 +2,7 @@
 #include "forward/linear.h"
 
 enum {
-    MAX_PRODUCTS = 4,
+    MAX_SETS = 4,
     PER_WORKER = 8, /* pieces a worker has at least, so that they end together */
     TILE_ROWS = 192 /* rows of activations of a piece: they share a piece of weights in the cache */
 };
@@ -59,9 +59,9 @@ void lli_linear_take_normed(const struct lli_pass *pass, uint32_t layer, uint32_
 
 struct multiplying {
     const struct lli_stage *stage;
-    size_t piece_columns;             /* weight rows of a piece */
-    size_t n_tiles;                   /* of rows of activations, as equal as can be */
-    size_t first_range[MAX_PRODUCTS]; /* of a product */
+    size_t n_tiles;               /* of rows of activations, as equal as can be */
+    size_t columns[MAX_SETS];     /* weight rows of a piece */
+    size_t first_range[MAX_SETS]; /* of a set */
 };
 
 static void finish(const struct lli_pass *pass, const struct lli_linear *l, size_t first_row, size_t n_rows, size_t first,
@@ -102,30 +102,48 @@ static void multiply(const struct lli_pass *pass, const struct lli_linear *l, si
 static void multiply_piece(const struct lli_pass *pass, const void *arg, size_t piece, int worker)
 {
     const struct multiplying *m = arg;
-    const struct lli_stage *stage = m->stage;
-    size_t range = piece / m->n_tiles, tile = piece % m->n_tiles, i = stage->together ? 0 : stage->n - 1;
-    size_t first_row = tile * stage->n_rows / m->n_tiles, n_rows = (tile + 1) * stage->n_rows / m->n_tiles - first_row;
-    size_t first, last;
+    size_t range = piece / m->n_tiles, tile = piece % m->n_tiles, n_rows = m->stage->n_rows, i = m->stage->n - 1;
+    size_t first_row = tile * n_rows / m->n_tiles, first, last;
+    const struct lli_set *set;
+    n_rows = (tile + 1) * n_rows / m->n_tiles - first_row;
     while (range < m->first_range[i])
         i--;
-    first = (range - m->first_range[i]) * m->piece_columns;
-    last = first + m->piece_columns < stage->list[i].w->n_out ? first + m->piece_columns : stage->list[i].w->n_out;
-    for (size_t j = i; j < (stage->together ? stage->n : i + 1); j++)
-        multiply(pass, &stage->list[j], first_row, n_rows, first, last, worker);
-    if (stage->behind)
-        stage->behind(pass, stage->arg, first_row, n_rows, first, last);
+    set = &m->stage->sets[i];
+    first = (range - m->first_range[i]) * m->columns[i];
+    last = first + m->columns[i] < set->list->w->n_out ? first + m->columns[i] : set->list->w->n_out;
+    for (size_t j = 0; j < set->n; j++)
+        multiply(pass, &set->list[j], first_row, n_rows, first, last, worker);
+    if (set->behind)
+        set->behind(pass, set->arg, first_row, n_rows, first, last);
+}
+
+/* The least multiple of both. */
+static size_t least_step(size_t align)
+{
+    size_t step = LLI_MATMUL_STEP;
+    while (align > 0 && step % align != 0)
+        step += LLI_MATMUL_STEP;
+    return step;
 }
 
 void lli_linear_run(const struct lli_pass *pass, const struct lli_stage *stage)
 {
     struct multiplying m = {.stage = stage, .n_tiles = (stage->n_rows + TILE_ROWS - 1) / TILE_ROWS};
-    size_t total = 0, n_ranges = 0, n = stage->together ? 1 : stage->n;
-    for (size_t i = 0; i < n; i++)
-        total += stage->list[i].w->n_out;
-    m.piece_columns = (total * m.n_tiles / ((size_t)pass->workers->n * PER_WORKER) / LLI_MATMUL_STEP + 1) * LLI_MATMUL_STEP;
-    for (size_t i = 0; i < n; i++) {
+    size_t total = 0, n_ranges = 0, columns;
+    for (size_t i = 0; i < stage->n; i++)
+        total += stage->sets[i].list->w->n_out;
+    columns = total * m.n_tiles / ((size_t)pass->workers->n * PER_WORKER);
+    for (size_t i = 0; i < stage->n; i++) {
+        size_t step = least_step(stage->sets[i].align);
+        m.columns[i] = (columns / step + 1) * step;
         m.first_range[i] = n_ranges;
-        n_ranges += (stage->list[i].w->n_out + m.piece_columns - 1) / m.piece_columns;
+        n_ranges += (stage->sets[i].list->w->n_out + m.columns[i] - 1) / m.columns[i];
     }
     lli_pass_share(pass, multiply_piece, &m, n_ranges * m.n_tiles);
+}
+
+void lli_linear_run_one(const struct lli_pass *pass, const struct lli_linear *l, size_t n_rows)
+{
+    const struct lli_set set = {.list = l, .n = 1};
+    lli_linear_run(pass, &(struct lli_stage){&set, 1, n_rows});
 }

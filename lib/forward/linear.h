@@ -19,16 +19,22 @@ struct lli_linear {
     uint32_t mat;            /* which matrix of w */
 };
 
-/* A part of the outputs is there: rows first_row .. + n_rows - 1, columns first .. last - 1 (multiples of 32, or the end). */
+/* A part of the outputs is there: rows first_row .. + n_rows - 1, columns first .. last - 1. */
 typedef void lli_behind_fn(const struct lli_pass *pass, const void *arg, size_t first_row, size_t n_rows, size_t first,
                            size_t last);
 
-struct lli_stage {
-    const struct lli_linear *list; /* 4 at most */
-    size_t n, n_rows;
-    int together;          /* the products are of one shape, and a piece has the same columns of all of them */
-    lli_behind_fn *behind; /* NULL: nothing follows. With `together` only */
+/* Products of one shape, of which a piece has the same columns, and what is done with each piece. */
+struct lli_set {
+    const struct lli_linear *list;
+    size_t n;
+    lli_behind_fn *behind; /* NULL: nothing */
     const void *arg;
+    size_t align; /* pieces begin and end at multiples of 32 and of this, or at the end; 0: of 32 only */
+};
+
+struct lli_stage {
+    const struct lli_set *sets; /* 4 at most */
+    size_t n, n_rows;
 };
 
 /* 1 if one of the products has quantised weights, so that its activations become q8. */
@@ -45,5 +51,8 @@ void lli_linear_take_normed(const struct lli_pass *pass, uint32_t layer, uint32_
 
 /* Computes the products for rows that were taken in. */
 void lli_linear_run(const struct lli_pass *pass, const struct lli_stage *stage);
+
+/* The same for one product alone. */
+void lli_linear_run_one(const struct lli_pass *pass, const struct lli_linear *l, size_t n_rows);
 
 #endif

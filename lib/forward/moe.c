@@ -129,7 +129,7 @@ void lli_moe_run(const struct lli_pass *pass, uint32_t layer)
     size_t n_rows = pass->plan->n_rows;
 
     lli_linear_take_normed(pass, layer, LLI_FFN_NORM, lli_linear_wants_q8(&router, 1));
-    lli_linear_run(pass, &(struct lli_stage){.list = &router, .n = 1, .n_rows = n_rows});
+    lli_linear_run_one(pass, &router, n_rows);
     lli_pass_share(pass, route, NULL, n_rows);
     sort_by_expert(pass);
     for (uint32_t e = 0; e < pass->config->n_experts; e++)
