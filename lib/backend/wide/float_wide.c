@@ -36,7 +36,8 @@ LLI_INLINE void tile(const struct lli_product *p, const uint8_t *const groups[LL
     LLI_UNROLL for (int t = 0; t < n_x; t++) x[t] = p->x + (row + (size_t)t) * p->n_in;
     for (size_t s = 0; s < 8; s++) {
         size_t last = lli_segment_at(n_blocks, s + 1) * LLI_ACT_BLOCK;
-        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = lli_floats_of(0.0f);
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] =
+            lli_floats_of(0.0f);
         add_terms(acc, groups, x, lli_segment_at(n_blocks, s) * LLI_ACT_BLOCK, last < p->n_in ? last : p->n_in, n_x, size,
                   load);
         LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] =

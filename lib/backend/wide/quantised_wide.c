@@ -123,7 +123,8 @@ LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[
     size_t n_blocks = p->n_in / LLI_ACT_BLOCK, own = f->own * LLI_LANES, bytes = group_bytes(f, n_blocks);
     for (size_t s = 0; s < 8; s++) {
         size_t last = lli_segment_at(n_blocks, s + 1);
-        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = lli_floats_of(0.0f);
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] =
+            lli_floats_of(0.0f);
         for (size_t b = lli_segment_at(n_blocks, s); b < last; b++) {
             const uint8_t *planes[LLI_GROUPS];
             struct lli_scales scales[LLI_GROUPS];
