@@ -4,7 +4,6 @@
  * in a model. */
 #include "kernels.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +22,6 @@ struct product_job {
     size_t copy_bytes, n_copies, copy;       /* of the packed matrix in the buffer; the one that comes next */
     struct lli_product product;
     uint8_t *scratch; /* [workers, LLI_MATMUL_SCRATCH] */
-    _Atomic size_t next;
 };
 
 /* ---- weights */
@@ -127,8 +125,9 @@ static float *make_activations(struct product_job *j, size_t n_rows, uint64_t *s
 
 /* ---- rounds */
 
-static void multiply_piece(const struct product_job *j, size_t piece, int worker)
+static void multiply(void *arg, size_t piece, int worker)
 {
+    const struct product_job *j = arg;
     struct lli_product p = j->product;
     size_t tile = piece % j->n_tiles, row = tile * p.n_rows / j->n_tiles;
     size_t first = piece / j->n_tiles * j->piece_columns, last = first + j->piece_columns;
@@ -140,22 +139,12 @@ static void multiply_piece(const struct product_job *j, size_t piece, int worker
     j->b->kernels.matmul[j->type->id](&p, first, last < j->n_out ? last : j->n_out);
 }
 
-static void multiply(void *arg, int index, int n)
-{
-    struct product_job *j = arg;
-    size_t i;
-    (void)n;
-    while ((i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed)) < j->n_pieces)
-        multiply_piece(j, i, index);
-}
-
 static void run_round(void *arg)
 {
     struct product_job *j = arg;
     j->product.weights = j->b->limits->buffer + j->copy * j->copy_bytes;
     j->copy = (j->copy + 1) % j->n_copies;
-    atomic_store_explicit(&j->next, 0, memory_order_relaxed);
-    lli_workers_run(j->b->limits->workers, multiply, j);
+    lli_workers_share(j->b->limits->workers, multiply, j, j->n_pieces);
 }
 
 static void cut(struct product_job *j)

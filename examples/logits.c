@@ -16,7 +16,7 @@ static const struct flag flags[] = {
     {"--threads", "N", "threads; 0: what this process may use (default)", &threads},
     {"--backend", "NAME", "kernel table (default auto)", &backend},
     {"--chunk", "N", "tokens computed at once (default: all)", &chunk},
-    {"--kv", "f16|f32", "element type of keys and values (default f16)", &kv},
+    {"--kv", "f16|f32|q8_0", "element type of keys and values (default f16)", &kv},
 };
 static const struct program program = {"llminf-logits",
                                        "Writes the logits of every position and prints the XXH3 hash of those bytes.", NULL,

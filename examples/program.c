@@ -26,9 +26,11 @@ void fail_usage(const struct program *p, const char *text, const char *what)
     exit(2);
 }
 
-void parse_line(const struct program *p, int argc, char **argv, const char **word)
+void parse_words(const struct program *p, int argc, char **argv, const char **words, size_t n_words)
 {
-    *word = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < n_words; i++)
+        words[i] = NULL;
     for (int i = 1; i < argc; i++) {
         const struct flag *flag = NULL;
         if (strcmp(argv[i], "--help") == 0) {
@@ -44,10 +46,10 @@ void parse_line(const struct program *p, int argc, char **argv, const char **wor
                 flag = &p->flags[k];
         if (flag == NULL && argv[i][0] == '-' && argv[i][1] != 0)
             fail_usage(p, "unknown flag", argv[i]);
-        if (flag == NULL && (p->takes == NULL || *word != NULL))
+        if (flag == NULL && (p->takes == NULL || n == n_words))
             fail_usage(p, "one word too many", argv[i]);
         if (flag == NULL)
-            *word = argv[i];
+            words[n++] = argv[i];
         else if (flag->takes == NULL)
             *flag->value = "1";
         else if (i + 1 == argc)
@@ -55,6 +57,11 @@ void parse_line(const struct program *p, int argc, char **argv, const char **wor
         else
             *flag->value = argv[++i];
     }
+}
+
+void parse_line(const struct program *p, int argc, char **argv, const char **word)
+{
+    parse_words(p, argc, argv, word, 1);
 }
 
 void check(const struct program *p, llminf_status status, const llminf_error *error)

@@ -25,6 +25,8 @@ struct program {
 /* Fills the values. --help and --version print and exit with 0, a wrong line exits with 2. The last word that is no flag
  * goes to *word (NULL: none). */
 void parse_line(const struct program *program, int argc, char **argv, const char **word);
+/* The same for several words; those that are not there become NULL. */
+void parse_words(const struct program *program, int argc, char **argv, const char **words, size_t n_words);
 void fail_usage(const struct program *program, const char *text, const char *what);
 
 /* Prints the error and exits with 1 if the status is negative. */

@@ -43,7 +43,7 @@ typedef void *(*llminf_alloc_fn)(void *user, size_t size, size_t align);
 typedef void (*llminf_release_fn)(void *user, void *memory, size_t size);
 /* Bytes read; negative: failure. */
 typedef int64_t (*llminf_read_fn)(void *user, int64_t offset, void *bytes, size_t size);
-/* done: 0..1; non-zero ends the open with LLMINF_E_CALLBACK. */
+/* done: 0..1; non-zero ends the call with LLMINF_E_CALLBACK. */
 typedef int32_t (*llminf_progress_fn)(void *user, double done);
 
 enum {
@@ -87,8 +87,8 @@ LLMINF_API const char *llminf_status_text(llminf_status status);
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
-/* An empty bag of kind "model", "context", "session", "sampler" or "generate". Each setter checks key, type and range at
- * once (LLMINF_E_OPTION, subject: the key) and a failed one leaves the bag as it was. The call that takes a bag copies
+/* An empty bag of kind "model", "context", "session", "sampler", "generate" or "convert". Each setter checks key, type and
+ * range at once (LLMINF_E_OPTION, subject: the key) and a failed one leaves the bag as it was. The call that takes a bag copies
  * it, so it can be changed, reused or closed at once. NULL stands for all defaults. */
 LLMINF_API llminf_status llminf_options_open(llminf_options **out, const char *kind, llminf_error *error);
 LLMINF_API void llminf_options_close(llminf_options *options);
@@ -111,8 +111,8 @@ LLMINF_API llminf_status llminf_options_parse(llminf_options *options, const cha
 LLMINF_API llminf_status llminf_options_set_allocator(llminf_options *options, llminf_alloc_fn alloc, llminf_release_fn release,
                                                       void *user, llminf_error *error);
 
-/* Kinds "model" and "context": called on the opening thread while it copies, touches or verifies the weights, or packs them
- * for a backend. NULL removes it. */
+/* Kinds "model", "context" and "convert": called on the calling thread while it copies, touches or verifies the weights, packs
+ * them for a backend, or writes them. NULL removes it. */
 LLMINF_API llminf_status llminf_options_set_progress(llminf_options *options, llminf_progress_fn progress, void *user,
                                                      llminf_error *error);
 
@@ -135,6 +135,14 @@ LLMINF_API llminf_status llminf_model_open_memory(llminf_model **out, const void
 /* From any source of `size` bytes; copied during the call. A failing read ends the load. */
 LLMINF_API llminf_status llminf_model_open_reader(llminf_model **out, llminf_read_fn read, void *user, int64_t size,
                                                   const llminf_options *options, llminf_error *error);
+
+/* Writes the model as a GGUF file in another encoding (kind "convert": "type", "pure", "threads"; "progress" too). The file is
+ * written beside its place, synced, then renamed: after a failure `path` is as before, and it may be the file that the model
+ * was opened from. A tensor that has its new type already is copied; what is encoded anew loses, so begin with a file of
+ * many bits. The same bytes for any number of threads. LLMINF_E_STATE for a model opened with "vocab_only",
+ * LLMINF_E_NUMERIC with the tensor's name for a weight that is not finite. May block for minutes. */
+LLMINF_API llminf_status llminf_model_convert(const llminf_model *model, const char *path, const llminf_options *options,
+                                              llminf_error *error);
 
 /* Gives the handle back; its children keep the model. */
 LLMINF_API void llminf_model_close(llminf_model *model);

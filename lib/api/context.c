@@ -16,6 +16,15 @@ const char *llminf_backend_at(const llminf_model *model, size_t index)
     return backend != NULL ? backend->name : NULL;
 }
 
+static int kv_type_named(const char *name)
+{
+    static const char *const names[] = {[LLI_KV_F16] = "f16", [LLI_KV_F32] = "f32", [LLI_KV_Q8_0] = "q8_0"};
+    int type = 0;
+    while (strcmp(names[type], name) != 0) /* the schema knows no other */
+        type++;
+    return type;
+}
+
 /* The weights in the backend's layout: packed by the first context that needs it. */
 static llminf_status take_weights(const struct lli_weights **out, struct llminf_context *context, int lanes,
                                   const struct lli_progress *progress, llminf_error *err)
@@ -36,7 +45,7 @@ static llminf_status open_engine(struct llminf_context *context, const struct ll
         .config = &model->config,
         .vocab = &model->vocab,
         .backend = lli_registry_find(name),
-        .kv_type = strcmp(lli_values_text(values, "kv_type"), "f32") == 0 ? LLI_KV_F32 : LLI_KV_F16,
+        .kv_type = kv_type_named(lli_values_text(values, "kv_type")),
         .kv_budget_bytes = lli_values_int(values, "kv_budget_bytes"),
         .max_sessions = (uint32_t)lli_values_int(values, "max_sessions"),
         .max_waiting = (uint32_t)lli_values_int(values, "max_waiting"),

@@ -153,7 +153,7 @@ llminf_status llminf_options_open(llminf_options **out, const char *kind, llminf
     *out = NULL;
     if (found == NULL || !found->is_bag)
         return lli_fail(error, LLMINF_E_OPTION, kind != NULL ? kind : "kind",
-                        "is no kind of options, want model, context, session, sampler or generate");
+                        "is no kind of options, want model, context, session, sampler, generate or convert");
     lli_heap_init(&heap, NULL, NULL, NULL);
     options = lli_alloc_zero(&heap, 1, sizeof *options);
     if (options == NULL)
@@ -320,27 +320,24 @@ llminf_status llminf_options_parse(llminf_options *options, const char *key, con
     return set(options, key, &(struct setting){.put_text = put_parsed, .text = text, .length = length}, error);
 }
 
-/* Functions of the host: the bags of some kinds have them. */
-static llminf_status enter_kind(llminf_options *options, const char *kind, const char *or_kind, const char *what,
-                                llminf_error *error)
+/* Functions of the host: the bags of some kinds have them. NULL ends the list. */
+static llminf_status enter_kind(llminf_options *options, const char *const kinds[], const char *what, llminf_error *error)
 {
     llminf_status status = lli_check_enter(options, LLI_MARK_OPTIONS, "options", error);
-    const char *name;
     if (status != LLMINF_OK)
         return status;
-    name = options->values.kind->name;
-    if (strcmp(name, kind) == 0 || strcmp(name, or_kind) == 0)
-        return LLMINF_OK;
+    for (size_t i = 0; kinds[i] != NULL; i++)
+        if (strcmp(options->values.kind->name, kinds[i]) == 0)
+            return LLMINF_OK;
     lli_check_leave(options);
-    if (strcmp(kind, or_kind) == 0)
-        return lli_fail(error, LLMINF_E_OPTION, what, "the bag is of kind \"%s\", want \"%s\"", name, kind);
-    return lli_fail(error, LLMINF_E_OPTION, what, "the bag is of kind \"%s\", want \"%s\" or \"%s\"", name, kind, or_kind);
+    return lli_fail(error, LLMINF_E_OPTION, what, "the bag is of kind \"%s\", which has none", options->values.kind->name);
 }
 
 llminf_status llminf_options_set_allocator(llminf_options *options, llminf_alloc_fn alloc, llminf_release_fn release,
                                            void *user, llminf_error *error)
 {
-    llminf_status status = enter_kind(options, "model", "model", "allocator", error);
+    static const char *const kinds[] = {"model", NULL};
+    llminf_status status = enter_kind(options, kinds, "allocator", error);
     if (status != LLMINF_OK)
         return status;
     if ((alloc == NULL) != (release == NULL)) {
@@ -356,7 +353,8 @@ llminf_status llminf_options_set_allocator(llminf_options *options, llminf_alloc
 
 llminf_status llminf_options_set_progress(llminf_options *options, llminf_progress_fn progress, void *user, llminf_error *error)
 {
-    llminf_status status = enter_kind(options, "model", "context", "progress", error);
+    static const char *const kinds[] = {"model", "context", "convert", NULL};
+    llminf_status status = enter_kind(options, kinds, "progress", error);
     if (status != LLMINF_OK)
         return status;
     options->progress.call = progress;

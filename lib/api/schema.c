@@ -71,7 +71,7 @@ static const struct lli_schema_row model_rows[] = {
 static const struct lli_schema_row context_rows[] = {
     INT_OR_0("kv_budget_bytes", 0, 65536, 281474976710656, BYTES,
              "the KV pool; 0: one session of full length, at most 1/4 of the memory open to the process"),
-    CHOICE("kv_type", "f16", "element type of keys and values", "f16", "f32"),
+    CHOICE("kv_type", "f16", "element type of keys and values", "f16", "f32", "q8_0"),
     INT("max_sessions", 1024, 1, 65536, NONE, "open sessions"),
     INT("max_waiting", 1024, 0, 1048576, NONE, "waiting generations; one more is LLMINF_E_FULL"),
     INT_OR_0("step_tokens", 0, 16, 65536, NONE, "prompt tokens of a step; 0: 64"),
@@ -108,6 +108,14 @@ static const struct lli_schema_row generate_rows[] = {
     CHOICE("logits", "off", "keep the logits of the last or of every position that this generation computes", "off", "last",
            "all"),
     BOOL("echo", 0, "read gives the text appended since the last generation first"),
+};
+
+static const struct lli_schema_row convert_rows[] = {
+    CHOICE("type", "q8_0", "encoding of the matrices: a type, or a mix of types by the name that llama.cpp gives it", "f32",
+           "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q3_k_s", "q3_k_m", "q3_k_l", "q4_k",
+           "q4_k_s", "q4_k_m", "q5_k", "q5_k_s", "q5_k_m", "q6_k", "iq4_nl", "iq4_xs"),
+    BOOL("pure", 0, "the type itself for all matrices, without those that a mix gives more bits"),
+    INT("threads", 0, 0, 1024, NONE, "threads that encode; 0: what affinity and cgroup quota allow"),
 };
 
 static const struct lli_schema_row stats_model_rows[] = {
@@ -184,6 +192,7 @@ static const struct lli_schema_kind kinds[] = {
     KIND("session", session_rows, 1),
     KIND("sampler", sampler_rows, 1),
     KIND("generate", generate_rows, 1),
+    KIND("convert", convert_rows, 1),
     KIND("stats.model", stats_model_rows, 0),
     KIND("stats.context", stats_context_rows, 0),
     KIND("stats.session", stats_session_rows, 0),

@@ -17,9 +17,12 @@
 #define LLI_N_TYPES (LLI_BF16 + 1) /* tables by enum lli_type; only the slots of known types are filled */
 
 enum {
-    LLI_ACT_BLOCK = 32,  /* elements of a block of quantised activations, and of a block of K */
+    LLI_ACT_BLOCK = 32,   /* elements of a block of quantised activations, and of a block of K */
     LLI_PAGE_TOKENS = 16, /* tokens of a page of K or V: a lane each */
-    LLI_MATMUL_STEP = 32, /* ranges of weight rows begin at a multiple: of every backend's lanes */
+    LLI_SPLIT_PAGES = 16, /* pages of a split of attention */
+    LLI_SPLIT_TOKENS = LLI_SPLIT_PAGES * LLI_PAGE_TOKENS,
+    LLI_ATTEND_TILE = 12,          /* queries that a kernel takes at a time, at most */
+    LLI_MATMUL_STEP = 32,          /* ranges of weight rows begin at a multiple: of every backend's lanes */
     LLI_MATMUL_SCRATCH = 192 << 10 /* bytes a product may use */
 };
 
@@ -65,21 +68,52 @@ typedef void lli_rmsnorm_fn(float *out, const float *x, const float *gain, size_
  * (i, i + n_pairs). Elements behind 2 * n_pairs stay. */
 typedef void lli_rope_fn(float *x, size_t n_vectors, size_t stride, const float *cos, const float *sin, size_t n_pairs);
 
-/* Puts one token's k and v [n_heads, head_dim] at `slot` of a page of K [n_heads, head_dim, 16] and of V
- * [n_heads, 16, head_dim], rounded to the page's type. Pages are aligned to 32 bytes. 0, or -1 if a rounded value is NaN
- * or Inf: +0 is stored for it, so that pages hold finite values only. */
+/* Bytes of one head in a page of K or of V. A page holds 16 tokens of all heads, one head behind the other:
+ *
+ *     f32, f16    K [head_dim, 16]                                    V [16, head_dim]
+ *     q8_0        K [head_dim, 16] int8, [head_dim / 32, 16] f16      V [16, head_dim] int8, [16, head_dim / 32] f16
+ *
+ * q8_0 has a scale for each 32 channels of a token's head; the last block may be shorter. */
+static inline size_t lli_kv_head_bytes(uint32_t type, size_t head_dim)
+{
+    size_t n_blocks = (head_dim + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK, size = type == LLI_F32 ? 4 : type == LLI_F16 ? 2 : 1;
+    return LLI_PAGE_TOKENS * (head_dim * size + (type == LLI_Q8_0 ? n_blocks * 2 : 0));
+}
+
+/* Puts one token's k and v [n_heads, head_dim] at `slot` of a page of K and of V, rounded to the page's type. Pages are aligned
+ * to 16 bytes. 0, or -1 if a rounded value (Q8_0: the scale of a block) is NaN or Inf: +0 is stored for it (the block is zero),
+ * so that pages hold finite values only. */
 typedef int lli_kv_store_fn(void *k_page, void *v_page, const float *k, const float *v, size_t n_heads, size_t head_dim,
                             size_t slot);
 
-/* Scores of a page: out[h * out_stride + t] = (sum over d of q[h, d] * k[d, t]) * scale, for n_queries query heads
- * q[n_queries, head_dim] that share the key head k[head_dim, 16], and all 16 tokens t. */
-typedef void lli_scores_fn(float *out, size_t out_stride, const float *q, size_t n_queries, const void *k, size_t head_dim,
-                           float scale);
+/* One query head at one position, and what it sees of one split: positions first .. last - 1 of its 256, first < last. */
+struct lli_query {
+    const float *q; /* [head_dim] */
+    float *o;       /* out: [head_dim] */
+    float m, l;     /* out */
+    uint32_t first, last;
+};
 
-/* o[h, d] += p[h * p_stride + t] * v[t, d] for t = 0 .. n_tokens - 1, for n_queries query heads o[n_queries, head_dim] that
- * share the value head v[16, head_dim]. n_tokens <= 16; later tokens are not read. */
-typedef void lli_values_fn(float *o, const float *p, size_t p_stride, size_t n_queries, const void *v, size_t n_tokens,
-                           size_t head_dim);
+/* Queries against one split of one head of K and V. */
+struct lli_attend {
+    struct lli_query *queries; /* any number; best if neighbours see about the same */
+    size_t n_queries, head_dim;
+    float scale, softcap;                                   /* softcap 0: none */
+    const uint8_t *k[LLI_SPLIT_PAGES], *v[LLI_SPLIT_PAGES]; /* the head's part of each page; valid from the first page that a
+                                                               query sees to the last; all positions in these are finite */
+    const uint8_t *next[LLI_SPLIT_PAGES]; /* the keys of the call that follows, to be fetched early; NULL: unknown */
+    void *scratch;                        /* lli_attend_scratch(head_dim) bytes, aligned to 64 */
+};
+
+/* For each query: m = max s, s = (sum over d of q[d] * k[d, t]) * scale, after the soft cap; p = exp(s - m); l = sum16(p), lane
+ * t % 16; o[d] = sum over t of p[t] * v[t, d]. */
+typedef void lli_attend_fn(const struct lli_attend *a);
+
+/* Bytes: a tile's queries turned, and its scores with a line between them. */
+static inline size_t lli_attend_scratch(size_t head_dim)
+{
+    return LLI_ATTEND_TILE * (head_dim + LLI_SPLIT_TOKENS + 16) * sizeof(float);
+}
 
 /* The softmax's numerators, in place: x[i] = exp(x[i] - m), m = max x. Gives m and sum16(x). */
 typedef void lli_exp_fn(float *x, size_t n, float *max_out, float *sum_out);
@@ -111,9 +145,8 @@ struct lli_kernels {
     lli_dequant_fn *dequant[LLI_N_TYPES];
     lli_rmsnorm_fn *rmsnorm;
     lli_rope_fn *rope_adjacent, *rope_halves;
-    lli_kv_store_fn *kv_store[LLI_N_TYPES]; /* these three: F16 and F32 */
-    lli_scores_fn *scores[LLI_N_TYPES];
-    lli_values_fn *values[LLI_N_TYPES];
+    lli_kv_store_fn *kv_store[LLI_N_TYPES]; /* these two: F32, F16 and Q8_0 */
+    lli_attend_fn *attend[LLI_N_TYPES];
     lli_exp_fn *exp;
     lli_merge_fn *merge;
     lli_divide_fn *divide;

@@ -42,6 +42,31 @@ static inline float lli_exp_f32(float x)
     return y;
 }
 
+/* tanh to 2 ulp: an odd polynomial below 0.625, else 1 - 2 / (exp(2a) + 1), both of a = |x|; then the sign of x. */
+static inline float lli_tanh_f32(float x)
+{
+    uint32_t bits, sign;
+    float a, z, y;
+    memcpy(&bits, &x, sizeof bits);
+    sign = bits & 0x80000000;
+    bits ^= sign;
+    memcpy(&a, &bits, sizeof a);
+    if (a < 0.625f) {
+        z = a * a;
+        y = lli_fma_f32(-0x1.75e1c4p-8f, z, 0x1.522698p-6f);
+        y = lli_fma_f32(y, z, -0x1.b83c5ap-5f);
+        y = lli_fma_f32(y, z, 0x1.110726p-3f);
+        y = lli_fma_f32(y, z, -0x1.555532p-2f);
+        y = lli_fma_f32(y * z, a, a);
+    } else {
+        y = 1.0f - 2.0f / (lli_exp_f32(a + a) + 1.0f);
+    }
+    memcpy(&bits, &y, sizeof bits);
+    bits |= sign;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
 /* binary64, at most 2 ulp over the arguments that the library uses. Where there is no result it is NaN, as in C. */
 double lli_exp_f64(double x);
 double lli_log_f64(double x);

@@ -117,6 +117,11 @@ static const struct {
              [LLI_GGUF_ARRAY] = {0, NO_NUMBER}, [LLI_GGUF_U64] = {8, UNSIGNED},  [LLI_GGUF_I64] = {8, SIGNED},
              [LLI_GGUF_F64] = {8, FLOAT}};
 
+size_t lli_gguf_value_bytes(uint32_t kind)
+{
+    return kind < sizeof kinds / sizeof *kinds ? kinds[kind].bytes : 0;
+}
+
 static uint64_t bits_at(const struct lli_gguf_entry *e, uint64_t i)
 {
     unsigned n = kinds[e->kind].bytes;

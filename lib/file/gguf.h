@@ -89,6 +89,9 @@ int lli_gguf_int(int64_t *out, const struct lli_gguf_entry *e, uint64_t i);
 int lli_gguf_float(double *out, const struct lli_gguf_entry *e, uint64_t i);
 int lli_gguf_text(struct lli_text *out, const struct lli_gguf_entry *e, uint64_t i);
 
+/* Bytes of a value in the file; 0 for strings and what is no kind of values. */
+size_t lli_gguf_value_bytes(uint32_t kind);
+
 /* A scalar by key. Absent: 0, *out is `otherwise`. FORMAT if it has another type. */
 int32_t lli_gguf_get_int(int64_t *out, const struct lli_gguf *g, const char *key, int64_t otherwise, struct llminf_error *err);
 int32_t lli_gguf_get_float(double *out, const struct lli_gguf *g, const char *key, double otherwise, struct llminf_error *err);

@@ -100,6 +100,7 @@ void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
     struct lli_pass *pass = &f->pass;
     uint64_t state = lli_fenv_enter();
     pass->plan = plan;
+    lli_tiles_cut(&pass->tiling, pass->scratch.tiles, plan, pass->config, (size_t)pass->workers->n);
     lli_pass_share(pass, embed, NULL, plan->n_rows);
     for (uint32_t layer = 0; layer < pass->config->n_layers; layer++) {
         lli_attention_run(pass, layer);

@@ -17,7 +17,7 @@ struct llminf_error;
 struct lli_backend;
 struct lli_forward;
 
-enum lli_kv_type { LLI_KV_F16, LLI_KV_F32 };
+enum lli_kv_type { LLI_KV_F16, LLI_KV_F32, LLI_KV_Q8_0 };
 
 struct lli_forward_options {
     const struct lli_backend *backend; /* from backend/registry.h */

@@ -9,23 +9,19 @@
 #include "forward/forward.h"
 
 /* A masked position may be computed with weight +0, so fresh bytes must be finite. Debug builds make them large: 0x7b7b is
- * 61280 in F16, 0x7b7b7b7b 1.3e36 in F32. */
+ * 61280 in F16 (and Q8_0's scales), 0x7b7b7b7b 1.3e36 in F32. */
 #ifdef LLI_POISON
 enum { FRESH = 0x7b };
 #else
 enum { FRESH = 0 };
 #endif
 
-static const struct {
-    uint32_t type;
-    size_t bytes;
-} kv_types[] = {[LLI_KV_F16] = {LLI_F16, 2}, [LLI_KV_F32] = {LLI_F32, 4}};
+static const uint32_t types[] = {[LLI_KV_F16] = LLI_F16, [LLI_KV_F32] = LLI_F32, [LLI_KV_Q8_0] = LLI_Q8_0};
 
 size_t lli_pages_block_bytes(const struct lli_config *config, int kv_type)
 {
-    size_t n = 2 * LLI_PAGE_TOKENS * kv_types[kv_type].bytes;
-    if (lli_size_mul(&n, n, config->n_kv_heads) || lli_size_mul(&n, n, config->head_dim) ||
-        lli_size_mul(&n, n, config->n_layers))
+    size_t n = 2 * lli_kv_head_bytes(types[kv_type], config->head_dim);
+    if (lli_size_mul(&n, n, config->n_kv_heads) || lli_size_mul(&n, n, config->n_layers))
         return 0;
     return n;
 }
@@ -41,9 +37,8 @@ int32_t lli_pages_init(struct lli_pages *pages, struct lli_heap *heap, const str
         .block_bytes = block_bytes,
         .page_bytes = block_bytes / config->n_layers / 2,
         .head_bytes = block_bytes / config->n_layers / 2 / config->n_kv_heads,
-        .element_bytes = kv_types[kv_type].bytes,
         .n_blocks = n_blocks,
-        .type = kv_types[kv_type].type,
+        .type = types[kv_type],
     };
     pages->bytes = lli_alloc_aligned(heap, bytes, 64);
     return pages->bytes ? 0 : lli_fail_memory(err, "KV blocks", bytes);

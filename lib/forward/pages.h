@@ -1,6 +1,6 @@
 /* forward/pages.h - the bytes of K and V. Which block holds which position is kv/'s business.
  *
- *     block b:  layer 0: K [kv_head][head_dim][16], V [kv_head][16][head_dim];  layer 1: ...
+ *     block b:  layer 0: K [kv_head], V [kv_head];  layer 1: ...            a head's bytes: backend/kernels.h
  *
  * A block's bytes mean nothing until its first position is stored; they are cleared just before, so that attention meets
  * finite values only. */
@@ -17,13 +17,12 @@ struct llminf_error;
 
 struct lli_pages {
     struct lli_heap *heap;
-    uint8_t *bytes;       /* [n_blocks, block_bytes], aligned to 64; owned */
-    size_t block_bytes;   /* all layers */
-    size_t page_bytes;    /* K or V of one layer */
-    size_t head_bytes;    /* of one head in a page */
-    size_t element_bytes; /* 4 or 2 */
+    uint8_t *bytes;     /* [n_blocks, block_bytes], aligned to 64; owned */
+    size_t block_bytes; /* all layers */
+    size_t page_bytes;  /* K or V of one layer */
+    size_t head_bytes;  /* of one head in a page */
     uint32_t n_blocks;
-    uint32_t type; /* enum lli_type: F32 or F16 */
+    uint32_t type; /* enum lli_type: F32, F16 or Q8_0 */
 };
 
 /* 0 if it does not fit a size_t. kv_type: enum lli_kv_type. */

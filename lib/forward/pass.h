@@ -15,6 +15,7 @@
 #include "forward/pages.h"
 #include "forward/rotary.h"
 #include "forward/scratch.h"
+#include "forward/tiles.h"
 #include "model/config.h"
 #include "model/weights.h"
 
@@ -28,6 +29,7 @@ struct lli_pass {
     struct lli_pages pages;
     struct lli_scratch scratch;
     const struct lli_plan *plan; /* of the step that runs */
+    struct lli_tiling tiling;    /* of its rows, for attention */
 };
 
 /* NULL: the model has none. */

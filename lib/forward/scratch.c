@@ -62,15 +62,22 @@ static void lay_rows(struct lli_scratch *s, struct cutter *c, const struct lli_c
     cut_q8(&s->hidden, c, rows, config->n_ff);
 }
 
-static void lay_workers(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t workers)
+static void lay_attention(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows, size_t workers)
 {
-    size_t group = config->n_heads / config->n_kv_heads;
+    size_t tile = lli_tile_queries(config), parts = lli_tile_parts(workers), heads = config->n_heads;
+    if (lli_size_pad(&s->attend_bytes, lli_attend_scratch(config->head_dim), ALIGN))
+        c->overflow = 1;
     s->products = cut(c, workers, LLI_MATMUL_SCRATCH, 1);
     s->token_row = cut(c, workers, config->n_embd, 4);
-    s->scores = cut_floats(c, workers, group * LLI_SPLIT_TOKENS);
-    s->split = cut_floats(c, workers, group * config->head_dim);
-    s->max = cut_floats(c, workers, 2 * group);
-    s->total = cut_floats(c, workers, 2 * group);
+    s->tiles = cut(c, rows, 1, sizeof *s->tiles);
+    s->queries = cut(c, workers, tile, sizeof *s->queries);
+    s->split = cut_floats(c, workers, tile * config->head_dim);
+    s->attend = cut(c, workers, s->attend_bytes, 1);
+    s->max = cut_floats(c, rows, heads);
+    s->total = cut_floats(c, rows, heads);
+    s->part_o = cut_floats(c, parts, heads * config->head_dim);
+    s->part_m = cut_floats(c, parts, heads);
+    s->part_l = cut_floats(c, parts, heads);
 }
 
 static void lay_experts(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows)
@@ -90,7 +97,7 @@ static void lay_out(struct lli_scratch *s, struct cutter *c, const struct lli_co
                     size_t workers)
 {
     lay_rows(s, c, config, rows, logits);
-    lay_workers(s, c, config, workers);
+    lay_attention(s, c, config, rows, workers);
     if (config->n_experts > 0)
         lay_experts(s, c, config, rows);
 }

@@ -9,11 +9,10 @@
 
 #include "backend/kernels.h"
 #include "base/alloc.h"
+#include "forward/tiles.h"
 #include "model/config.h"
 
 struct llminf_error;
-
-enum { LLI_SPLIT_TOKENS = 256 }; /* positions of a split of attention */
 
 struct lli_scratch {
     struct lli_heap *heap;
@@ -34,9 +33,15 @@ struct lli_scratch {
     uint8_t *products;    /* [workers, LLI_MATMUL_SCRATCH] */
     uint8_t *token_row;   /* [workers, n_embd * 4] a row of a packed embedding, as in the file */
 
-    float *scores;      /* [workers, group, 256] of one split */
-    float *split;       /* [workers, group, head_dim] its weighted V */
-    float *max, *total; /* [workers, 2, group] of all splits so far, of one split */
+    /* Attention. A part is what one row has of one split (forward/tiles.h). */
+    struct lli_tile *tiles;    /* [rows] */
+    struct lli_query *queries; /* [workers, tile] of one split */
+    float *split;              /* [workers, tile, head_dim] their o, before it is merged */
+    uint8_t *attend;           /* [workers, attend_bytes] the kernel's own */
+    size_t attend_bytes;       /* a multiple of 64 */
+    float *max, *total;        /* [rows, n_heads] of all splits so far */
+    float *part_o;             /* [parts, n_heads, head_dim] */
+    float *part_m, *part_l;    /* [parts, n_heads] */
 
     float *routes;         /* [rows, n_experts] router logits, then probabilities */
     uint32_t *chosen;      /* [rows, n_experts_used] experts, best first */

@@ -27,6 +27,8 @@ struct lli_config {
     const struct lli_family *family;
     uint32_t n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, n_vocab, train_length;
     uint32_t n_experts, n_experts_used; /* 0: dense */
+    uint32_t window; /* a position sees itself and the window - 1 before it; 0: all before it */
+    float softcap;   /* scores s become softcap * tanh(s / softcap); 0: they stay */
     float norm_eps;
     struct lli_rope rope;
 };

@@ -12,7 +12,7 @@
 
 #include "support/support.h"
 
-static const char *const bags[] = {"model", "context", "session", "sampler", "generate"};
+static const char *const bags[] = {"model", "context", "session", "sampler", "generate", "convert"};
 
 static llminf_options *open_bag(const char *kind)
 {
@@ -133,10 +133,11 @@ static int32_t no_progress(void *user, double done)
     return 0;
 }
 
-/* Functions of the host belong to a model's bag, that of progress to a context's too, the allocator's in pairs. */
+/* Functions of the host belong to a model's bag, the allocator's in pairs; progress to a context's and a conversion's too. */
 static void test_functions(void **state)
 {
-    llminf_options *model = open_bag("model"), *context = open_bag("context"), *session = open_bag("session");
+    llminf_options *model = open_bag("model"), *context = open_bag("context"), *session = open_bag("session"),
+                   *convert = open_bag("convert");
     llminf_error error;
     (void)state;
     assert_int_equal(llminf_options_set_progress(model, no_progress, NULL, &error), LLMINF_OK);
@@ -145,6 +146,8 @@ static void test_functions(void **state)
     assert_int_equal(llminf_options_set_progress(context, NULL, NULL, &error), LLMINF_OK);
     assert_int_equal(llminf_options_set_allocator(context, support_alloc, support_release, NULL, &error), LLMINF_E_OPTION);
     assert_string_equal(error.subject, "allocator");
+    assert_int_equal(llminf_options_set_progress(convert, no_progress, NULL, &error), LLMINF_OK);
+    assert_int_equal(llminf_options_set_allocator(convert, support_alloc, support_release, NULL, &error), LLMINF_E_OPTION);
     assert_int_equal(llminf_options_set_progress(session, no_progress, NULL, &error), LLMINF_E_OPTION);
     assert_string_equal(error.subject, "progress");
     assert_int_equal(llminf_options_set_allocator(model, support_alloc, NULL, NULL, &error), LLMINF_E_INVALID);
@@ -153,6 +156,7 @@ static void test_functions(void **state)
     llminf_options_close(model);
     llminf_options_close(context);
     llminf_options_close(session);
+    llminf_options_close(convert);
 }
 
 static void test_lists(void **state)

@@ -14,6 +14,7 @@
 #include "backend/registry.h"
 #include "backend/scalar/scalar.h"
 #include "base/half.h"
+#include "base/mathx.h"
 #include "support/support.h"
 
 enum { MAX_K = 2048 };
@@ -515,73 +516,121 @@ static void test_rope(void **state)
 
 /* ---- pages */
 
-static double page_value(uint32_t type, const void *page, size_t at)
+/* One number of a head's part of a page of K or V: at = d * 16 + t or t * head_dim + d, block its block's scale. */
+static float page_number(uint32_t type, const uint8_t *page, size_t at, size_t head_dim, size_t block)
 {
-    return type == LLI_F32 ? (double)((const float *)page)[at] : (double)lli_half_to_f32(((const uint16_t *)page)[at]);
+    if (type == LLI_Q8_0)
+        return (float)(int8_t)page[at] * (float)half_in(page + 16 * head_dim + 2 * block);
+    return type == LLI_F32 ? ((const float *)page)[at] : lli_half_to_f32(((const uint16_t *)page)[at]);
 }
 
-static void check_pages(uint32_t type, size_t n_heads, size_t head_dim, size_t n_queries)
+static float key_at(uint32_t type, const uint8_t *page, size_t head_dim, size_t t, size_t d)
 {
-    size_t n = n_heads * head_dim, size = 16 * n * 4;
-    float k[16][2 * 70], v[16][2 * 70], q[20 * 70], s[2][20 * 16], o[2][20 * 70];
-    uint8_t *k_page = aligned_alloc(64, (size + 63) / 64 * 64), *v_page = aligned_alloc(64, (size + 63) / 64 * 64);
-    assert_true(k_page && v_page);
+    return page_number(type, page, d * 16 + t, head_dim, d / 32 * 16 + t);
+}
+
+static float value_at(uint32_t type, const uint8_t *page, size_t head_dim, size_t t, size_t d)
+{
+    return page_number(type, page, t * head_dim + d, head_dim, t * ((head_dim + 31) / 32) + d / 32);
+}
+
+enum { TOKENS = 41, PAGES = 3, MAX_HEAD = 70, MAX_QUERIES = 20 };
+
+/* What one query sees of one head, literally. page: K or V of all heads. */
+static void literal_attend(struct lli_query *u, const struct lli_attend *a, uint32_t type)
+{
+    float s[TOKENS], lanes[16] = {0};
+    u->m = -INFINITY;
+    for (size_t t = u->first; t < u->last; t++) {
+        s[t] = 0;
+        for (size_t d = 0; d < a->head_dim; d++)
+            s[t] = fmaf(u->q[d], key_at(type, a->k[t / 16], a->head_dim, t % 16, d), s[t]);
+        s[t] *= a->scale;
+        if (a->softcap > 0)
+            s[t] = a->softcap * lli_tanh_f32(s[t] / a->softcap);
+        u->m = fmaxf(u->m, s[t]);
+    }
+    for (size_t t = u->first; t < u->last; t++)
+        lanes[t % 16] += s[t] = lli_exp_f32(s[t] - u->m);
+    u->l = lli_lanes_sum(lanes);
+    for (size_t d = 0; d < a->head_dim; d++) {
+        u->o[d] = 0;
+        for (size_t t = u->first; t < u->last; t++)
+            u->o[d] = fmaf(s[t], value_at(type, a->v[t / 16], a->head_dim, t % 16, d), u->o[d]);
+    }
+}
+
+/* TOKENS tokens of n_heads heads in pages of K and V, and queries against the last head. */
+static void check_pages(uint32_t type, size_t n_heads, size_t head_dim, size_t n_queries, float softcap)
+{
+    static float k[TOKENS][2 * MAX_HEAD], v[TOKENS][2 * MAX_HEAD], q[MAX_QUERIES * MAX_HEAD];
+    static float o[MAX_QUERIES * MAX_HEAD], want[MAX_QUERIES * MAX_HEAD];
+    size_t n = n_heads * head_dim, head_bytes = lli_kv_head_bytes(type, head_dim), size = n_heads * head_bytes;
+    uint8_t *pages = aligned_alloc(64, (2 * PAGES * size + 63) / 64 * 64);
+    void *scratch = malloc(lli_attend_scratch(head_dim));
+    struct lli_query queries[MAX_QUERIES], literal[MAX_QUERIES];
+    struct lli_attend a = {.queries = queries,
+                           .n_queries = n_queries,
+                           .head_dim = head_dim,
+                           .scale = 0.25f,
+                           .softcap = softcap,
+                           .scratch = scratch};
+    assert_true(pages && scratch);
+    for (size_t p = 0; p < PAGES; p++) {
+        a.k[p] = pages + p * size + (n_heads - 1) * head_bytes;
+        a.v[p] = a.k[p] + PAGES * size;
+    }
     for (size_t i = 0; i < n_queries * head_dim; i++)
         q[i] = noise();
-    for (size_t t = 0; t < 16; t++)
+    for (size_t t = 0; t < TOKENS; t++)
         for (size_t i = 0; i < n; i++) {
             k[t][i] = noise();
             v[t][i] = noise();
         }
+    for (size_t i = 0; i < n_queries; i++) {
+        uint32_t first = i % 3 == 0 ? 0 : (uint32_t)(support_random(&seed) % TOKENS);
+        queries[i] =
+            (struct lli_query){q + i * head_dim, o + i * head_dim, 0, 0, first, TOKENS - (uint32_t)i % (TOKENS - first)};
+        literal[i] = queries[i];
+        literal[i].o = want + i * head_dim;
+    }
     for (size_t b = 0; b < n_tables; b++) {
-        const struct lli_kernels *kernels = &TABLES[b];
-        size_t head = n_heads - 1, bytes = type == LLI_F32 ? 4 : 2, n_tokens = 1 + head_dim % 16;
-        memset(k_page, 0x7b, size);
-        memset(v_page, 0x7b, size);
-        for (size_t t = 0; t < 16; t++)
-            assert_int_equal(kernels->kv_store[type](k_page, v_page, k[t], v[t], n_heads, head_dim, t), 0);
-        for (size_t t = 0; t < 16; t++)
+        memset(pages, 0x7b, 2 * PAGES * size);
+        for (size_t t = 0; t < TOKENS; t++)
+            assert_int_equal(TABLES[b].kv_store[type](pages + t / 16 * size, pages + (PAGES + t / 16) * size, k[t], v[t],
+                                                      n_heads, head_dim, t % 16),
+                             0);
+        for (size_t t = 0; t < TOKENS; t++)
             for (size_t h = 0; h < n_heads; h++)
                 for (size_t d = 0; d < head_dim; d++) {
-                    double tolerance = type == LLI_F32 ? 0 : 0x1p-11;
-                    assert_close(page_value(type, k_page, (h * head_dim + d) * 16 + t), (double)k[t][h * head_dim + d],
-                                 tolerance);
-                    assert_close(page_value(type, v_page, (h * 16 + t) * head_dim + d), (double)v[t][h * head_dim + d],
-                                 tolerance);
+                    double tolerance = type == LLI_F32 ? 0 : type == LLI_F16 ? 0x1p-11 : 1.0 / 253 + 0x1p-11;
+                    const uint8_t *page = pages + t / 16 * size + h * head_bytes;
+                    assert_close((double)key_at(type, page, head_dim, t % 16, d), (double)k[t][h * head_dim + d], tolerance);
+                    assert_close((double)value_at(type, page + PAGES * size, head_dim, t % 16, d),
+                                 (double)v[t][h * head_dim + d], tolerance);
                 }
-        kernels->scores[type](s[b], 16, q, n_queries, k_page + head * 16 * head_dim * bytes, head_dim, 0.25f);
-        memset(o[b], 0, sizeof o[b]);
-        kernels->values[type](o[b], s[b], 16, n_queries, v_page + head * 16 * head_dim * bytes, n_tokens, head_dim);
+        TABLES[b].attend[type](&a);
         for (size_t i = 0; i < n_queries; i++) {
-            for (size_t t = 0; t < 16; t++) {
-                float sum = 0;
-                for (size_t d = 0; d < head_dim; d++)
-                    sum = fmaf(q[i * head_dim + d], (float)page_value(type, k_page, (head * head_dim + d) * 16 + t), sum);
-                sum *= 0.25f;
-                assert_same(&s[b][i * 16 + t], &sum, 1);
-            }
-            for (size_t d = 0; d < head_dim; d++) {
-                float sum = 0;
-                for (size_t t = 0; t < n_tokens; t++)
-                    sum = fmaf(s[b][i * 16 + t], (float)page_value(type, v_page, (head * 16 + t) * head_dim + d), sum);
-                assert_same(&o[b][i * head_dim + d], &sum, 1);
-            }
+            literal_attend(&literal[i], &a, type);
+            assert_same(queries[i].o, literal[i].o, head_dim);
+            assert_same(&queries[i].m, &literal[i].m, 1);
+            assert_same(&queries[i].l, &literal[i].l, 1);
         }
     }
-    free(k_page);
-    free(v_page);
+    free(scratch);
+    free(pages);
 }
 
 static void test_pages(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        uint32_t type = i ? LLI_F16 : LLI_F32;
-        check_pages(type, 1, 1, 1);
-        check_pages(type, 2, 6, 3);
-        check_pages(type, 2, 64, 8);
-        check_pages(type, 1, 70, 9);
-        check_pages(type, 2, 33, 20);
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t type = (const uint32_t[]){LLI_F32, LLI_F16, LLI_Q8_0}[i];
+        check_pages(type, 1, 1, 1, 0);
+        check_pages(type, 2, 6, 3, 0);
+        check_pages(type, 2, 64, 8, 0.5f);
+        check_pages(type, 1, 70, 9, 0);
+        check_pages(type, 2, 33, 20, 3);
     }
 }
 
@@ -600,6 +649,41 @@ static void test_store_refuses(void **state)
         assert_true(page_f32[0][16 + 3] == 70000 && page_f32[1][2 * 3] == 0);
         v[0] = 1;
         assert_int_equal(TABLES[b].kv_store[LLI_F32](page_f32[0], page_f32[1], k, v, 1, 2, 3), 0);
+    }
+}
+
+/* Blocks of Q8_0: the rule of activations with a scale of 16 bits. */
+static void test_store_q8_0(void **state)
+{
+    float k[70] = {0}, v[70] = {0};
+    uint8_t k_page[16 * 70 + 16 * 6], v_page[16 * 70 + 16 * 6];
+    uint16_t scale;
+    (void)state;
+    assert_int_equal(lli_kv_head_bytes(LLI_Q8_0, 70), sizeof k_page);
+    for (size_t b = 0; b < n_tables; b++) {
+        for (size_t d = 0; d < 32; d++)
+            k[d] = (float)d - 16; /* a = 16, and a scale that is not exact in F16 */
+        k[32] = 0x1p-101f;        /* below 2^-100 */
+        k[64] = -65500.0f * 127;  /* the largest scale, nearly */
+        k[69] = 255 * 256;        /* 1.0 of it: rint(0.998) */
+        assert_int_equal(TABLES[b].kv_store[LLI_Q8_0](k_page, v_page, k, v, 1, 70, 5), 0);
+        memcpy(&scale, k_page + 16 * 70 + 2 * 5, 2);
+        assert_int_equal(scale, lli_half_from_f32(16.0f / 127));
+        for (size_t d = 0; d < 32; d++)
+            assert_int_equal((int8_t)k_page[16 * d + 5], (int)rint(((double)d - 16) * 127 / 16));
+        memcpy(&scale, k_page + 16 * 70 + 2 * 21, 2);
+        assert_true(scale == 0 && k_page[16 * 32 + 5] == 0);
+        assert_int_equal((int8_t)k_page[16 * 64 + 5], -127);
+        assert_int_equal((int8_t)k_page[16 * 69 + 5], 1);
+        v[40] = 65520.0f * 127; /* the scale is Inf: the block is zero, its neighbours stay */
+        v[3] = v[41] = 1;
+        assert_int_equal(TABLES[b].kv_store[LLI_Q8_0](k_page, v_page, k, v, 1, 70, 15), -1);
+        assert_true(v_page[15 * 70 + 3] == 127 && v_page[15 * 70 + 40] == 0 && v_page[15 * 70 + 41] == 0);
+        memcpy(&scale, v_page + 16 * 70 + 2 * (15 * 3 + 1), 2);
+        assert_int_equal(scale, 0);
+        v[40] = NAN;
+        assert_int_equal(TABLES[b].kv_store[LLI_Q8_0](k_page, v_page, k, v, 1, 70, 15), -1);
+        v[40] = 0;
     }
 }
 
@@ -655,7 +739,8 @@ int main(void)
         cmocka_unit_test(test_order_of_sums), cmocka_unit_test(test_rows),
         cmocka_unit_test(test_finite),        cmocka_unit_test(test_rope),
         cmocka_unit_test(test_pages),         cmocka_unit_test(test_store_refuses),
-        cmocka_unit_test(test_merge),         cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_store_q8_0),    cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_registry),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -317,6 +317,125 @@ static void test_dequant(void **state)
     }
 }
 
+/* ---- attention */
+
+enum { MAX_HEAD = 136, MAX_QUERIES = 27, MAX_HEADS = 3, PAGE_BYTES = MAX_HEAD * 16 * 4 };
+
+static const uint32_t KV_TYPES[] = {LLI_F32, LLI_F16, LLI_Q8_0};
+
+enum { N_KV_TYPES = sizeof KV_TYPES / sizeof *KV_TYPES };
+
+static struct split {
+    _Alignas(64) uint8_t k[LLI_SPLIT_PAGES][PAGE_BYTES];
+    _Alignas(64) uint8_t v[LLI_SPLIT_PAGES][PAGE_BYTES];
+} SPLIT;
+
+static _Alignas(64) uint8_t SCRATCH[LLI_ATTEND_TILE * (MAX_HEAD + LLI_SPLIT_TOKENS + 16) * 4];
+
+/* Finite values of the type, in all tokens. */
+static void fill_split(uint32_t type, size_t head_dim, int kind)
+{
+    for (size_t page = 0; page < LLI_SPLIT_PAGES; page++)
+        for (size_t t = 0; t < 16; t++) {
+            float k[MAX_HEAD], v[MAX_HEAD];
+            for (size_t d = 0; d < head_dim; d++) {
+                k[d] = kind == ORDINARY ? support_random_float(&seed) : value(kind);
+                v[d] = kind == ORDINARY ? support_random_float(&seed) : value(kind);
+            }
+            SCALAR.kv_store[type](SPLIT.k[page], SPLIT.v[page], k, v, 1, head_dim, t);
+        }
+}
+
+static void check_store(uint32_t type, size_t head_dim, int kind)
+{
+    static _Alignas(64) uint8_t pages[2][2][MAX_HEADS * PAGE_BYTES + 64];
+    size_t n_heads = 1 + head_dim % MAX_HEADS, slot = (size_t)(support_random(&seed) % 16), at = slot % 4 * 16;
+    int status[2];
+    memset(pages, 0x5a, sizeof pages);
+    fill(X, AREA, kind);
+    fill(Y, AREA, kind);
+    if (support_random(&seed) % 2 == 0) /* around what F16 and its scales hold */
+        for (size_t i = 0; i < n_heads * head_dim; i++)
+            X[i] = (i % 2 ? 65519.0f : 65520.0f * 127) + (float)(support_random(&seed) % 3);
+    for (size_t i = 0; i < 2; i++)
+        status[i] =
+            (i ? WIDE : SCALAR).kv_store[type](pages[i][0] + at, pages[i][1] + at, X + slot, Y + slot, n_heads, head_dim, slot);
+    assert_int_equal(status[0], status[1]);
+    assert_same_bytes("kv_store", head_dim, pages[0], pages[1], sizeof pages[0]);
+}
+
+static void test_store(void **state)
+{
+    (void)state;
+    seed = 13;
+    for (size_t t = 0; t < N_KV_TYPES; t++)
+        for (size_t head_dim = 1; head_dim <= MAX_HEAD; head_dim++)
+            for (int kind = 0; kind < N_KINDS; kind++)
+                check_store(KV_TYPES[t], head_dim, kind);
+}
+
+/* What queries may see: all, up to themselves, a window, one position. */
+static void choose_range(struct lli_query *u, size_t i, size_t mode)
+{
+    uint32_t a = (uint32_t)(support_random(&seed) % LLI_SPLIT_TOKENS), b = (uint32_t)(support_random(&seed) % LLI_SPLIT_TOKENS);
+    u->first = mode == 0 || mode == 1 ? 0 : a < b ? a : b;
+    u->last = mode == 0 ? LLI_SPLIT_TOKENS : mode == 1 ? 1 + (uint32_t)(20 * mode + i) : (a < b ? b : a) + 1;
+    if (mode == 3)
+        u->last = u->first + 1;
+}
+
+static void check_attend(uint32_t type, size_t head_dim, size_t n_queries, size_t mode, int kind)
+{
+    struct lli_query queries[2][MAX_QUERIES];
+    struct lli_attend a = {.n_queries = n_queries, .head_dim = head_dim, .scale = 0.3f, .scratch = SCRATCH};
+    uint32_t from = LLI_SPLIT_TOKENS, to = 0;
+    static const float caps[] = {0, 0, 2, 50};
+    a.softcap = caps[support_random(&seed) % 4];
+    poison();
+    fill(X, AREA, kind);
+    for (size_t i = 0; i < n_queries; i++) {
+        struct lli_query *u = &queries[0][i];
+        choose_range(u, i, mode);
+        from = u->first < from ? u->first : from;
+        to = u->last > to ? u->last : to;
+        u->q = X + i * head_dim + i % 3;
+        queries[1][i] = *u;
+        u->o = WANT + 1 + i * (head_dim + 1); /* a number between two rows stays */
+        queries[1][i].o = GOT + 1 + i * (head_dim + 1);
+    }
+    for (size_t page = from / 16; page < (to + 15) / 16; page++) {
+        a.k[page] = SPLIT.k[page];
+        a.v[page] = SPLIT.v[page];
+        a.next[page] = mode == 0 ? SPLIT.k[0] : NULL;
+    }
+    a.queries = queries[0];
+    SCALAR.attend[type](&a);
+    a.queries = queries[1];
+    WIDE.attend[type](&a);
+    for (size_t i = 0; i < n_queries; i++) {
+        const struct lli_query *want = &queries[0][i], *got = &queries[1][i];
+        assert_same("attend's sum", head_dim, &want->l, &got->l, 1);
+        assert_true(want->m == got->m || isnan(want->l)); /* of two zeros either is the greatest */
+    }
+    assert_same("attend", head_dim, WANT, GOT, AREA);
+}
+
+static void test_attend(void **state)
+{
+    static const size_t head_dims[] = {1, 2, 7, 15, 16, 17, 31, 32, 33, 48, 63, 64, 80, 96, 100, 128, MAX_HEAD};
+    (void)state;
+    seed = 11;
+    for (size_t t = 0; t < N_KV_TYPES; t++)
+        for (size_t h = 0; h < sizeof head_dims / sizeof *head_dims; h++)
+            for (int kind = 0; kind < N_KINDS; kind++) {
+                size_t step = kind == ORDINARY ? 1 : 12;
+                fill_split(KV_TYPES[t], head_dims[h], kind == ANY ? ORDINARY : kind);
+                for (size_t n = 1; n <= MAX_QUERIES; n += n < 14 ? step : 12)
+                    for (size_t mode = n % step % 2; mode < 5; mode += kind == ORDINARY && n < 9 ? 1 : 3)
+                        check_attend(KV_TYPES[t], head_dims[h], n, mode, kind);
+            }
+}
+
 /* ---- each test with each instruction set */
 
 static int take(void **state)
@@ -332,7 +451,8 @@ static const struct CMUnitTest TESTS[] = {
     cmocka_unit_test_setup(test_elements, take), cmocka_unit_test_setup(test_sums, take),
     cmocka_unit_test_setup(test_merge, take),    cmocka_unit_test_setup(test_exp, take),
     cmocka_unit_test_setup(test_rope, take),     cmocka_unit_test_setup(test_quantise, take),
-    cmocka_unit_test_setup(test_dequant, take),
+    cmocka_unit_test_setup(test_dequant, take),  cmocka_unit_test_setup(test_store, take),
+    cmocka_unit_test_setup(test_attend, take),
 };
 
 enum { N_TESTS = sizeof TESTS / sizeof *TESTS };

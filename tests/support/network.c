@@ -45,7 +45,8 @@ void network_close(struct network *network)
 
 int32_t network_start(struct network_run *run, struct network *network, int kv_type, int n_threads, uint32_t n_blocks)
 {
-    return network_start_on(run, network, lli_registry_find("auto"), kv_type, n_threads, n_blocks);
+    return network_start_on(run, network, network->backend ? network->backend : lli_registry_find("auto"), kv_type, n_threads,
+                            n_blocks);
 }
 
 int32_t network_start_on(struct network_run *run, struct network *network, const struct lli_backend *backend, int kv_type,

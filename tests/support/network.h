@@ -19,9 +19,10 @@ struct network {
     struct lli_gguf gguf;
     struct lli_config config;
     struct lli_weights weights;
+    const struct lli_backend *backend; /* of the forwards that are started; NULL: the strongest */
 };
 
-/* Takes the bytes over. 0 or a status (said on stderr); to be closed in either case. */
+/* Takes the bytes over. config may be changed before a start. 0 or a status (said on stderr); to be closed in either case. */
 int32_t network_open(struct network *network, uint8_t *bytes, size_t size);
 void network_close(struct network *network);
 

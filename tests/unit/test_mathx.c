@@ -48,6 +48,21 @@ static void test_exp_f32(void **state)
     assert_true(lli_exp_f32(-INFINITY) == 0 && lli_exp_f32(INFINITY) == INFINITY && isnan(lli_exp_f32(NAN)));
 }
 
+static void test_tanh_f32(void **state)
+{
+    double worst = 0;
+    (void)state;
+    for (int i = 0; i < 500000; i++) {
+        float x = (float)between(-12, 12), small = (float)(between(-1, 1) * exp(between(-100, 0)));
+        worst = fmax(worst, ulps(lli_tanh_f32(x), tanhl(x), 24, -149));
+        worst = fmax(worst, ulps(lli_tanh_f32(small), tanhl(small), 24, -149));
+        assert_true(lli_tanh_f32(-x) == -lli_tanh_f32(x));
+    }
+    assert_true(worst <= 1.5);
+    assert_true(lli_tanh_f32(50.0f) == 1 && lli_tanh_f32(-INFINITY) == -1 && isnan(lli_tanh_f32(NAN)));
+    assert_true(lli_tanh_f32(0.0f) == 0 && signbit(lli_tanh_f32(-0.0f)) && lli_tanh_f32(0x1p-149f) == 0x1p-149f);
+}
+
 static void test_exp_log_pow(void **state)
 {
     double exp_worst = 0, log_worst = 0, pow_worst = 0;
@@ -186,8 +201,9 @@ static void test_fenv(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exp_f32), cmocka_unit_test(test_exp_log_pow), cmocka_unit_test(test_sincos),
-        cmocka_unit_test(test_fma),     cmocka_unit_test(test_fma_f64),     cmocka_unit_test(test_fenv),
+        cmocka_unit_test(test_exp_f32), cmocka_unit_test(test_tanh_f32), cmocka_unit_test(test_exp_log_pow),
+        cmocka_unit_test(test_sincos),  cmocka_unit_test(test_fma),      cmocka_unit_test(test_fma_f64),
+        cmocka_unit_test(test_fenv),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,18 +92,20 @@ static void attend(double *out, const double *q, const double *keys, const doubl
     for (size_t h = 0; h < c->n_heads; h++) {
         const double *key = keys + h / group * c->head_dim, *value = values + h / group * c->head_dim;
         double *o = out + h * c->head_dim, total = 0, top = -INFINITY;
-        for (size_t t = 0; t < n; t++) {
+        size_t first = c->window > 0 && n > c->window ? n - c->window : 0;
+        for (size_t t = first; t < n; t++) {
             p[t] = 0;
             for (size_t d = 0; d < c->head_dim; d++)
                 p[t] += q[h * c->head_dim + d] * key[t * kv_dim + d];
             p[t] /= sqrt(c->head_dim);
+            p[t] = c->softcap > 0 ? (double)c->softcap * tanh(p[t] / (double)c->softcap) : p[t];
             top = fmax(top, p[t]);
         }
-        for (size_t t = 0; t < n; t++)
+        for (size_t t = first; t < n; t++)
             total += p[t] = exp(p[t] - top);
         for (size_t d = 0; d < c->head_dim; d++) {
             o[d] = 0;
-            for (size_t t = 0; t < n; t++)
+            for (size_t t = first; t < n; t++)
                 o[d] += p[t] / total * value[t * kv_dim + d];
         }
     }
@@ -193,21 +195,27 @@ static const struct row {
     struct test_model_spec spec;
     uint32_t n_ids;
     int halves; /* pairs (i, i + d/2) */
+    uint32_t window;
+    float softcap;
 } ROWS[] = {
-    {"plain", {.seed = 1}, 70, 0},
-    {"several splits", {.seed = 2, .n_embd = 24, .n_heads = 3, .n_kv_heads = 1, .n_context = 600}, 530, 0},
-    {"one head", {.seed = 3, .n_embd = 10, .n_heads = 1, .n_kv_heads = 1, .n_ff = 33}, 20, 0},
-    {"own head size", {.seed = 4, .n_embd = 48, .n_heads = 3, .n_kv_heads = 3, .head_dim = 22}, 33, 0},
-    {"halves", {.seed = 5}, 40, 1},
-    {"tied", {.seed = 6, .tied = 1}, 17, 0},
-    {"biases", {.seed = 7, .biases = 1}, 20, 0},
-    {"rope factors", {.seed = 8, .rope_freqs = 1, .rope_base = 500000}, 50, 0},
-    {"linear", {.seed = 9, .rope_scaling = "linear", .rope_factor = 4}, 50, 0},
-    {"yarn", {.seed = 10, .n_embd = 128, .n_heads = 2, .n_kv_heads = 1, .rope_scaling = "yarn", .rope_factor = 4}, 50, 0},
-    {"yarn and factors", {.seed = 11, .rope_freqs = 1, .rope_scaling = "yarn", .rope_factor = 8}, 50, 0},
-    {"experts", {.seed = 12, .n_experts = 5, .n_experts_used = 2}, 40, 0},
-    {"all experts", {.seed = 13, .n_experts = 3, .n_experts_used = 3}, 20, 0},
-    {"one expert", {.seed = 14, .n_experts = 4, .n_experts_used = 1}, 20, 0},
+    {"window", {.seed = 15, .n_context = 600}, 300, 0, 37, 0},
+    {"window over splits", {.seed = 16, .n_context = 700}, 650, 0, 270, 0},
+    {"soft cap", {.seed = 17}, 60, 0, 0, 0.4f},
+    {"window and soft cap", {.seed = 18, .n_embd = 24, .n_heads = 3, .n_kv_heads = 1, .n_context = 600}, 330, 0, 100, 1.5f},
+    {"plain", {.seed = 1}, 70, 0, 0, 0},
+    {"several splits", {.seed = 2, .n_embd = 24, .n_heads = 3, .n_kv_heads = 1, .n_context = 600}, 530, 0, 0, 0},
+    {"one head", {.seed = 3, .n_embd = 10, .n_heads = 1, .n_kv_heads = 1, .n_ff = 33}, 20, 0, 0, 0},
+    {"own head size", {.seed = 4, .n_embd = 48, .n_heads = 3, .n_kv_heads = 3, .head_dim = 22}, 33, 0, 0, 0},
+    {"halves", {.seed = 5}, 40, 1, 0, 0},
+    {"tied", {.seed = 6, .tied = 1}, 17, 0, 0, 0},
+    {"biases", {.seed = 7, .biases = 1}, 20, 0, 0, 0},
+    {"rope factors", {.seed = 8, .rope_freqs = 1, .rope_base = 500000}, 50, 0, 0, 0},
+    {"linear", {.seed = 9, .rope_scaling = "linear", .rope_factor = 4}, 50, 0, 0, 0},
+    {"yarn", {.seed = 10, .n_embd = 128, .n_heads = 2, .n_kv_heads = 1, .rope_scaling = "yarn", .rope_factor = 4}, 50, 0, 0, 0},
+    {"yarn and factors", {.seed = 11, .rope_freqs = 1, .rope_scaling = "yarn", .rope_factor = 8}, 50, 0, 0, 0},
+    {"experts", {.seed = 12, .n_experts = 5, .n_experts_used = 2}, 40, 0, 0, 0},
+    {"all experts", {.seed = 13, .n_experts = 3, .n_experts_used = 3}, 20, 0, 0, 0},
+    {"one expert", {.seed = 14, .n_experts = 4, .n_experts_used = 1}, 20, 0, 0, 0},
 };
 
 static void test_row(void **state)
@@ -224,6 +232,8 @@ static void test_row(void **state)
     uint8_t *bytes = test_model_make(&row->spec, &size);
     assert_int_equal(network_open(&network, bytes, size), 0);
     network.config.rope.pairs = row->halves ? LLI_ROPE_HALVES : network.config.rope.pairs;
+    network.config.window = row->window;
+    network.config.softcap = row->softcap;
     for (uint32_t i = 0; i < 64; i++)
         blocks[i] = 1 + (i * 13 + 5) % 64;
     for (uint32_t i = 0; i < row->n_ids; i++)

@@ -36,9 +36,9 @@ static const struct lli_kernels scalar = {
     .rmsnorm = LLI_SCALAR(rmsnorm),
     .rope_adjacent = LLI_SCALAR(rope_adjacent),
     .rope_halves = LLI_SCALAR(rope_halves),
-    .kv_store = {[LLI_F32] = LLI_SCALAR(kv_store_f32), [LLI_F16] = LLI_SCALAR(kv_store_f16)},
-    .scores = {[LLI_F32] = LLI_SCALAR(scores_f32), [LLI_F16] = LLI_SCALAR(scores_f16)},
-    .values = {[LLI_F32] = LLI_SCALAR(values_f32), [LLI_F16] = LLI_SCALAR(values_f16)},
+    .kv_store =
+        {[LLI_F32] = LLI_SCALAR(kv_store_f32), [LLI_F16] = LLI_SCALAR(kv_store_f16), [LLI_Q8_0] = LLI_SCALAR(kv_store_q8_0)},
+    .attend = {[LLI_F32] = LLI_SCALAR(attend_f32), [LLI_F16] = LLI_SCALAR(attend_f16), [LLI_Q8_0] = LLI_SCALAR(attend_q8_0)},
     .exp = LLI_SCALAR(exp),
     .merge = LLI_SCALAR(merge),
     .divide = LLI_SCALAR(divide),

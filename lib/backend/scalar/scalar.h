@@ -36,9 +36,8 @@ lli_dequant_fn LLI_SCALAR(dequant_q5_1), LLI_SCALAR(dequant_q2_k), LLI_SCALAR(de
 lli_dequant_fn LLI_SCALAR(dequant_q5_k), LLI_SCALAR(dequant_q6_k), LLI_SCALAR(dequant_iq4_nl), LLI_SCALAR(dequant_iq4_xs);
 lli_rmsnorm_fn LLI_SCALAR(rmsnorm);
 lli_rope_fn LLI_SCALAR(rope_adjacent), LLI_SCALAR(rope_halves);
-lli_kv_store_fn LLI_SCALAR(kv_store_f16), LLI_SCALAR(kv_store_f32);
-lli_scores_fn LLI_SCALAR(scores_f16), LLI_SCALAR(scores_f32);
-lli_values_fn LLI_SCALAR(values_f16), LLI_SCALAR(values_f32);
+lli_kv_store_fn LLI_SCALAR(kv_store_f16), LLI_SCALAR(kv_store_f32), LLI_SCALAR(kv_store_q8_0);
+lli_attend_fn LLI_SCALAR(attend_f16), LLI_SCALAR(attend_f32), LLI_SCALAR(attend_q8_0);
 lli_exp_fn LLI_SCALAR(exp);
 lli_merge_fn LLI_SCALAR(merge);
 lli_divide_fn LLI_SCALAR(divide);

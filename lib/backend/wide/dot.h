@@ -39,13 +39,6 @@ struct lli_tile_rows {
     const float *d[8], *sx[8];
 };
 
-/* Arrays of vectors live in registers only if the loops over them are gone. */
-#if defined(__clang__)
-#define LLI_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define LLI_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 LLI_INLINE lli_words lli_words_load(const uint8_t *at)
 {
     lli_words w;

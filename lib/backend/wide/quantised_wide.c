@@ -185,7 +185,8 @@ LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_b
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
         {
             planes[g] = chunk[b].codes[g];
-            prefetch(next->at[g] + b * next->step, next->step);
+            if (next->step > 0)
+                prefetch(next->at[g] + b * next->step, next->step);
         }
         add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, &x, first + b, n_x);
     }

@@ -3,16 +3,17 @@
  *
  *     lli_v16_load(x), load_n(x, n)       16 floats in any alignment; the first n <= 16, the others are +0 and not read
  *     lli_v16_store(out, a), store_n      and back
- *     lli_v16_set(x)                      x in all lanes
+ *     lli_v16_set(x)                      x in all lanes; set_half(h): one F16 in all lanes
  *     lli_v16_halves(h), halves_n(h, n)   16 F16 as binary32, the first n; bf16s(h): 16 BF16
  *     lli_v16_int8s(q), int8s_n(q, n)     16 signed bytes as binary32
  *     lli_v16_store_halves(out, a)        rounded to F16
  *     lli_v16_store_int8s(out, a)         rounded to signed bytes, all |a| < 128; returns their sum
  *     lli_v16_add, sub, mul, div          fma(a, b, c) = a * b + c, negate, magnitude
+ *     lli_v16_signed(a, sign)             a >= 0 with the sign bit of sign
  *     lli_v16_max(m, x)                   x > m ? x : m
  *     lli_v16_max_bits(a, b)              of the bits as unsigned integers
  *     lli_v16_raise(a, n)                 (bits of n) << 23 is added to the bits of a
- *     lli_v16_less(a, b), is_nan(a)       masks: one flag a lane. lli_m16_first(n): lanes 0 .. n - 1; both(a, b), not(a)
+ *     lli_v16_less(a, b), is_nan(a)       masks: one flag a lane. lli_m16_first(n): lanes 0 .. n - 1; not(a), any(a)
  *     lli_v16_choose(mask, a, b)          mask ? a : b
  *     lli_v16_sum(a)                      the lanes become one: h = 8, 4, 2, 1, lane j + lane (j + h)
  *     lli_v16_top(a), top_bits(a)         the greatest lane, as float (no NaN; of zeros either), as unsigned integer
@@ -49,6 +50,20 @@ LLI_INLINE lli_v16 lli_v16_exp(lli_v16 x)
     y = lli_v16_choose(lli_v16_less(x, lli_v16_set(-64.0f)), lli_v16_set(0.0f), y);
     y = lli_v16_choose(lli_v16_less(lli_v16_set(88.7f), x), lli_v16_set(__builtin_inff()), y);
     return lli_v16_choose(lli_v16_is_nan(x), x, y);
+}
+
+/* lli_tanh_f32 of each lane. */
+LLI_INLINE lli_v16 lli_v16_tanh(lli_v16 x)
+{
+    const lli_v16 one = lli_v16_set(1.0f);
+    lli_v16 a = lli_v16_magnitude(x), z = lli_v16_mul(a, a), big;
+    lli_v16 y = lli_v16_fma(lli_v16_set(-0x1.75e1c4p-8f), z, lli_v16_set(0x1.522698p-6f));
+    y = lli_v16_fma(y, z, lli_v16_set(-0x1.b83c5ap-5f));
+    y = lli_v16_fma(y, z, lli_v16_set(0x1.110726p-3f));
+    y = lli_v16_fma(y, z, lli_v16_set(-0x1.555532p-2f));
+    y = lli_v16_fma(lli_v16_mul(y, z), a, a);
+    big = lli_v16_sub(one, lli_v16_div(lli_v16_set(2.0f), lli_v16_add(lli_v16_exp(lli_v16_add(a, a)), one)));
+    return lli_v16_signed(lli_v16_choose(lli_v16_less(a, lli_v16_set(0.625f)), y, big), x);
 }
 
 #endif

@@ -32,15 +32,15 @@ LLI_INLINE lli_m16 lli_m16_first(size_t n)
                            _mm256_cmpgt_epi32(limit, _mm256_add_epi32(lanes, _mm256_set1_epi32(8))));
 }
 
-LLI_INLINE lli_m16 lli_m16_both(lli_m16 x, lli_m16 y)
-{
-    return lli_v16_of(_mm256_and_ps(x.a, y.a), _mm256_and_ps(x.b, y.b));
-}
-
 LLI_INLINE lli_m16 lli_m16_not(lli_m16 x)
 {
     const __m256 all = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
     return lli_v16_of(_mm256_xor_ps(x.a, all), _mm256_xor_ps(x.b, all));
+}
+
+LLI_INLINE int lli_m16_any(lli_m16 x)
+{
+    return _mm256_movemask_ps(_mm256_or_ps(x.a, x.b)) != 0;
 }
 
 /* ---- memory */
@@ -72,6 +72,15 @@ LLI_INLINE void lli_v16_store_n(float *out, lli_v16 x, size_t n)
 LLI_INLINE lli_v16 lli_v16_set(float x)
 {
     __m256 v = _mm256_set1_ps(x);
+    return lli_v16_of(v, v);
+}
+
+LLI_INLINE lli_v16 lli_v16_set_half(const void *h)
+{
+    int16_t bits;
+    __m256 v;
+    memcpy(&bits, h, sizeof bits);
+    v = _mm256_cvtph_ps(_mm_set1_epi16(bits));
     return lli_v16_of(v, v);
 }
 
@@ -162,6 +171,12 @@ LLI_INLINE lli_v16 lli_v16_magnitude(lli_v16 x)
 {
     const __m256 sign = _mm256_set1_ps(-0.0f);
     return lli_v16_of(_mm256_andnot_ps(sign, x.a), _mm256_andnot_ps(sign, x.b));
+}
+
+LLI_INLINE lli_v16 lli_v16_signed(lli_v16 x, lli_v16 sign)
+{
+    const __m256 bit = _mm256_set1_ps(-0.0f);
+    return lli_v16_of(_mm256_or_ps(x.a, _mm256_and_ps(sign.a, bit)), _mm256_or_ps(x.b, _mm256_and_ps(sign.b, bit)));
 }
 
 LLI_INLINE lli_v16 lli_v16_max(lli_v16 m, lli_v16 x)

@@ -3,6 +3,7 @@
 #define LLI_BACKEND_WIDE_VECTOR_AVX512_H
 
 #include <immintrin.h>
+#include <string.h>
 
 #include "backend/wide/wide.h"
 
@@ -16,14 +17,14 @@ LLI_INLINE lli_m16 lli_m16_first(size_t n)
     return (__mmask16)((1u << n) - 1);
 }
 
-LLI_INLINE lli_m16 lli_m16_both(lli_m16 a, lli_m16 b)
-{
-    return a & b;
-}
-
 LLI_INLINE lli_m16 lli_m16_not(lli_m16 a)
 {
     return (__mmask16)~a;
+}
+
+LLI_INLINE int lli_m16_any(lli_m16 a)
+{
+    return a != 0;
 }
 
 /* ---- memory */
@@ -51,6 +52,13 @@ LLI_INLINE void lli_v16_store_n(float *out, lli_v16 a, size_t n)
 LLI_INLINE lli_v16 lli_v16_set(float x)
 {
     return _mm512_set1_ps(x);
+}
+
+LLI_INLINE lli_v16 lli_v16_set_half(const void *h)
+{
+    int16_t bits;
+    memcpy(&bits, h, sizeof bits);
+    return _mm512_cvtph_ps(_mm256_set1_epi16(bits));
 }
 
 LLI_INLINE lli_v16 lli_v16_halves(const void *h)
@@ -126,6 +134,11 @@ LLI_INLINE lli_v16 lli_v16_negate(lli_v16 a)
 LLI_INLINE lli_v16 lli_v16_magnitude(lli_v16 a)
 {
     return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
+}
+
+LLI_INLINE lli_v16 lli_v16_signed(lli_v16 a, lli_v16 sign)
+{
+    return _mm512_or_ps(a, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)));
 }
 
 LLI_INLINE lli_v16 lli_v16_max(lli_v16 m, lli_v16 x)

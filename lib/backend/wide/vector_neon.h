@@ -32,14 +32,14 @@ LLI_INLINE lli_m16 lli_m16_first(size_t n)
                      vcltq_u32(vld1q_u32(lanes + 8), limit), vcltq_u32(vld1q_u32(lanes + 12), limit)};
 }
 
-LLI_INLINE lli_m16 lli_m16_both(lli_m16 x, lli_m16 y)
-{
-    return LLI_M16_2(vandq_u32, x, y);
-}
-
 LLI_INLINE lli_m16 lli_m16_not(lli_m16 x)
 {
     return (lli_m16){vmvnq_u32(x.a), vmvnq_u32(x.b), vmvnq_u32(x.c), vmvnq_u32(x.d)};
+}
+
+LLI_INLINE int lli_m16_any(lli_m16 x)
+{
+    return vmaxvq_u32(vorrq_u32(vorrq_u32(x.a, x.b), vorrq_u32(x.c, x.d))) != 0;
 }
 
 /* ---- memory */
@@ -74,6 +74,15 @@ LLI_INLINE void lli_v16_store_n(float *out, lli_v16 x, size_t n)
 LLI_INLINE lli_v16 lli_v16_set(float x)
 {
     float32x4_t v = vdupq_n_f32(x);
+    return (lli_v16){v, v, v, v};
+}
+
+LLI_INLINE lli_v16 lli_v16_set_half(const void *h)
+{
+    uint16_t bits;
+    float32x4_t v;
+    memcpy(&bits, h, sizeof bits);
+    v = vcvt_f32_f16(vreinterpret_f16_u16(vdup_n_u16(bits)));
     return (lli_v16){v, v, v, v};
 }
 
@@ -171,6 +180,16 @@ LLI_INLINE lli_v16 lli_v16_magnitude(lli_v16 x)
 LLI_INLINE lli_v16 lli_v16_choose(lli_m16 m, lli_v16 x, lli_v16 y)
 {
     return LLI_V16_3(vbslq_f32, m, x, y);
+}
+
+LLI_INLINE float32x4_t lli_neon_signed(float32x4_t x, float32x4_t sign)
+{
+    return vbslq_f32(vdupq_n_u32(0x80000000), sign, x);
+}
+
+LLI_INLINE lli_v16 lli_v16_signed(lli_v16 x, lli_v16 sign)
+{
+    return LLI_V16_2(lli_neon_signed, x, sign);
 }
 
 /* vmaxq_f32 would let a NaN through and order the zeros. */

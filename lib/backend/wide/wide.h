@@ -40,6 +40,13 @@ lli_matmul_fn LLI_WIDE(matmul_q8_0), LLI_WIDE(matmul_q4_0), LLI_WIDE(matmul_q4_1
 lli_matmul_fn LLI_WIDE(matmul_q5_1), LLI_WIDE(matmul_q2_k), LLI_WIDE(matmul_q3_k), LLI_WIDE(matmul_q4_k);
 lli_matmul_fn LLI_WIDE(matmul_q5_k), LLI_WIDE(matmul_q6_k), LLI_WIDE(matmul_iq4_nl), LLI_WIDE(matmul_iq4_xs);
 
+/* Before a loop whose count is a constant after inlining: all of it, so that arrays of vectors become registers. */
+#if defined(__clang__)
+#define LLI_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define LLI_UNROLL _Pragma("GCC unroll 32")
+#endif
+
 /* Overwrites the slots that this instruction set does itself. */
 void LLI_WIDE(fill)(struct lli_kernels *out);
 
@@ -47,6 +54,8 @@ lli_quantise_fn LLI_WIDE(quantise);
 lli_dequant_fn LLI_WIDE(dequant_f16);
 lli_rmsnorm_fn LLI_WIDE(rmsnorm);
 lli_rope_fn LLI_WIDE(rope_adjacent), LLI_WIDE(rope_halves);
+lli_kv_store_fn LLI_WIDE(kv_store_f32), LLI_WIDE(kv_store_f16), LLI_WIDE(kv_store_q8_0);
+lli_attend_fn LLI_WIDE(attend_f32), LLI_WIDE(attend_f16), LLI_WIDE(attend_q8_0);
 lli_exp_fn LLI_WIDE(exp);
 lli_merge_fn LLI_WIDE(merge);
 lli_divide_fn LLI_WIDE(divide);

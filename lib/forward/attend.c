@@ -1,0 +1,254 @@
+/* forward/attend.c - see attend.h. Pages are read where they lie: nothing is gathered, and no buffer grows with the context.
+ *
+ * A row meets its splits in ascending order: the first one sets o, m and l, the others are merged (docs/numerics.md). A walked
+ * tile has its sums in scratch.attended, .max and .total from the start; those of a spread tile come there out of its parts. */
+#include "forward/attend.h"
+
+#include <string.h>
+
+struct stage {
+    uint32_t layer;
+    uint32_t window_at; /* first split that has parts, counted from a tile's first */
+};
+
+/* One tile and one head of K and V. */
+struct work {
+    const struct lli_pass *pass;
+    const struct stage *stage;
+    const struct lli_tile *tile;
+    size_t kv_head, group;
+    int is_spread;
+    struct lli_query *queries; /* of a split; those of a row stand together */
+    float *split;              /* their o where it is to be merged */
+};
+
+/* ---- what a row sees */
+
+static size_t first_seen(const struct lli_config *c, const struct lli_row *r)
+{
+    return c->window > 0 && r->pos >= c->window ? (size_t)r->pos + 1 - c->window : 0;
+}
+
+static size_t first_split(const struct lli_config *c, const struct lli_row *r)
+{
+    return first_seen(c, r) / LLI_SPLIT_TOKENS;
+}
+
+/* Of one split, as positions in it. 0: nothing. */
+static int look(struct lli_query *out, const struct work *w, size_t row, size_t split)
+{
+    const struct lli_row *r = &w->pass->plan->rows[row];
+    size_t from = first_seen(w->pass->config, r), to = (size_t)r->pos + 1, at = split * LLI_SPLIT_TOKENS;
+    if (from >= at + LLI_SPLIT_TOKENS || to <= at)
+        return 0;
+    out->first = from > at ? (uint32_t)(from - at) : 0;
+    out->last = to - at < LLI_SPLIT_TOKENS ? (uint32_t)(to - at) : LLI_SPLIT_TOKENS;
+    return 1;
+}
+
+/* ---- a split of a tile */
+
+/* Where a row's heads stand in the buffers of parts, in units of heads. */
+static size_t part_of(const struct work *w, size_t row, size_t split)
+{
+    size_t spread_row = w->tile->spread_row + row - w->tile->first_row;
+    size_t part = spread_row * w->pass->tiling.window + split - w->tile->first_split - w->stage->window_at;
+    return part * w->pass->config->n_heads + w->kv_head * w->group;
+}
+
+/* The same in the buffers of rows. */
+static size_t head_of(const struct work *w, size_t row)
+{
+    return row * w->pass->config->n_heads + w->kv_head * w->group;
+}
+
+static size_t take_queries(const struct work *w, size_t split)
+{
+    const struct lli_scratch *s = &w->pass->scratch;
+    size_t n = 0, head_dim = w->pass->config->head_dim;
+    for (size_t row = w->tile->first_row; row < w->tile->first_row + w->tile->n_rows; row++) {
+        struct lli_query u;
+        int is_first = split == first_split(w->pass->config, &w->pass->plan->rows[row]);
+        if (!look(&u, w, row, split))
+            continue;
+        for (size_t g = 0; g < w->group; g++, n++) {
+            u.q = s->q + (head_of(w, row) + g) * head_dim;
+            if (w->is_spread)
+                u.o = s->part_o + (part_of(w, row, split) + g) * head_dim;
+            else
+                u.o = is_first ? s->attended + (head_of(w, row) + g) * head_dim : w->split + n * head_dim;
+            w->queries[n] = u;
+        }
+    }
+    return n;
+}
+
+static void keep(const struct work *w, size_t split)
+{
+    const struct lli_scratch *s = &w->pass->scratch;
+    size_t n = 0, head_dim = w->pass->config->head_dim;
+    for (size_t row = w->tile->first_row; row < w->tile->first_row + w->tile->n_rows; row++) {
+        struct lli_query seen;
+        int is_first = split == first_split(w->pass->config, &w->pass->plan->rows[row]);
+        if (!look(&seen, w, row, split))
+            continue;
+        for (size_t g = 0; g < w->group; g++, n++) {
+            const struct lli_query *u = &w->queries[n];
+            size_t part = w->is_spread ? part_of(w, row, split) + g : 0, head = head_of(w, row) + g;
+            float *m = w->is_spread ? &s->part_m[part] : &s->max[head], *l = w->is_spread ? &s->part_l[part] : &s->total[head];
+            if (w->is_spread || is_first) {
+                *m = u->m;
+                *l = u->l;
+            } else {
+                w->pass->kernels.merge(s->attended + head * head_dim, m, l, u->o, u->m, u->l, head_dim);
+            }
+        }
+    }
+}
+
+/* Pages of a split: those that the tile has positions in. */
+static void find_pages(const uint8_t **k, const uint8_t **v, const struct work *w, size_t split)
+{
+    const struct lli_pages *pages = &w->pass->pages;
+    const struct lli_plan *plan = w->pass->plan;
+    const struct lli_row *last = &plan->rows[w->tile->first_row + w->tile->n_rows - 1];
+    size_t from = first_seen(w->pass->config, &plan->rows[w->tile->first_row]) / LLI_PAGE_TOKENS;
+    for (size_t i = 0; i < LLI_SPLIT_PAGES; i++) {
+        size_t page = split * LLI_SPLIT_PAGES + i;
+        int is_seen = page >= from && page <= last->pos / LLI_PAGE_TOKENS;
+        const uint8_t *at = NULL;
+        if (is_seen)
+            at = lli_pages_k(pages, plan->seqs[w->tile->seq].blocks[page], w->stage->layer) + w->kv_head * pages->head_bytes;
+        k[i] = at;
+        if (v)
+            v[i] = is_seen ? at + pages->page_bytes : NULL;
+    }
+}
+
+static void attend_splits(struct work *w, size_t first, size_t last, int worker)
+{
+    const struct lli_pass *pass = w->pass;
+    const struct lli_scratch *s = &pass->scratch;
+    struct lli_attend call = {
+        .queries = w->queries,
+        .head_dim = pass->config->head_dim,
+        .scale = 1.0f / __builtin_sqrtf((float)pass->config->head_dim),
+        .softcap = pass->config->softcap,
+        .scratch = s->attend + (size_t)worker * s->attend_bytes,
+    };
+    for (size_t split = first; split < last; split++) {
+        find_pages(call.k, call.v, w, split);
+        memset(call.next, 0, sizeof call.next);
+        if (split + 1 < last)
+            find_pages(call.next, NULL, w, split + 1);
+        call.n_queries = take_queries(w, split);
+        pass->kernels.attend[pass->pages.type](&call);
+        keep(w, split);
+    }
+}
+
+/* ---- pieces */
+
+static void finish(const struct lli_pass *pass, size_t head, size_t n)
+{
+    const struct lli_scratch *s = &pass->scratch;
+    size_t head_dim = pass->config->head_dim;
+    for (; n > 0; n--, head++)
+        pass->kernels.divide(s->attended + head * head_dim, s->attended + head * head_dim, s->total[head], head_dim);
+}
+
+static struct work begin(const struct lli_pass *pass, const struct stage *stage, size_t tile, size_t kv_head, int worker)
+{
+    size_t most = lli_tile_queries(pass->config);
+    return (struct work){
+        .pass = pass,
+        .stage = stage,
+        .tile = &pass->tiling.tiles[tile],
+        .kv_head = kv_head,
+        .group = pass->config->n_heads / pass->config->n_kv_heads,
+        .is_spread = tile >= pass->tiling.n_walked,
+        .queries = pass->scratch.queries + (size_t)worker * most,
+        .split = pass->scratch.split + (size_t)worker * most * pass->config->head_dim,
+    };
+}
+
+static void walk(const struct lli_pass *pass, const struct stage *stage, size_t piece, int worker)
+{
+    size_t n = pass->config->n_kv_heads;
+    struct work w = begin(pass, stage, piece / n, piece % n, worker);
+    attend_splits(&w, w.tile->first_split, w.tile->first_split + w.tile->n_splits, worker);
+    for (size_t row = w.tile->first_row; row < w.tile->first_row + w.tile->n_rows; row++)
+        finish(pass, head_of(&w, row), w.group);
+}
+
+/* A run of splits of the window; the tile may end before. */
+static void spread(const struct lli_pass *pass, const struct stage *stage, size_t piece, int worker)
+{
+    const struct lli_tiling *tiling = &pass->tiling;
+    size_t n = pass->config->n_kv_heads, run = piece / n % tiling->n_runs, tile = piece / n / tiling->n_runs;
+    struct work w = begin(pass, stage, tiling->n_walked + tile, piece % n, worker);
+    size_t end = stage->window_at + tiling->window, first = stage->window_at + run * tiling->run, last = first + tiling->run;
+    end = end < w.tile->n_splits ? end : w.tile->n_splits;
+    last = last < end ? last : end;
+    if (first < last)
+        attend_splits(&w, w.tile->first_split + first, w.tile->first_split + last, worker);
+}
+
+static void attend(const struct lli_pass *pass, const void *arg, size_t piece, int worker)
+{
+    const struct stage *stage = arg;
+    size_t n_walked = stage->window_at == 0 ? (size_t)pass->tiling.n_walked * pass->config->n_kv_heads : 0;
+    if (piece < n_walked)
+        walk(pass, stage, piece, worker);
+    else
+        spread(pass, stage, piece - n_walked, worker);
+}
+
+/* The parts of a window join the sums of one row and one head of K and V; with the last one they are done. */
+static void merge_row(const struct work *w, size_t row)
+{
+    const struct lli_pass *pass = w->pass;
+    const struct lli_scratch *s = &pass->scratch;
+    const struct lli_row *r = &pass->plan->rows[row];
+    size_t head = head_of(w, row), head_dim = pass->config->head_dim, begins = first_split(pass->config, r);
+    size_t first = w->tile->first_split + w->stage->window_at, end = first + pass->tiling.window;
+    size_t last = r->pos / LLI_SPLIT_TOKENS + 1;
+    for (size_t split = first > begins ? first : begins; split < end && split < last; split++) {
+        size_t part = part_of(w, row, split);
+        for (size_t g = 0; g < w->group; g++) {
+            float *out = s->attended + (head + g) * head_dim, *o = s->part_o + (part + g) * head_dim;
+            if (split > begins) {
+                pass->kernels.merge(out, &s->max[head + g], &s->total[head + g], o, s->part_m[part + g], s->part_l[part + g],
+                                    head_dim);
+                continue;
+            }
+            memcpy(out, o, head_dim * sizeof *out);
+            s->max[head + g] = s->part_m[part + g];
+            s->total[head + g] = s->part_l[part + g];
+        }
+    }
+    if (first < last && last <= end)
+        finish(pass, head, w->group);
+}
+
+static void merge(const struct lli_pass *pass, const void *arg, size_t piece, int worker)
+{
+    size_t n = pass->config->n_kv_heads;
+    struct work w = begin(pass, arg, pass->tiling.n_walked + piece / n, piece % n, worker);
+    for (size_t row = w.tile->first_row; row < w.tile->first_row + w.tile->n_rows; row++)
+        merge_row(&w, row);
+}
+
+void lli_attend_run(const struct lli_pass *pass, uint32_t layer)
+{
+    const struct lli_tiling *t = &pass->tiling;
+    struct stage stage = {.layer = layer};
+    size_t n_heads = pass->config->n_kv_heads, n_walked = t->n_walked * n_heads, n_spread = t->n_spread * n_heads;
+    if (t->n_spread == 0)
+        lli_pass_share(pass, attend, &stage, n_walked);
+    for (uint32_t i = 0; i < t->n_windows; i++) {
+        stage.window_at = i * t->window;
+        lli_pass_share(pass, attend, &stage, (i == 0 ? n_walked : 0) + n_spread * t->n_runs);
+        lli_pass_share(pass, merge, &stage, n_spread);
+    }
+}
