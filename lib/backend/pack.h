@@ -1,6 +1,6 @@
 /* backend/pack.h - weight matrices with rows interleaved, so that a lane of a vector is an output row.
  *
- * The rows of a matrix [n_out, n_in] go in groups of `lanes` (8 or 16; the last one is filled up with rows of zero), and a
+ * The rows of a matrix [n_out, n_in] go in groups of `lanes` (4, 8 or 16; the last one is filled up with rows of zero), and a
  * group is one sequential stream. [L] stands for one value of each of the group's rows, side by side.
  *
  *     f32, f16, bf16            for each k: [L] elements

@@ -10,6 +10,10 @@
 /* of backend/wide/, built for an instruction set each */
 void lli_fill_avx512(struct lli_kernels *out);
 void lli_fill_avx2(struct lli_kernels *out);
+#elif defined(__aarch64__)
+void lli_fill_neon(struct lli_kernels *out);
+void lli_fill_neon_dot(struct lli_kernels *out);
+void lli_fill_neon_i8mm(struct lli_kernels *out);
 #endif
 
 #define AVX2_NEEDS (LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C)
@@ -23,10 +27,26 @@ static void fill_scalar(struct lli_kernels *kernels)
         lli_fill_scalar(kernels);
 }
 
+#if defined(__aarch64__)
+/* Three builds, likewise. */
+static void fill_neon(struct lli_kernels *kernels)
+{
+    uint64_t features = lli_cpu_features();
+    if (!(features & LLI_CPU_DOTPROD))
+        lli_fill_neon(kernels);
+    else if (!(features & LLI_CPU_I8MM))
+        lli_fill_neon_dot(kernels);
+    else
+        lli_fill_neon_i8mm(kernels);
+}
+#endif
+
 static const struct lli_backend backends[] = {
 #if defined(__x86_64__)
     {"avx512", AVX2_NEEDS | LLI_CPU_AVX512 | LLI_CPU_VNNI, 16, lli_fill_avx512},
     {"avx2", AVX2_NEEDS, 8, lli_fill_avx2},
+#elif defined(__aarch64__)
+    {"neon", LLI_CPU_NEON, 4, fill_neon},
 #endif
     {"scalar", 0, 1, fill_scalar},
 };

@@ -206,12 +206,12 @@ static void test_extremes(void **state)
     for (int kind = 0; extreme(kind, &allowed) != NULL; kind++)
         for (size_t r = 0; r < N_ROWS; r++) {
             const struct lli_dtype *type = lli_dtype_find(ROWS[r].type);
-            double largest = 0;
+            float largest = 0;
             around(type, 256);
             for (size_t i = 0; i < 256; i++)
-                largest = fmax(largest, (double)fabsf(x[i]));
+                largest = fmaxf(largest, fabsf(x[i]));
             for (size_t i = 0; i < 256 && allowed > 0; i++)
-                if (fabs((double)back[i] - (double)x[i]) > allowed * largest)
+                if (fabs((double)back[i] - (double)x[i]) > allowed * (double)largest)
                     fail_msg("%s, kind %d, element %zu: %g became %g", type->name, kind, i, (double)x[i], (double)back[i]);
             for (size_t i = 0; i < 256 && kind == 0; i++)
                 assert_true(back[i] == 0);

@@ -254,7 +254,7 @@ static void every_type(void **state)
     (void)state;
     static const size_t n_outs[] = {1, 5, 8, 16, 19, 33, 47};
     for (size_t i = 0; i < N_PLANS; i++)
-        for (size_t lanes = 8; lanes <= 16; lanes += 8)
+        for (size_t lanes = 4; lanes <= 16; lanes *= 2)
             for (size_t j = 0; j < sizeof n_outs / sizeof *n_outs; j++)
                 for (size_t k = 0; k < 3; k++)
                     check_matrix(&PLANS[i], lanes, n_outs[j], (size_t)PLANS[i].n_in[k]);

@@ -85,16 +85,30 @@ LLI_INLINE int32x4_t lli_neon_owed(int bias, int sum)
     return vdupq_n_s32(-bias * sum);
 }
 
+/* The value is made here: a compiler that puts off sums, or loads early for all steps, runs out of registers. */
+LLI_INLINE void lli_neon_make_now(int32x4_t *value)
+{
+    __asm__ volatile("" : "+w"(*value));
+}
+
+/* lli_neon_add_*: the products of steps first .. last - 1 (a block, or half of one) are added to the sums. */
 #if defined(LLI_ISA_NEON_I8MM)
 #include "backend/wide/dot_neon_matrix.h"
+#define LLI_NEON(op) lli_neon_##op##_matrix
 #elif defined(LLI_ISA_NEON_DOT)
 #include "backend/wide/dot_neon_dot.h"
+#define LLI_NEON(op) lli_neon_##op##_dot
 #else
 #include "backend/wide/dot_neon_long.h"
+#define LLI_NEON(op) lli_neon_##op##_long
 #endif
 
-/* The sums of all steps, or of the halves each times its scale: lli_neon_add adds the products of steps first .. last - 1
- * (up to the end of a block, or of a half) to the sums. */
+LLI_INLINE int lli_dot_tile(int bits, int halves)
+{
+    (void)bits;
+    return LLI_NEON(tile)(halves);
+}
+
 LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                               lli_codes_fn *codes, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
 {
@@ -104,7 +118,7 @@ LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8
         int32x4_t owed = lli_neon_owed(bias, bias == 0 ? 0 : x->sums[t][2 * b] + x->sums[t][2 * b + 1]);
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sum[t][g] = owed;
     }
-    lli_neon_add(sum, planes, codes, bits, x, b, n_x, 0, 8);
+    LLI_NEON(add)(sum, planes, codes, bits, x, b, n_x, 0, 8);
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
         (lli_floats)vcvtq_f32_s32(sum[t][g]);
 }
@@ -122,7 +136,7 @@ LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint
             int32x4_t owed = lli_neon_owed(bias, bias == 0 ? 0 : x->sums[t][2 * b + (size_t)h]);
             LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sum[t][g] = owed;
         }
-        lli_neon_add(sum, planes, codes, bits, x, b, n_x, 4 * h, 4 * h + 4);
+        LLI_NEON(add)(sum, planes, codes, bits, x, b, n_x, 4 * h, 4 * h + 4);
         LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
         {
             int32x4_t scale = (int32x4_t)scales[g].half[h];

@@ -5,9 +5,8 @@
 
 #include "backend/wide/dot_neon.h"
 
-LLI_INLINE int lli_dot_tile(int bits, int halves)
+LLI_INLINE int lli_neon_tile_dot(int halves)
 {
-    (void)bits;
     return halves ? 3 : 4;
 }
 
@@ -26,8 +25,9 @@ LLI_INLINE int32x4_t dot_lane(int32x4_t sum, int8x16_t w, int8x16_t q, int lane)
     }
 }
 
-LLI_INLINE void lli_neon_add(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
-                             int bits, const struct lli_tile_rows *x, size_t b, int n_x, int first, int last)
+LLI_INLINE void lli_neon_add_dot(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
+                                 lli_codes_fn *codes, int bits, const struct lli_tile_rows *x, size_t b, int n_x, int first,
+                                 int last)
 {
     (void)bits;
     LLI_UNROLL for (int i = first; i < last; i++)
@@ -37,7 +37,11 @@ LLI_INLINE void lli_neon_add(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t 
         LLI_UNROLL for (int t = 0; t < n_x; t++)
         {
             int8x16_t q = vld1q_s8(x->q[t] + b * LLI_ACT_BLOCK + i / 4 * 16);
-            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sum[t][g] = dot_lane(sum[t][g], w[g], q, i % 4);
+            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+            {
+                sum[t][g] = dot_lane(sum[t][g], w[g], q, i % 4);
+                lli_neon_make_now(&sum[t][g]);
+            }
         }
     }
 }

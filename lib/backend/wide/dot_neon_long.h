@@ -6,9 +6,8 @@
 
 #include "backend/wide/dot_neon.h"
 
-LLI_INLINE int lli_dot_tile(int bits, int halves)
+LLI_INLINE int lli_neon_tile_long(int halves)
 {
-    (void)bits;
     (void)halves;
     return 2;
 }
@@ -18,8 +17,9 @@ LLI_INLINE int steps_that_fit(int bits)
     return bits <= 5 ? 8 : bits == 6 ? 4 : 2;
 }
 
-LLI_INLINE void lli_neon_add(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
-                             int bits, const struct lli_tile_rows *x, size_t b, int n_x, int first, int last)
+LLI_INLINE void lli_neon_add_long(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
+                                  lli_codes_fn *codes, int bits, const struct lli_tile_rows *x, size_t b, int n_x, int first,
+                                  int last)
 {
     int n = steps_that_fit(bits) < last - first ? steps_that_fit(bits) : last - first;
     LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
@@ -43,9 +43,15 @@ LLI_INLINE void lli_neon_add(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t 
             {
                 low[t] = from == first ? vpaddlq_s16(narrow_low[t]) : vpadalq_s16(low[t], narrow_low[t]);
                 high[t] = from == first ? vpaddlq_s16(narrow_high[t]) : vpadalq_s16(high[t], narrow_high[t]);
+                lli_neon_make_now(&low[t]);
+                lli_neon_make_now(&high[t]);
             }
         }
-        LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][g] = vaddq_s32(sum[t][g], vpaddq_s32(low[t], high[t]));
+        LLI_UNROLL for (int t = 0; t < n_x; t++)
+        {
+            sum[t][g] = vaddq_s32(sum[t][g], vpaddq_s32(low[t], high[t]));
+            lli_neon_make_now(&sum[t][g]);
+        }
     }
 }
 

@@ -31,11 +31,12 @@ LLI_INLINE void lli_tile_groups(const uint8_t *groups[LLI_GROUPS], const uint8_t
 LLI_INLINE void lli_tree_store(float *out, const lli_floats sum[LLI_GROUPS], size_t n)
 {
     if (n < LLI_GROUPS * LLI_LANES) {
-        memcpy(out, sum, n * sizeof *out);
+        lli_floats copy[LLI_GROUPS]; /* sums whose address is taken would be stored at each step */
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) copy[g] = sum[g];
+        memcpy(out, copy, n * sizeof *out);
         return;
     }
-    for (int g = 0; g < LLI_GROUPS; g++)
-        lli_floats_store(out + g * LLI_LANES, sum[g]);
+    LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) lli_floats_store(out + g * LLI_LANES, sum[g]);
 }
 
 #endif
