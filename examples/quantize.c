@@ -1,6 +1,7 @@
 /* quantize.c - writes a GGUF model anew in another encoding of its weights. */
 #include "program.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,15 +18,23 @@ static const struct program program = {
     "q4_k_m q5_k_s q5_k_m q6_k iq4_nl iq4_xs. Begin with a file of many bits: what is encoded twice loses twice.",
     "IN.gguf OUT.gguf TYPE", flags, sizeof flags / sizeof *flags};
 
-/* On a terminal, ten times a second. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+/* Shown on a terminal, ten times a second. An interrupt ends the call, which then leaves no file. */
 static int32_t show(void *user, double done)
 {
     int64_t *last = user, now = now_ns();
-    if (now - *last > 100000000 || done >= 1) {
+    if (isatty(2) && (now - *last > 100000000 || done >= 1)) {
         fprintf(stderr, "\rencoding %3.0f %%%s", 100 * done, done >= 1 ? "\n" : "");
         *last = now;
     }
-    return 0;
+    return interrupted;
 }
 
 static double mebibytes(const char *path)
@@ -50,8 +59,9 @@ int main(int argc, char **argv)
     set_option(&program, for_convert, "type", words[2]);
     set_option(&program, for_convert, "pure", pure);
     set_option(&program, for_convert, "threads", threads);
-    if (isatty(2))
-        check(&program, llminf_options_set_progress(for_convert, show, &last, &error), &error);
+    check(&program, llminf_options_set_progress(for_convert, show, &last, &error), &error);
+    signal(SIGINT, interrupt);
+    signal(SIGTERM, interrupt);
     check(&program, llminf_model_open(&model, words[0], for_model, &error), &error);
     before = mebibytes(words[0]);
     check(&program, llminf_model_convert(model, words[1], for_convert, &error), &error);

@@ -161,8 +161,9 @@ static uint32_t choose(const struct lli_mix *mix, enum kind kind, uint32_t layer
         type = r->type;
         break;
     }
-    if (kind == VALUES && c->n_layers == LAYERS_OF_70B && (type == LLI_Q3_K || type == LLI_Q4_K))
-        type = LLI_Q5_K;
+    int is_70b = c->n_layers == LAYERS_OF_70B && c->n_heads != c->n_kv_heads; /* its values are small beside the rest */
+    if (kind == VALUES && is_70b && (type == LLI_Q3_K || type == LLI_Q4_K))
+        return LLI_Q5_K;
     return type;
 }
 

@@ -92,6 +92,7 @@ static void test_rules(void **state)
         {"q4_k_m", "blk.5.attn_qkv.weight", 32, 1, 0, "q4_k"},
         {"q4_k_m", "blk.42.attn_v.weight", 80, 8, 0, "q6_k"},
         {"q4_k_m", "blk.41.attn_v.weight", 80, 8, 0, "q5_k"},
+        {"q4_k_m", "blk.41.attn_v.weight", 80, 1, 0, "q4_k"},
         {"q4_k_s", "blk.3.attn_v.weight", 32, 1, 0, "q5_k"},
         {"q4_k_s", "blk.4.attn_v.weight", 32, 1, 0, "q4_k"},
         {"q4_k_s", "blk.3.ffn_down.weight", 32, 1, 0, "q5_k"},
