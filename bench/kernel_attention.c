@@ -103,12 +103,12 @@ static int make_desks(struct attention_job *j)
     return 0;
 }
 
-/* Bytes of K and V that are finite in every type: 0x2e2e is 0.097 in F16, 0x2e2e2e2e 4e-11 in F32. */
+/* Bytes of K and V that are finite in every type: 0x2e2e is 0.097 in F16, 0x2e2e2e2e 4e-11 in F32, 0x2e 46 in Q8_0. */
 static int init(struct attention_job *j)
 {
     const struct limits *l = j->b->limits;
-    j->type = j->b->options->kv_type == LLI_KV_F32 ? LLI_F32 : LLI_F16;
-    j->head_bytes = j->head_dim * LLI_PAGE_TOKENS * (j->type == LLI_F32 ? 4 : 2);
+    j->type = j->b->options->kv_dtype;
+    j->head_bytes = lli_kv_head_bytes(j->type, j->head_dim);
     j->page_bytes = KV_HEADS * j->head_bytes;
     j->n_tiles = (j->n_rows + TILE_ROWS - 1) / TILE_ROWS;
     j->n_splits = (j->first + j->n_rows + LLI_SPLIT_TOKENS - 1) / LLI_SPLIT_TOKENS;
@@ -127,7 +127,7 @@ static void report_attention(const struct attention_job *j, const char *name, co
     struct report *report = j->b->report;
     report_begin(report, "kernel");
     report_text(report, "kernel", name);
-    report_text(report, "type", j->type == LLI_F32 ? "f32" : "f16");
+    report_text(report, "type", j->b->options->kv_name);
     report_number(report, "head_dim", (double)j->head_dim, 0);
     report_number(report, "depth", (double)j->first, 0);
     report_number(report, "rows", (double)j->n_rows, 0);

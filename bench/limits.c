@@ -218,7 +218,7 @@ int limits_repeat(struct measured *out, struct limits *l, const struct work *wor
         after = limits_seconds(&l->now, work, &out->bound);
         moved = change(before, after);
         out->drift = moved > out->drift ? moved : out->drift;
-        limit[i] = (before + after) / 2;
+        limit[i] = 2 / (1 / before + 1 / after); /* the mean of speeds: a disturbed calibration weighs little */
         share[i] = limit[i] / seconds[i];
     }
     out->seconds = median(seconds, n_runs);

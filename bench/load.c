@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "forward/forward.h"
 #include "limits.h"
 #include "llminf/llminf.h"
 
@@ -31,11 +30,11 @@ static llminf_status open_context(struct host *h, const struct options *o, llmin
     llminf_status status = llminf_options_open(&h->options, "context", error);
     if (status >= 0)
         status = llminf_model_int(h->model, "kv_bytes_per_token", &token_bytes, error);
-    token_bytes *= o->kv_type == LLI_KV_F32 ? 2 : 1;
+    token_bytes *= 2; /* that was in F16; none is wider than F32 */
     if (status >= 0)
         status = llminf_options_set_int(h->options, "kv_budget_bytes", (token_bytes + 16) * POSITIONS + 65536, error);
     if (status >= 0)
-        status = llminf_options_set_text(h->options, "kv_type", o->kv_type == LLI_KV_F32 ? "f32" : "f16", -1, error);
+        status = llminf_options_set_text(h->options, "kv_type", o->kv_name, -1, error);
     if (status >= 0)
         status = llminf_options_set_text(h->options, "backend", o->backend, -1, error);
     if (status >= 0)

@@ -38,12 +38,12 @@ static void report_load(struct report *report, const struct loaded *loaded)
     report_end(report);
 }
 
-static void report_model(struct report *report, const struct network *n)
+static void report_model(struct report *report, const struct options *o, const struct network *n)
 {
     struct work token = network_work(n, 1, 1, 0), position = network_work(n, 0, 0, 1);
     report_begin(report, "model");
     report_text(report, "arch", n->config.family->name);
-    report_text(report, "kv", n->kv_type == LLI_KV_F32 ? "f32" : "f16");
+    report_text(report, "kv", o->kv_name);
     report_number(report, "params", (double)n->weights.n_params, 0);
     report_number(report, "weight_bytes", (double)n->weights.bytes, 0);
     report_number(report, "bytes_per_token", token.bytes, 0);
@@ -64,7 +64,7 @@ static int run_model(const struct options *o, const struct lli_backend *backend,
     if (status < 0) {
         fprintf(stderr, "llminf-bench: %s\n", error.text);
     } else {
-        report_model(report, &network);
+        report_model(report, o, &network);
         status = speed_run(o, &network, limits, report);
     }
     network_close(&network);

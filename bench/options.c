@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dtype.h"
 #include "examples/program.h"
 #include "forward/forward.h"
 
@@ -21,7 +22,7 @@ static const struct flag flags[] = {
     {"--sessions", "LIST", "sessions that decode together; 0: no such test (default 1,4,16)", &sessions},
     {"--prompt", "N", "tokens of context of each (default 128)", &prompt},
     {"--gen", "N", "tokens of each (default 32)", &gen},
-    {"--kv", "TYPE", "elements of K and V: f16 (default) or f32", &kv},
+    {"--kv", "TYPE", "elements of K and V: f16 (default), f32 or q8_0", &kv},
     {"--runs", "N", "runs of each measurement, of which the median is taken (default 3)", &runs},
     {"--cold", NULL, "load once more before, with the file dropped from the page cache", &cold},
     {"--kernels", NULL, "time the kernels alone", &kernels},
@@ -69,20 +70,32 @@ static void read_list(struct list *out, const char *flag, const char *text, uint
     }
 }
 
-static int read_kv(const char *text)
+static const struct {
+    const char *name;
+    int type;
+    uint32_t dtype;
+} kv_types[] = {{"f16", LLI_KV_F16, LLI_F16}, {"f32", LLI_KV_F32, LLI_F32}, {"q8_0", LLI_KV_Q8_0, LLI_Q8_0}};
+
+enum { N_KV_TYPES = sizeof kv_types / sizeof *kv_types };
+
+static void read_kv(struct options *out, const char *text)
 {
-    if (text == NULL || strcmp(text, "f16") == 0)
-        return LLI_KV_F16;
-    if (strcmp(text, "f32") != 0)
-        fail_usage(&program, "want f16 or f32", "--kv");
-    return LLI_KV_F32;
+    size_t i = 0;
+    while (text != NULL && i < N_KV_TYPES && strcmp(text, kv_types[i].name) != 0)
+        i++;
+    if (i == N_KV_TYPES)
+        fail_usage(&program, "want f16, f32 or q8_0", "--kv");
+    out->kv_name = kv_types[i].name;
+    out->kv_type = kv_types[i].type;
+    out->kv_dtype = kv_types[i].dtype;
 }
 
 void options_read(struct options *out, int argc, char **argv)
 {
     const char *word;
     parse_line(&program, argc, argv, &word);
-    *out = (struct options){.model = model, .backend = backend != NULL ? backend : "auto", .kv_type = read_kv(kv)};
+    *out = (struct options){.model = model, .backend = backend != NULL ? backend : "auto"};
+    read_kv(out, kv);
     out->threads = (int)read_number("--threads", threads, 0, 0, 1024);
     out->prefill = read_number("--prefill", prefill, 512, 0, 1 << 20);
     out->decode = read_number("--decode", decode, 64, 0, 1 << 20);

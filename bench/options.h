@@ -15,8 +15,10 @@ struct list {
 struct options {
     const char *model, *backend;
     int threads; /* 0: what this process may use */
-    int kv_type; /* enum lli_kv_type */
-    int runs;    /* of each measurement */
+    const char *kv_name;
+    int kv_type;       /* enum lli_kv_type */
+    uint32_t kv_dtype; /* enum lli_type */
+    int runs;          /* of each measurement */
     int json, kernels, cold;
     uint32_t prefill, decode, depth, prompt, gen;
     struct list sessions;

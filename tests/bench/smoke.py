@@ -65,7 +65,7 @@ def main(bench, model, compare):
     expect(halves[2]["threads"], 1)
 
     kernels = run_json(bench, "--kernels", "--rows", "1,3", "--shape", "256,64", "--kernel-ms", "1", "--depth", "40",
-                       "--runs", "1")
+                       "--runs", "1", "--kv", "q8_0")
     expect({result["test"] for result in kernels[1:]}, {"kernel"})
     names = {result["kernel"] for result in kernels[1:]}
     expect(names >= {"matmul", "quantise", "rmsnorm", "exp", "swiglu", "attention_decode", "attention_prefill"}, True)
