@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """What the built library shows to the loader: exports equal lib/llminf.map, imports are on a list, and no hidden state.
 
-usage: symbols.py SOURCE_ROOT libllminf.so libllminf.a | symbols.py --self-test CC...
+usage: symbols.py [--tools PREFIX] SOURCE_ROOT libllminf.so libllminf.a | symbols.py [--tools PREFIX] --self-test CC...
+PREFIX stands before the names nm, objdump, readelf and ar: those of a cross compiler.
 """
 import pathlib
 import re
@@ -22,8 +23,15 @@ FORBIDDEN = set("""
 """.split())
 
 
+PREFIX = sys.argv[2] if sys.argv[1:2] == ["--tools"] else ""
+
+
 def run(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def tool(name, *args):
+    return run(PREFIX + name, *args)
 
 
 def map_names(text):
@@ -38,7 +46,7 @@ def map_names(text):
 def exported(library):
     """{(name, node)} of the dynamic symbols, and what else is wrong with them."""
     names, findings = set(), []
-    for line in run("nm", "-D", "--defined-only", "--with-symbol-versions", library).splitlines():
+    for line in tool("nm", "-D", "--defined-only", "--with-symbol-versions", library).splitlines():
         fields = line.split()
         kind, symbol = fields[-2], fields[-1]
         name, _, node = symbol.partition("@@")
@@ -66,7 +74,7 @@ def check_exports(library, map_text, header_text):
 def check_imports(library, allowed_text):
     allowed = {line for line in allowed_text.splitlines() if line and not line.startswith("#")}
     findings = [f"imports.txt: {name} is forbidden" for name in sorted(allowed & FORBIDDEN)]
-    for line in run("nm", "-D", "--undefined-only", library).splitlines():
+    for line in tool("nm", "-D", "--undefined-only", library).splitlines():
         name = line.split()[-1].partition("@")[0]
         if name in FORBIDDEN:
             findings.append(f"imports {name}: forbidden")
@@ -78,17 +86,17 @@ def check_imports(library, allowed_text):
 def check_image(library):
     """Segments and sections: no thread-local storage, no text relocation, nothing both writable and executable."""
     findings = []
-    for line in run("readelf", "-lW", library).splitlines():
+    for line in tool("readelf", "-lW", library).splitlines():
         fields = line.split()
         if fields and fields[0] == "TLS":
             findings.append("has a thread-local segment")
         flags = "".join(fields[6:-1])
         if fields and fields[0] in ("LOAD", "GNU_STACK") and "W" in flags and "E" in flags:
             findings.append(f"segment {fields[0]} is writable and executable")
-    if re.search(r"\bTEXTREL\b", run("readelf", "-dW", library)):
+    if re.search(r"\bTEXTREL\b", tool("readelf", "-dW", library)):
         findings.append("has text relocations")
     section = re.compile(r"\s(\.(?:init_array|fini_array|ctors|dtors))\s+\w+\s+\w+\s+\w+\s+(\w+)")
-    for name, size in section.findall(run("readelf", "-SW", library)):
+    for name, size in section.findall(tool("readelf", "-SW", library)):
         if int(size, 16) > 8:
             findings.append(f"{name} has {int(size, 16)} bytes, want the 8 of the start files: a constructor or destructor")
     return findings
@@ -97,7 +105,7 @@ def check_image(library):
 def check_objects(archive):
     """No mutable data in our objects; .data.rel.ro holds constant tables with pointers."""
     findings, member = [], "?"
-    for line in run("objdump", "-t", archive).splitlines():
+    for line in tool("objdump", "-t", archive).splitlines():
         head = re.match(r"(\S+):\s+file format", line)
         if head:
             member = head.group(1)
@@ -154,7 +162,7 @@ def self_test(cc):
             run(*cc, "-fPIC", "-O1", "-c", "-o", f"{root}/a.o", f"{root}/a.c")
             flags = [flag for flag in flags if flag != "plain"]
             run(*cc, "-shared", "-Wl,-z,now", "-o", f"{root}/a.so", f"{root}/a.o", *version, *flags)
-            run("ar", "rcs", f"{root}/a.a", f"{root}/a.o")
+            tool("ar", "rcs", f"{root}/a.a", f"{root}/a.o")
             findings = check(root, f"{root}/a.so", f"{root}/a.a")
         if want is None and findings:
             failures.append("good sample: found " + findings[0])
@@ -164,8 +172,9 @@ def self_test(cc):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2 and sys.argv[1] == "--self-test":
-        source.end("symbols self-test", self_test(sys.argv[2:]), len(SAMPLES))
-    if len(sys.argv) != 4:
+    argv = sys.argv[3:] if PREFIX else sys.argv[1:]
+    if len(argv) > 1 and argv[0] == "--self-test":
+        source.end("symbols self-test", self_test(argv[1:]), len(SAMPLES))
+    if len(argv) != 3:
         sys.exit(__doc__)
-    source.end("symbols", check(*sys.argv[1:]), len(exported(sys.argv[2])[0]))
+    source.end("symbols", check(*argv), len(exported(argv[1])[0]))
