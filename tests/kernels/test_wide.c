@@ -10,36 +10,11 @@
 
 #include <cmocka.h>
 
-#include "backend/cpu.h"
 #include "backend/scalar/scalar.h"
+#include "kernels/isas.h"
 #include "support/support.h"
 
-#if defined(__x86_64__)
-void lli_fill_avx512(struct lli_kernels *out);
-void lli_fill_avx2(struct lli_kernels *out);
-#elif defined(__aarch64__)
-void lli_fill_neon(struct lli_kernels *out);
-void lli_fill_neon_dot(struct lli_kernels *out);
-void lli_fill_neon_i8mm(struct lli_kernels *out);
-#endif
-
-static const struct isa {
-    const char *name;
-    uint64_t needs;
-    void (*fill)(struct lli_kernels *out);
-} ISAS[] = {
-#if defined(__x86_64__)
-    {"avx512", LLI_CPU_AVX512 | LLI_CPU_VNNI | LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C, lli_fill_avx512},
-    {"avx2", LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C, lli_fill_avx2},
-#elif defined(__aarch64__)
-    {"neon", LLI_CPU_NEON, lli_fill_neon},
-    {"neon_dot", LLI_CPU_NEON | LLI_CPU_DOTPROD, lli_fill_neon_dot},
-    {"neon_i8mm", LLI_CPU_NEON | LLI_CPU_DOTPROD | LLI_CPU_I8MM, lli_fill_neon_i8mm},
-#endif
-    {"scalar", 0, lli_fill_scalar}, /* so that the table is nowhere empty */
-};
-
-enum { N_ISAS = sizeof ISAS / sizeof *ISAS, MAX_N = 4099, MARGIN = 20, AREA = MARGIN + MAX_N + MARGIN };
+enum { MAX_N = 4099, MARGIN = 20, AREA = MARGIN + MAX_N + MARGIN };
 
 static const size_t LARGE[] = {255, 256, 257, 1000, 2048, MAX_N};
 
@@ -447,30 +422,14 @@ static int take(void **state)
     return 0;
 }
 
-static const struct CMUnitTest TESTS[] = {
-    cmocka_unit_test_setup(test_elements, take), cmocka_unit_test_setup(test_sums, take),
-    cmocka_unit_test_setup(test_merge, take),    cmocka_unit_test_setup(test_exp, take),
-    cmocka_unit_test_setup(test_rope, take),     cmocka_unit_test_setup(test_quantise, take),
-    cmocka_unit_test_setup(test_dequant, take),  cmocka_unit_test_setup(test_store, take),
-    cmocka_unit_test_setup(test_attend, take),
-};
-
-enum { N_TESTS = sizeof TESTS / sizeof *TESTS };
-
 int main(void)
 {
-    int failed = 0;
-    for (size_t i = 0; i < N_ISAS; i++) {
-        struct CMUnitTest tests[N_TESTS];
-        if ((lli_cpu_features() & ISAS[i].needs) != ISAS[i].needs) {
-            print_message("%s: not this CPU\n", ISAS[i].name);
-            continue;
-        }
-        print_message("%s\n", ISAS[i].name);
-        memcpy(tests, TESTS, sizeof tests);
-        for (size_t t = 0; t < N_TESTS; t++)
-            tests[t].initial_state = (void *)(uintptr_t)&ISAS[i];
-        failed += cmocka_run_group_tests(tests, NULL, NULL);
-    }
-    return failed;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_elements, take), cmocka_unit_test_setup(test_sums, take),
+        cmocka_unit_test_setup(test_merge, take),    cmocka_unit_test_setup(test_exp, take),
+        cmocka_unit_test_setup(test_rope, take),     cmocka_unit_test_setup(test_quantise, take),
+        cmocka_unit_test_setup(test_dequant, take),  cmocka_unit_test_setup(test_store, take),
+        cmocka_unit_test_setup(test_attend, take),
+    };
+    return run_on_isas(tests, sizeof tests / sizeof *tests);
 }
