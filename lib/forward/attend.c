@@ -11,12 +11,14 @@ struct stage {
     uint32_t window_at; /* first split that has parts, counted from a tile's first */
 };
 
-/* One tile and one head of K and V. */
+/* One tile and some heads of K and V. */
 struct work {
     const struct lli_pass *pass;
     const struct stage *stage;
     const struct lli_tile *tile;
-    size_t kv_head, group;
+    size_t first_head, end_head;
+    size_t kv_head; /* that is in hand */
+    size_t group;
     int is_spread;
     struct lli_query *queries; /* of a split; those of a row stand together */
     float *split;              /* their o where it is to be merged */
@@ -107,7 +109,7 @@ static void keep(const struct work *w, size_t split)
 }
 
 /* Pages of a split: those that the tile has positions in. */
-static void find_pages(const uint8_t **k, const uint8_t **v, const struct work *w, size_t split)
+static void find_pages(const uint8_t **k, const uint8_t **v, const struct work *w, size_t split, size_t kv_head)
 {
     const struct lli_pages *pages = &w->pass->pages;
     const struct lli_plan *plan = w->pass->plan;
@@ -118,13 +120,14 @@ static void find_pages(const uint8_t **k, const uint8_t **v, const struct work *
         int is_seen = page >= from && page <= last->pos / LLI_PAGE_TOKENS;
         const uint8_t *at = NULL;
         if (is_seen)
-            at = lli_pages_k(pages, plan->seqs[w->tile->seq].blocks[page], w->stage->layer) + w->kv_head * pages->head_bytes;
+            at = lli_pages_k(pages, plan->seqs[w->tile->seq].blocks[page], w->stage->layer) + kv_head * pages->head_bytes;
         k[i] = at;
         if (v)
             v[i] = is_seen ? at + pages->page_bytes : NULL;
     }
 }
 
+/* Heads innermost: so K and V are read in runs as long as all of them. */
 static void attend_splits(struct work *w, size_t first, size_t last, int worker)
 {
     const struct lli_pass *pass = w->pass;
@@ -136,36 +139,41 @@ static void attend_splits(struct work *w, size_t first, size_t last, int worker)
         .softcap = pass->config->softcap,
         .scratch = s->attend + (size_t)worker * s->attend_bytes,
     };
-    for (size_t split = first; split < last; split++) {
-        find_pages(call.k, call.v, w, split);
-        memset(call.next, 0, sizeof call.next);
-        if (split + 1 < last)
-            find_pages(call.next, NULL, w, split + 1);
-        call.n_queries = take_queries(w, split);
-        pass->kernels.attend[pass->pages.type](&call);
-        keep(w, split);
-    }
+    for (size_t split = first; split < last; split++)
+        for (w->kv_head = w->first_head; w->kv_head < w->end_head; w->kv_head++) {
+            size_t next_head = w->kv_head + 1 < w->end_head ? w->kv_head + 1 : w->first_head;
+            size_t next_split = next_head > w->kv_head ? split : split + 1;
+            find_pages(call.k, call.v, w, split, w->kv_head);
+            memset(call.next, 0, sizeof call.next);
+            if (next_split < last)
+                find_pages(call.next, NULL, w, next_split, next_head);
+            call.n_queries = take_queries(w, split);
+            pass->kernels.attend[pass->pages.type](&call);
+            keep(w, split);
+        }
 }
 
 /* ---- pieces */
 
-static void finish(const struct lli_pass *pass, size_t head, size_t n)
+static void finish(const struct work *w, size_t row)
 {
-    const struct lli_scratch *s = &pass->scratch;
-    size_t head_dim = pass->config->head_dim;
-    for (; n > 0; n--, head++)
-        pass->kernels.divide(s->attended + head * head_dim, s->attended + head * head_dim, s->total[head], head_dim);
+    const struct lli_scratch *s = &w->pass->scratch;
+    size_t head_dim = w->pass->config->head_dim, head = head_of(w, row);
+    for (size_t g = 0; g < w->group; g++, head++)
+        w->pass->kernels.divide(s->attended + head * head_dim, s->attended + head * head_dim, s->total[head], head_dim);
 }
 
-static struct work begin(const struct lli_pass *pass, const struct stage *stage, size_t tile, size_t kv_head, int worker)
+/* Piece i of as many as the tile could have: with more than one head in each, the last ones are empty. */
+static struct work begin(const struct lli_pass *pass, const struct stage *stage, size_t tile, size_t i, int worker)
 {
-    size_t most = lli_tile_queries(pass->config);
+    size_t most = lli_tile_queries(pass->config), n_heads = pass->config->n_kv_heads, each = pass->tiling.tiles[tile].heads;
     return (struct work){
         .pass = pass,
         .stage = stage,
         .tile = &pass->tiling.tiles[tile],
-        .kv_head = kv_head,
-        .group = pass->config->n_heads / pass->config->n_kv_heads,
+        .first_head = i * each,
+        .end_head = (i + 1) * each < n_heads ? (i + 1) * each : n_heads,
+        .group = pass->config->n_heads / n_heads,
         .is_spread = tile >= pass->tiling.n_walked,
         .queries = pass->scratch.queries + (size_t)worker * most,
         .split = pass->scratch.split + (size_t)worker * most * pass->config->head_dim,
@@ -176,9 +184,12 @@ static void walk(const struct lli_pass *pass, const struct stage *stage, size_t 
 {
     size_t n = pass->config->n_kv_heads;
     struct work w = begin(pass, stage, piece / n, piece % n, worker);
+    if (w.first_head >= w.end_head)
+        return;
     attend_splits(&w, w.tile->first_split, w.tile->first_split + w.tile->n_splits, worker);
     for (size_t row = w.tile->first_row; row < w.tile->first_row + w.tile->n_rows; row++)
-        finish(pass, head_of(&w, row), w.group);
+        for (w.kv_head = w.first_head; w.kv_head < w.end_head; w.kv_head++)
+            finish(&w, row);
 }
 
 /* A run of splits of the window; the tile may end before. */
@@ -190,7 +201,7 @@ static void spread(const struct lli_pass *pass, const struct stage *stage, size_
     size_t end = stage->window_at + tiling->window, first = stage->window_at + run * tiling->run, last = first + tiling->run;
     end = end < w.tile->n_splits ? end : w.tile->n_splits;
     last = last < end ? last : end;
-    if (first < last)
+    if (first < last && w.first_head < w.end_head)
         attend_splits(&w, w.tile->first_split + first, w.tile->first_split + last, worker);
 }
 
@@ -228,13 +239,14 @@ static void merge_row(const struct work *w, size_t row)
         }
     }
     if (first < last && last <= end)
-        finish(pass, head, w->group);
+        finish(w, row);
 }
 
 static void merge(const struct lli_pass *pass, const void *arg, size_t piece, int worker)
 {
     size_t n = pass->config->n_kv_heads;
-    struct work w = begin(pass, arg, pass->tiling.n_walked + piece / n, piece % n, worker);
+    struct work w = begin(pass, arg, pass->tiling.n_walked + piece / n, 0, worker);
+    w.kv_head = piece % n;
     for (size_t row = w.tile->first_row; row < w.tile->first_row + w.tile->n_rows; row++)
         merge_row(&w, row);
 }

@@ -18,7 +18,7 @@ struct llminf_error;
 struct lli_pages {
     struct lli_heap *heap;
     uint8_t *bytes;     /* [n_blocks, block_bytes], aligned to 64; owned */
-    size_t block_bytes; /* all layers */
+    size_t block_bytes; /* all layers, and what keeps blocks apart */
     size_t page_bytes;  /* K or V of one layer */
     size_t head_bytes;  /* of one head in a page */
     uint32_t n_blocks;

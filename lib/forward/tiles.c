@@ -72,6 +72,12 @@ static uint64_t cost(const struct lli_tile *tile, const struct lli_config *confi
     return tile->n_splits * (uint64_t)(tile->n_rows * group_of(config) + QUERIES_OF_A_READ);
 }
 
+/* Worth reading K and V for, whatever the order in memory: its heads are pieces of their own. */
+static int is_large(const struct lli_tile *tile, const struct lli_config *config)
+{
+    return tile->n_rows * group_of(config) >= QUERIES / 2;
+}
+
 static void swap(struct lli_tile *a, struct lli_tile *b)
 {
     struct lli_tile t = *a;
@@ -79,7 +85,7 @@ static void swap(struct lli_tile *a, struct lli_tile *b)
     *b = t;
 }
 
-/* Spread are tiles of which one head is more than a worker's fair piece. They go to the end. */
+/* Spread are tiles of which one piece, walked, is more than a worker's fair share. They go to the end. */
 static void part(struct lli_tiling *out, struct lli_tile *tiles, uint32_t n, const struct lli_config *config, size_t n_workers)
 {
     uint64_t all = 0;
@@ -88,7 +94,8 @@ static void part(struct lli_tiling *out, struct lli_tile *tiles, uint32_t n, con
     for (uint32_t i = 0; i < n; i++)
         all += cost(&tiles[i], config);
     for (uint32_t i = n; i-- > 0 && n_workers > 1;) {
-        if (tiles[i].n_splits < MIN_WINDOW || cost(&tiles[i], config) * PIECES * n_workers <= all * config->n_kv_heads ||
+        uint64_t pieces = is_large(&tiles[i], config) ? config->n_kv_heads : 1;
+        if (tiles[i].n_splits < MIN_WINDOW || cost(&tiles[i], config) * PIECES * n_workers <= all * pieces ||
             out->n_spread_rows + tiles[i].n_rows > room)
             continue;
         tiles[i].spread_row = out->n_spread_rows;
@@ -98,23 +105,38 @@ static void part(struct lli_tiling *out, struct lli_tile *tiles, uint32_t n, con
     out->n_spread = n - out->n_walked;
 }
 
-void lli_tiles_cut(struct lli_tiling *out, struct lli_tile *tiles, const struct lli_plan *plan, const struct lli_config *config,
-                   size_t n_workers)
+/* Heads of a piece, so that n tiles or splits make enough pieces. */
+static uint32_t heads_of(const struct lli_config *config, size_t n, size_t n_pieces)
 {
-    size_t longest = 0, splits = 0;
-    *out = (struct lli_tiling){.tiles = tiles};
-    part(out, tiles, cut(tiles, plan, config), config, n_workers);
-    if (out->n_spread == 0)
-        return;
+    size_t heads = n * config->n_kv_heads / n_pieces;
+    return heads < 1 ? 1 : (uint32_t)min_size(heads, config->n_kv_heads);
+}
+
+static void set_windows(struct lli_tiling *out, struct lli_tile *tiles, const struct lli_config *config, size_t n_workers)
+{
+    size_t longest = 0, splits = 0, n_pieces = 2 * PIECES * n_workers, heads, run;
     out->window = (uint32_t)(lli_tile_parts(n_workers) / out->n_spread_rows);
     for (uint32_t i = 0; i < out->n_spread; i++) {
-        size_t n = tiles[out->n_walked + i].n_splits;
-        longest = n > longest ? n : longest;
-        splits += min_size(n, out->window);
+        longest = tiles[i].n_splits > longest ? tiles[i].n_splits : longest;
+        splits += min_size(tiles[i].n_splits, out->window);
     }
     out->window = (uint32_t)min_size(out->window, longest);
     out->n_windows = (uint32_t)((longest + out->window - 1) / out->window);
-    out->run = (uint32_t)min_size(MAX_RUN, splits * config->n_kv_heads / (2 * PIECES * n_workers));
-    out->run = out->run > 0 ? out->run : 1;
+    heads = heads_of(config, splits, n_pieces);
+    run = min_size(MAX_RUN, splits * config->n_kv_heads / heads / n_pieces);
+    out->run = run > 0 ? (uint32_t)run : 1;
     out->n_runs = (out->window + out->run - 1) / out->run;
+    for (uint32_t i = 0; i < out->n_spread; i++)
+        tiles[i].heads = (uint32_t)heads;
+}
+
+void lli_tiles_cut(struct lli_tiling *out, struct lli_tile *tiles, const struct lli_plan *plan, const struct lli_config *config,
+                   size_t n_workers)
+{
+    *out = (struct lli_tiling){.tiles = tiles};
+    part(out, tiles, cut(tiles, plan, config), config, n_workers);
+    for (uint32_t i = 0; i < out->n_walked; i++)
+        tiles[i].heads = is_large(&tiles[i], config) ? 1 : heads_of(config, out->n_walked, PIECES * n_workers);
+    if (out->n_spread > 0)
+        set_windows(out, tiles + out->n_walked, config, n_workers);
 }

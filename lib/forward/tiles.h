@@ -3,7 +3,7 @@
  * A tile is some neighbouring rows of one sequence: they see about the same of K and V, which is read once for all of them. A
  * split is 256 positions. Tiles come in two kinds, and which is which changes no bit:
  *
- *     walked    a worker takes a tile and one head of K and V through all splits, merging as it goes
+ *     walked    a worker takes a tile and some heads of K and V through all splits, merging as it goes
  *     spread    a tile that would keep one worker busy while the others wait: its splits are computed side by side, in any
  *               order, and merged afterwards. Between the two lie parts, (m, l, o) of a row and a split; as there is room for
  *               a fixed number of them, a long context goes through in windows of splits. */
@@ -19,6 +19,7 @@
 struct lli_tile {
     uint32_t seq, first_row, n_rows;
     uint32_t first_split, n_splits; /* of all its rows */
+    uint32_t heads;                 /* of K and V that one worker takes: in a page they stand behind one another */
     uint32_t spread_row;            /* spread: number of its first row among the spread ones */
 };
 
