@@ -4,8 +4,8 @@
  * byte is read once and worked on in registers. More rows share the unpacking: a chunk of K is expanded to the first level of
  * the cache and used by all of them:
  *
- *     chunk: up to CHUNK blocks of one segment, each: codes [group][8] word rows; then d, m [group] floats, and the scales
- *     sums:  [row][group] of the segment so far          parked: [3][row][group] of the tree (docs/numerics.md)
+ *     chunk: up to CHUNK blocks of one or two segments, each: codes [group][8] word rows; then d, m [group] floats, and scales
+ *     sums:  [row][group] so far     ended: of the segment before     parked: [2][row][group] of the tree (docs/numerics.md)
  */
 #include "backend/wide/planes.h"
 #include "backend/wide/tree.h"
@@ -36,9 +36,17 @@ struct wanted {
     size_t step;
 };
 
-/* Adds the chunk's blocks, which are first .. first + n - 1 of K, to the sums of n_rows rows from `row` on. */
-typedef void use_fn(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n,
-                    const struct wanted *next);
+/* What is done with a chunk: n blocks of K from `first` on. */
+struct piece {
+    size_t first, n;
+    int opens;   /* the sums start from +0 */
+    int joins;   /* the first `left` blocks end a segment, the others are the next: the sum is that of both */
+    size_t left; /* n if not `joins` */
+    struct wanted next;
+};
+
+/* Adds the chunk's blocks to the sums of n_rows rows from `row` on. */
+typedef void use_fn(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, const struct piece *piece);
 
 struct format {
     struct kind kind;
@@ -164,7 +172,7 @@ struct expanded_block {
 
 struct room {
     struct expanded_block chunk[CHUNK];
-    lli_floats sums[ROWS][LLI_GROUPS], parked[3][ROWS][LLI_GROUPS];
+    lli_floats sums[ROWS][LLI_GROUPS], ended[ROWS][LLI_GROUPS], parked[2][ROWS][LLI_GROUPS];
 };
 
 _Static_assert(sizeof(struct room) <= LLI_MATMUL_SCRATCH, "the room of a product fits its scratch memory");
@@ -183,49 +191,64 @@ LLI_INLINE void expand(struct expanded_block *out, const uint8_t *const groups[L
         }
 }
 
-/* Adds the chunk's blocks first .. first + n - 1 for n_x rows. */
 LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p,
-                          size_t row, size_t first, size_t n, const struct wanted *next, int n_x, const struct kind *kind)
+                          size_t row, const struct piece *piece, int n_x, const struct kind *kind)
 {
     struct lli_tile_rows x = tile_rows(p, row, n_x);
-    lli_floats acc[LLI_TILE][LLI_GROUPS];
-    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = sums[t][g];
-    for (size_t b = 0; b < n; b++) {
-        const uint8_t *planes[LLI_GROUPS];
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-        {
-            planes[g] = chunk[b].codes[g];
-            if (next->step > 0)
-                prefetch(next->at[g] + b * next->step, next->step);
-        }
-        add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, &x, first + b, n_x);
+    lli_floats acc[LLI_TILE][LLI_GROUPS], ended[LLI_TILE][LLI_GROUPS];
+    const struct wanted *next = &piece->next;
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+    {
+        acc[t][g] = piece->opens ? lli_floats_of(0.0f) : sums[t][g];
+        ended[t][g] = lli_floats_of(0.0f);
     }
-    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sums[t][g] = acc[t][g];
+    for (size_t b = 0, end = piece->left;; end = piece->n) {
+        for (; b < end; b++) {
+            const uint8_t *planes[LLI_GROUPS];
+            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+            {
+                planes[g] = chunk[b].codes[g];
+                if (next->step > 0)
+                    prefetch(next->at[g] + b * next->step, next->step);
+            }
+            add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, &x, piece->first + b, n_x);
+        }
+        if (!piece->joins || end == piece->n)
+            break;
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        {
+            ended[t][g] = acc[t][g];
+            acc[t][g] = lli_floats_of(0.0f);
+        }
+    }
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sums[t][g] =
+        piece->joins ? ended[t][g] + acc[t][g] : acc[t][g];
 }
 
 typedef void tile_fn(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p, size_t row,
-                     size_t first, size_t n, const struct wanted *next);
+                     const struct piece *piece);
 
-/* Tiles as equal as can be. */
-LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n,
-                          const struct wanted *next, size_t tile, tile_fn *const tiles[])
+/* Tiles as equal as can be. The first one asks for what comes next. */
+LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, const struct piece *piece,
+                          size_t tile, tile_fn *const tiles[])
 {
-    static const struct wanted nothing = {{NULL}, 0};
+    struct piece quiet = *piece;
     size_t n_tiles = (n_rows + tile - 1) / tile;
+    quiet.next.step = 0;
     for (size_t i = 0; i < n_tiles; i++) {
         size_t at = i * n_rows / n_tiles, n_x = (i + 1) * n_rows / n_tiles - at;
-        tiles[n_x](room->sums + at, room->chunk, p, row + at, first, n, i == 0 ? next : &nothing);
+        tiles[n_x](room->sums + at, room->chunk, p, row + at, i == 0 ? piece : &quiet);
     }
 }
 
 /* A function for each number of rows: what the registers hold is settled when it is compiled. */
 #define TILE(name, n_x, ...)                                                                                                   \
     static void name##_##n_x(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p,   \
-                             size_t row, size_t first, size_t n, const struct wanted *next)                                    \
+                             size_t row, const struct piece *piece)                                                            \
     {                                                                                                                          \
         const struct kind kind = {__VA_ARGS__};                                                                                \
         if (n_x <= lli_dot_tile(kind.bits, kind.halves))                                                                       \
-            use_chunk(sums, chunk, p, row, first, n, next, n_x, &kind);                                                        \
+            use_chunk(sums, chunk, p, row, piece, n_x, &kind);                                                                 \
     }
 
 #define KIND(name, ...)                                                                                                        \
@@ -235,12 +258,12 @@ LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t
     TILE(name, 4, __VA_ARGS__)                                                                                                 \
     TILE(name, 5, __VA_ARGS__)                                                                                                 \
     TILE(name, 6, __VA_ARGS__)                                                                                                 \
-    static void use_##name(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, size_t first, size_t n,  \
-                           const struct wanted *next)                                                                          \
+    static void use_##name(struct room *room, const struct lli_product *p, size_t row, size_t n_rows,                          \
+                           const struct piece *piece)                                                                          \
     {                                                                                                                          \
         static tile_fn *const tiles[] = {NULL, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6};                    \
         const struct kind kind = {__VA_ARGS__};                                                                                \
-        use_tiles(room, p, row, n_rows, first, n, next, (size_t)lli_dot_tile(kind.bits, kind.halves), tiles);                  \
+        use_tiles(room, p, row, n_rows, piece, (size_t)lli_dot_tile(kind.bits, kind.halves), tiles);                           \
     }
 
 /* An offset of the codes that the products of bytes must take off: 8-bit weights are made unsigned where LLI_BYTE_FLIP. */
@@ -262,10 +285,9 @@ KIND(six_halves, SIX_HALVES)
 KIND(three_halves, THREE_HALVES)
 KIND(two_minima, TWO_MINIMA)
 
-/* The sums of segment s go up the tree as far as it is complete: by `levels` levels, the ones at the end of s in binary. */
-LLI_INLINE void join_levels(struct room *room, size_t n_rows, size_t levels)
+/* The sums go up the tree by `levels` levels: each adds what is parked there. They stay in sums, or are parked. */
+LLI_INLINE void join_levels(struct room *room, size_t n_rows, size_t levels, lli_floats (*to)[LLI_GROUPS])
 {
-    lli_floats(*to)[LLI_GROUPS] = levels < 3 ? room->parked[levels] : room->sums;
     for (size_t i = 0; i < n_rows; i++)
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
         {
@@ -276,16 +298,15 @@ LLI_INLINE void join_levels(struct room *room, size_t n_rows, size_t levels)
         }
 }
 
-static void join(struct room *room, size_t n_rows, size_t s)
+/* The sums are of segments 2 * pair and 2 * pair + 1. */
+static void join(struct room *room, size_t n_rows, size_t pair)
 {
-    if ((s & 1) == 0)
-        join_levels(room, n_rows, 0);
-    else if ((s & 2) == 0)
-        join_levels(room, n_rows, 1);
-    else if ((s & 4) == 0)
-        join_levels(room, n_rows, 2);
+    if ((pair & 1) == 0)
+        join_levels(room, n_rows, 0, room->parked[0]);
+    else if (pair == 1)
+        join_levels(room, n_rows, 1, room->parked[1]);
     else
-        join_levels(room, n_rows, 3);
+        join_levels(room, n_rows, 2, room->sums);
 }
 
 /* What follows block b: in these groups, or behind their end in those of the next tile. */
@@ -298,22 +319,50 @@ LLI_INLINE struct wanted want(const uint8_t *const groups[LLI_GROUPS], size_t b,
     return next;
 }
 
+/* One segment, chunk by chunk. */
+LLI_INLINE void sum_segment(struct room *room, const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS],
+                            size_t first, size_t last, size_t row, size_t n_rows, const struct format *f)
+{
+    if (first == last)
+        memset(room->sums, 0, n_rows * sizeof *room->sums);
+    for (size_t b = first; b < last; b += CHUNK) {
+        struct piece piece = {.first = b, .n = last - b < CHUNK ? last - b : CHUNK, .opens = b == first};
+        piece.left = piece.n;
+        piece.next = want(groups, b + piece.n, p->n_in / LLI_ACT_BLOCK, f);
+        expand(room->chunk, groups, b, piece.n, f);
+        f->use(room, p, row, n_rows, &piece);
+    }
+}
+
+/* Two segments that fit one chunk. */
+LLI_INLINE void sum_both(struct room *room, const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t first,
+                         size_t middle, size_t last, size_t row, size_t n_rows, const struct format *f)
+{
+    struct piece piece = {.first = first, .n = last - first, .opens = 1, .joins = 1, .left = middle - first};
+    piece.next = want(groups, last, p->n_in / LLI_ACT_BLOCK, f);
+    expand(room->chunk, groups, first, piece.n, f);
+    f->use(room, p, row, n_rows, &piece);
+}
+
 /* One tile of weight rows x up to ROWS rows of activations. */
 LLI_INLINE void expanded(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,
                          size_t n_rows, const struct format *f)
 {
     struct room *room = p->scratch;
     size_t n_blocks = p->n_in / LLI_ACT_BLOCK;
-    for (size_t s = 0; s < 8; s++) {
-        size_t first = lli_segment_at(n_blocks, s), last = lli_segment_at(n_blocks, s + 1);
-        memset(room->sums, 0, n_rows * sizeof *room->sums);
-        for (; first < last; first += CHUNK) {
-            size_t n = last - first < CHUNK ? last - first : CHUNK;
-            struct wanted next = want(groups, first + n, n_blocks, f);
-            expand(room->chunk, groups, first, n, f);
-            f->use(room, p, row, n_rows, first, n, &next);
+    for (size_t pair = 0; pair < 4; pair++) {
+        size_t first = lli_segment_at(n_blocks, 2 * pair), middle = lli_segment_at(n_blocks, 2 * pair + 1);
+        size_t last = lli_segment_at(n_blocks, 2 * pair + 2);
+        if (last - first <= CHUNK && middle < last) {
+            sum_both(room, p, groups, first, middle, last, row, n_rows, f);
+        } else {
+            sum_segment(room, p, groups, first, middle, row, n_rows, f);
+            memcpy(room->ended, room->sums, n_rows * sizeof *room->sums);
+            sum_segment(room, p, groups, middle, last, row, n_rows, f);
+            for (size_t i = 0; i < n_rows; i++)
+                LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) room->sums[i][g] = room->ended[i][g] + room->sums[i][g];
         }
-        join(room, n_rows, s);
+        join(room, n_rows, pair);
     }
     for (size_t i = 0; i < n_rows; i++)
         lli_tree_store(p->out + (row + i) * p->out_stride + o, room->sums[i], n_o);
