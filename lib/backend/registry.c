@@ -5,16 +5,7 @@
 
 #include "backend/cpu.h"
 #include "backend/scalar/scalar.h"
-
-#if defined(__x86_64__)
-/* of backend/wide/, built for an instruction set each */
-void lli_fill_avx512(struct lli_kernels *out);
-void lli_fill_avx2(struct lli_kernels *out);
-#elif defined(__aarch64__)
-void lli_fill_neon(struct lli_kernels *out);
-void lli_fill_neon_dot(struct lli_kernels *out);
-void lli_fill_neon_i8mm(struct lli_kernels *out);
-#endif
+#include "backend/wide/fills.h"
 
 #define AVX2_NEEDS (LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C)
 

@@ -10,15 +10,7 @@
 
 #include "backend/cpu.h"
 #include "backend/kernels.h"
-
-#if defined(__x86_64__)
-void lli_fill_avx512(struct lli_kernels *out);
-void lli_fill_avx2(struct lli_kernels *out);
-#elif defined(__aarch64__)
-void lli_fill_neon(struct lli_kernels *out);
-void lli_fill_neon_dot(struct lli_kernels *out);
-void lli_fill_neon_i8mm(struct lli_kernels *out);
-#endif
+#include "backend/wide/fills.h"
 
 struct isa {
     const char *name;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "backend/kernels.h"
+#include "backend/wide/fills.h"
 
 /* LLI_LANES: rows of a group of packed weights (backend/pack.h), a vector of floats. LLI_GROUPS: groups of a tile. */
 #if defined(LLI_ISA_AVX512)
@@ -46,9 +47,6 @@ lli_matmul_fn LLI_WIDE(matmul_q5_k), LLI_WIDE(matmul_q6_k), LLI_WIDE(matmul_iq4_
 #else
 #define LLI_UNROLL _Pragma("GCC unroll 32")
 #endif
-
-/* Overwrites the slots that this instruction set does itself. */
-void LLI_WIDE(fill)(struct lli_kernels *out);
 
 lli_quantise_fn LLI_WIDE(quantise);
 lli_dequant_fn LLI_WIDE(dequant_f16);
