@@ -28,8 +28,8 @@ struct lli_scratch {
     float *projected;     /* [rows, n_embd] of attention and FFN, before it joins x */
     float *cos, *sin;     /* [rows, n_dims / 2] */
     float *logits;        /* [logits, n_vocab] */
-    struct lli_q8 q8;     /* [rows, n_embd or n_heads * head_dim] the input of the products that run next */
-    struct lli_q8 hidden; /* [rows, n_ff] the input of down */
+    struct lli_q8 *q8;     /* [rows, n_embd or n_heads * head_dim] the input of the products that run next */
+    struct lli_q8 *hidden; /* [rows, n_ff] the input of down */
     uint8_t *products;    /* [workers, LLI_MATMUL_SCRATCH] */
     uint8_t *token_row;   /* [workers, n_embd * 4] a row of a packed embedding, as in the file */
 

@@ -32,13 +32,6 @@ struct lli_scales {
     lli_words minima;  /* two int16: of the first and of the second half */
 };
 
-/* The rows of activations of a tile. */
-struct lli_tile_rows {
-    const int8_t *q[8];
-    const int16_t *sums[8];
-    const float *d[8], *sx[8];
-};
-
 LLI_INLINE lli_words lli_words_load(const uint8_t *at)
 {
     lli_words w;

@@ -101,7 +101,7 @@ LLI_INLINE __m256i multiply_step(__m256i w, __m256i q, int bits)
 
 /* sum (from zero if `opens`) += `by` times the products of steps first .. last - 1, which fit int16 together. */
 LLI_INLINE void add_steps(__m256i sum[LLI_TILE][LLI_GROUPS], int opens, const __m256i by[LLI_GROUPS],
-                          const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes, int bits, const struct lli_tile_rows *x,
+                          const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes, int bits, const struct lli_q8 *const x[LLI_TILE],
                           size_t b, int n_x, int first, int last)
 {
     __m256i narrow[LLI_TILE][LLI_GROUPS];
@@ -110,7 +110,7 @@ LLI_INLINE void add_steps(__m256i sum[LLI_TILE][LLI_GROUPS], int opens, const __
         __m256i w0 = (__m256i)codes(planes[0], i), w1 = (__m256i)codes(planes[1], i);
         LLI_UNROLL for (int t = 0; t < n_x; t++)
         {
-            __m256i q = (__m256i)lli_words_of(x->q[t] + b * LLI_ACT_BLOCK + 4 * i);
+            __m256i q = (__m256i)lli_words_of(x[t][b].q + 4 * i);
             __m256i p0 = multiply_step(w0, q, bits), p1 = multiply_step(w1, q, bits);
             narrow[t][0] = i == first ? p0 : _mm256_add_epi16(narrow[t][0], p0);
             narrow[t][1] = i == first ? p1 : _mm256_add_epi16(narrow[t][1], p1);
@@ -128,11 +128,11 @@ LLI_INLINE void add_steps(__m256i sum[LLI_TILE][LLI_GROUPS], int opens, const __
 
 /* The offset of the codes is repaid at the end: a register less while the products run. */
 LLI_INLINE void close_sums(lli_floats idot[LLI_TILE][LLI_GROUPS], __m256i sum[LLI_TILE][LLI_GROUPS],
-                           const __m256i owed[LLI_GROUPS], int bias, const struct lli_tile_rows *x, size_t b, int n_x)
+                           const __m256i owed[LLI_GROUPS], int bias, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
 {
     LLI_UNROLL for (int t = 0; t < n_x; t++)
     {
-        __m256i sums = (__m256i)lli_words_of(x->sums[t] + 2 * b);
+        __m256i sums = (__m256i)lli_words_of(x[t][b].sums);
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
         {
             if (bias != 0)
@@ -143,7 +143,7 @@ LLI_INLINE void close_sums(lli_floats idot[LLI_TILE][LLI_GROUPS], __m256i sum[LL
 }
 
 LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                              lli_codes_fn *codes, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
+                              lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
 {
     const __m256i ones[LLI_GROUPS] = {_mm256_set1_epi16(1), _mm256_set1_epi16(1)};
     const __m256i owed[LLI_GROUPS] = {_mm256_set1_epi16((int16_t)-bias), _mm256_set1_epi16((int16_t)-bias)};
@@ -156,7 +156,7 @@ LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8
 /* Owed: -bias * (scale of the first half * its sum of q + scale of the second * its). */
 LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                                lli_codes_fn *codes, const struct lli_scales *scales, int bits, int bias,
-                               const struct lli_tile_rows *x, size_t b, int n_x)
+                               const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
 {
     __m256i sum[LLI_TILE][LLI_GROUPS], owed[LLI_GROUPS];
     int n = steps_that_fit(bits) < 4 ? steps_that_fit(bits) : 4;

@@ -79,27 +79,32 @@ LLI_INLINE lli_words lli_half_scale(lli_words scale)
     return scale;
 }
 
-/* -bias * sums[0] if first, -bias * sums[1] if second, or both. */
-LLI_INLINE __m512i start(const int16_t *sums, int bias, int first, int second)
+/* -bias * (sum of q) in every lane; the bias is a power of two. */
+LLI_INLINE __m512i start(const struct lli_q8 *x, int bias)
 {
-    uint32_t pair = (uint32_t)(uint16_t)(first ? -bias : 0) | (uint32_t)(uint16_t)(second ? -bias : 0) << 16;
-    if (bias == 0)
-        return _mm512_setzero_si512();
-    return _mm512_madd_epi16((__m512i)lli_words_of(sums), _mm512_set1_epi32((int)pair));
+    __m512i minus_sum = (__m512i)lli_words_of(&x->minus_sum);
+    return bias == 0 ? _mm512_setzero_si512() : _mm512_slli_epi32(minus_sum, (unsigned)__builtin_ctz((unsigned)bias));
+}
+
+/* The same of half h. */
+LLI_INLINE __m512i start_half(const struct lli_q8 *x, int bias, int h)
+{
+    uint32_t pair = (uint32_t)(uint16_t)-bias << 16 * h;
+    return bias == 0 ? _mm512_setzero_si512() : _mm512_madd_epi16((__m512i)lli_words_of(x->sums), _mm512_set1_epi32((int)pair));
 }
 
 LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                              lli_codes_fn *codes, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
+                              lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
 {
     __m512i sum[LLI_TILE][LLI_GROUPS];
     (void)bits;
-    LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][0] = sum[t][1] = start(x->sums[t] + 2 * b, bias, 1, 1);
+    LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][0] = sum[t][1] = start(&x[t][b], bias);
     LLI_UNROLL for (int i = 0; i < 8; i++)
     {
         __m512i w0 = (__m512i)codes(planes[0], i), w1 = (__m512i)codes(planes[1], i);
         LLI_UNROLL for (int t = 0; t < n_x; t++)
         {
-            __m512i q = (__m512i)lli_words_of(x->q[t] + b * LLI_ACT_BLOCK + 4 * i);
+            __m512i q = (__m512i)lli_words_of(x[t][b].q + 4 * i);
             sum[t][0] = _mm512_dpbusd_epi32(sum[t][0], w0, q);
             sum[t][1] = _mm512_dpbusd_epi32(sum[t][1], w1, q);
         }
@@ -113,20 +118,20 @@ LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8
 
 LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                                lli_codes_fn *codes, const struct lli_scales *scales, int bits, int bias,
-                               const struct lli_tile_rows *x, size_t b, int n_x)
+                               const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
 {
     __m512i total[LLI_TILE][LLI_GROUPS];
     (void)bits;
     LLI_UNROLL for (int h = 0; h < 2; h++)
     {
         __m512i sum[LLI_TILE][LLI_GROUPS];
-        LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][0] = sum[t][1] = start(x->sums[t] + 2 * b, bias, h == 0, h == 1);
+        LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][0] = sum[t][1] = start_half(&x[t][b], bias, h);
         LLI_UNROLL for (int i = 4 * h; i < 4 * h + 4; i++)
         {
             __m512i w0 = (__m512i)codes(planes[0], i), w1 = (__m512i)codes(planes[1], i);
             LLI_UNROLL for (int t = 0; t < n_x; t++)
             {
-                __m512i q = (__m512i)lli_words_of(x->q[t] + b * LLI_ACT_BLOCK + 4 * i);
+                __m512i q = (__m512i)lli_words_of(x[t][b].q + 4 * i);
                 sum[t][0] = _mm512_dpbusd_epi32(sum[t][0], w0, q);
                 sum[t][1] = _mm512_dpbusd_epi32(sum[t][1], w1, q);
             }
