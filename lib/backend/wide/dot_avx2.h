@@ -126,31 +126,23 @@ LLI_INLINE void add_steps(__m256i sum[LLI_TILE][LLI_GROUPS], int opens, const __
     }
 }
 
-/* The offset of the codes is repaid at the end: a register less while the products run. */
-LLI_INLINE void close_sums(lli_floats idot[LLI_TILE][LLI_GROUPS], __m256i sum[LLI_TILE][LLI_GROUPS],
-                           const __m256i owed[LLI_GROUPS], int bias, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
-{
-    LLI_UNROLL for (int t = 0; t < n_x; t++)
-    {
-        __m256i sums = (__m256i)lli_words_of(x[t][b].sums);
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-        {
-            if (bias != 0)
-                sum[t][g] = _mm256_add_epi32(sum[t][g], _mm256_madd_epi16(sums, owed[g]));
-            idot[t][g] = (lli_floats)_mm256_cvtepi32_ps(sum[t][g]);
-        }
-    }
-}
-
 LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                               lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
 {
     const __m256i ones[LLI_GROUPS] = {_mm256_set1_epi16(1), _mm256_set1_epi16(1)};
-    const __m256i owed[LLI_GROUPS] = {_mm256_set1_epi16((int16_t)-bias), _mm256_set1_epi16((int16_t)-bias)};
     __m256i sum[LLI_TILE][LLI_GROUPS];
     int n = steps_that_fit(bits);
     LLI_UNROLL for (int i = 0; i < 8; i += n) add_steps(sum, i == 0, ones, planes, codes, bits, x, b, n_x, i, i + n);
-    close_sums(idot, sum, owed, bias, x, b, n_x);
+    LLI_UNROLL for (int t = 0; t < n_x; t++)
+    {
+        __m256i minus_sum = (__m256i)lli_words_of(&x[t][b].minus_sum);
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        {
+            if (bias != 0)
+                sum[t][g] = _mm256_add_epi32(sum[t][g], _mm256_slli_epi32(minus_sum, __builtin_ctz((unsigned)bias)));
+            idot[t][g] = (lli_floats)_mm256_cvtepi32_ps(sum[t][g]);
+        }
+    }
 }
 
 /* Owed: -bias * (scale of the first half * its sum of q + scale of the second * its). */
@@ -168,7 +160,12 @@ LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint
     }
     LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) owed[g] = _mm256_mullo_epi16(
         _mm256_blend_epi16((__m256i)scales[g].half[0], (__m256i)scales[g].half[1], 0xaa), _mm256_set1_epi16((int16_t)-bias));
-    close_sums(idot, sum, owed, bias, x, b, n_x);
+    LLI_UNROLL for (int t = 0; t < n_x; t++)
+    {
+        __m256i sums = (__m256i)lli_words_of(x[t][b].sums);
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
+            (lli_floats)_mm256_cvtepi32_ps(_mm256_add_epi32(sum[t][g], _mm256_madd_epi16(sums, owed[g])));
+    }
 }
 
 #endif
