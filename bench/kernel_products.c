@@ -22,7 +22,7 @@ struct product_job {
     size_t copy_bytes, n_copies, copy;       /* of the packed matrix in the buffer; the one that comes next */
     struct lli_product product;
     struct lli_q8 *q8; /* of the product */
-    uint8_t *scratch; /* [workers, LLI_MATMUL_SCRATCH] */
+    uint8_t *scratch;  /* [workers, LLI_MATMUL_SCRATCH] */
 };
 
 /* ---- weights */

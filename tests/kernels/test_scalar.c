@@ -297,8 +297,8 @@ static void check_product(const struct lli_dtype *type, struct shape s)
         for (size_t o = 0; o < s.n_out; o++) {
             double sum = 0, size = 0;
             for (size_t k = 0; k < s.n_in; k++) {
-                double input =
-                    type->is_float ? (double)x[i * s.n_in + k] : (double)a[(i * s.n_in + k) / 32].d * a[(i * s.n_in + k) / 32].q[k % 32];
+                double input = type->is_float ? (double)x[i * s.n_in + k]
+                                              : (double)a[(i * s.n_in + k) / 32].d * a[(i * s.n_in + k) / 32].q[k % 32];
                 double term = weight_at(type, w + 1, s.n_in, o, k) * input;
                 sum += term;
                 size += fabs(term);

@@ -7,12 +7,21 @@
 
 #include "backend/wide/dot.h"
 
-enum { LLI_TILE = 3 };
+enum {
+    LLI_TILE = 5,
+    LLI_CODES_ROWS = 16 /* word rows of an expanded block */
+};
 #define LLI_BYTE_FLIP 0u
+#define LLI_DIRECT_BYTES 8
 
-LLI_INLINE int lli_dot_tile(int bits, int halves)
+LLI_INLINE int lli_doubles(int bits)
 {
-    return bits <= 4 && !halves ? 3 : 2;
+    return bits == 8;
+}
+
+LLI_INLINE int lli_dot_tile(int bits, int halves, int is_expanded)
+{
+    return is_expanded && lli_doubles(bits) ? 5 : bits <= 4 && !halves ? 3 : 2;
 }
 
 /* 4 bytes in every lane. */
@@ -101,8 +110,8 @@ LLI_INLINE __m256i multiply_step(__m256i w, __m256i q, int bits)
 
 /* sum (from zero if `opens`) += `by` times the products of steps first .. last - 1, which fit int16 together. */
 LLI_INLINE void add_steps(__m256i sum[LLI_TILE][LLI_GROUPS], int opens, const __m256i by[LLI_GROUPS],
-                          const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes, int bits, const struct lli_q8 *const x[LLI_TILE],
-                          size_t b, int n_x, int first, int last)
+                          const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes, int bits,
+                          const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x, int first, int last)
 {
     __m256i narrow[LLI_TILE][LLI_GROUPS];
     LLI_UNROLL for (int i = first; i < last; i++)
@@ -127,7 +136,8 @@ LLI_INLINE void add_steps(__m256i sum[LLI_TILE][LLI_GROUPS], int opens, const __
 }
 
 LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                              lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
+                              lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b,
+                              int n_x)
 {
     const __m256i ones[LLI_GROUPS] = {_mm256_set1_epi16(1), _mm256_set1_epi16(1)};
     __m256i sum[LLI_TILE][LLI_GROUPS];
@@ -166,6 +176,58 @@ LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
             (lli_floats)_mm256_cvtepi32_ps(_mm256_add_epi32(sum[t][g], _mm256_madd_epi16(sums, owed[g])));
     }
+}
+
+/* ---- expanded: 8 bits as int16 */
+
+/* Activations of a tile. */
+struct lli_doubled {
+    int16_t q[LLI_TILE][LLI_CHUNK][LLI_ACT_BLOCK];
+};
+
+/* Step i becomes two rows of pairs: elements 4i, 4i + 1, and 4i + 2, 4i + 3. A byte comes to both halves of its int16; the
+ * shift then extends its sign. */
+LLI_INLINE void lli_codes_double(uint8_t *codes, int i, lli_words w)
+{
+    const __m256i first =
+        _mm256_setr_epi32(0x01010000, 0x05050404, 0x09090808, 0x0d0d0c0c, 0x01010000, 0x05050404, 0x09090808, 0x0d0d0c0c);
+    __m256i second = _mm256_add_epi8(first, _mm256_set1_epi8(2));
+    codes += 2 * i * 4 * LLI_LANES;
+    lli_words_store(codes, (lli_words)_mm256_srai_epi16(_mm256_shuffle_epi8((__m256i)w, first), 8));
+    lli_words_store(codes + 4 * LLI_LANES, (lli_words)_mm256_srai_epi16(_mm256_shuffle_epi8((__m256i)w, second), 8));
+}
+
+LLI_INLINE void lli_double(struct lli_doubled *out, const struct lli_q8 *const x[LLI_TILE], size_t first, size_t n, int n_x)
+{
+    for (size_t b = 0; b < n; b++)
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int h = 0; h < 2; h++)
+        {
+            __m128i q = _mm_loadu_si128((const __m128i *)(const void *)(x[t][first + b].q + 16 * h));
+            _mm256_storeu_si256((__m256i *)(void *)(out->q[t][b] + 16 * h), _mm256_cvtepi8_epi16(q));
+        }
+}
+
+/* Two operations for 2 k where bytes take four for 4, three of them on two ports. */
+LLI_INLINE void lli_dot_doubled(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
+                                const struct lli_doubled *x, size_t b, int n_x)
+{
+    __m256i sum[LLI_TILE][LLI_GROUPS];
+    LLI_UNROLL for (int i = 0; i < 16; i++)
+    {
+        __m256i w0 = (__m256i)lli_words_load(planes[0] + i * 4 * LLI_LANES);
+        __m256i w1 = (__m256i)lli_words_load(planes[1] + i * 4 * LLI_LANES);
+        LLI_UNROLL for (int t = 0; t < n_x; t++)
+        {
+            __m256i q = (__m256i)lli_words_of(x->q[t][b] + 2 * i);
+            __m256i p0 = _mm256_madd_epi16(w0, q), p1 = _mm256_madd_epi16(w1, q);
+            sum[t][0] = i == 0 ? p0 : _mm256_add_epi32(sum[t][0], p0);
+            sum[t][1] = i == 0 ? p1 : _mm256_add_epi32(sum[t][1], p1);
+            make_now(&sum[t][0]);
+            make_now(&sum[t][1]);
+        }
+    }
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
+        (lli_floats)_mm256_cvtepi32_ps(sum[t][g]);
 }
 
 #endif

@@ -10,9 +10,10 @@
 enum { LLI_TILE = 6 };
 #define LLI_BYTE_FLIP 0x80808080u
 
-LLI_INLINE int lli_dot_tile(int bits, int halves)
+LLI_INLINE int lli_dot_tile(int bits, int halves, int is_expanded)
 {
     (void)bits;
+    (void)is_expanded;
     return halves ? 4 : 6;
 }
 
@@ -94,7 +95,8 @@ LLI_INLINE __m512i start_half(const struct lli_q8 *x, int bias, int h)
 }
 
 LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                              lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
+                              lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b,
+                              int n_x)
 {
     __m512i sum[LLI_TILE][LLI_GROUPS];
     (void)bits;
@@ -145,5 +147,7 @@ LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
         (lli_floats)_mm512_cvtepi32_ps(total[t][g]);
 }
+
+#include "backend/wide/dot_single.h"
 
 #endif

@@ -103,14 +103,16 @@ LLI_INLINE void lli_neon_make_now(int32x4_t *value)
 #define LLI_NEON(op) lli_neon_##op##_long
 #endif
 
-LLI_INLINE int lli_dot_tile(int bits, int halves)
+LLI_INLINE int lli_dot_tile(int bits, int halves, int is_expanded)
 {
     (void)bits;
+    (void)is_expanded;
     return LLI_NEON(tile)(halves);
 }
 
 LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                              lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
+                              lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b,
+                              int n_x)
 {
     int32x4_t sum[LLI_TILE][LLI_GROUPS];
     LLI_UNROLL for (int t = 0; t < n_x; t++)
@@ -146,5 +148,7 @@ LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
         (lli_floats)vcvtq_f32_s32(total[t][g]);
 }
+
+#include "backend/wide/dot_single.h"
 
 #endif

@@ -30,8 +30,8 @@ LLI_INLINE struct lli_neon_rows rows_of(const uint8_t *planes, lli_codes_fn *cod
 }
 
 LLI_INLINE void lli_neon_add_matrix(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                                    lli_codes_fn *codes, int bits, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x, int first,
-                                    int last)
+                                    lli_codes_fn *codes, int bits, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x,
+                                    int first, int last)
 {
     /* [t], [t + 1]: of the group's first and second two rows with rows t, t + 1; a last one stands twice in its pair. */
     int32x4_t square[LLI_TILE][LLI_GROUPS];

@@ -4,7 +4,7 @@
  * rows are few, are unpacked as they are used, in registers. Else rows share the unpacking: a chunk of K is expanded to the
  * first level of the cache and used by all of them:
  *
- *     chunk: up to CHUNK blocks of one or two segments, each: codes [group][8] word rows; then d, m [group] floats, and scales
+ *     chunk: up to LLI_CHUNK blocks of one or two segments: codes [group][8] word rows ([16] where bytes are doubled), scales
  *     sums:  [row][group] so far     ended: of the segment before     parked: [2][row][group] of the tree (docs/numerics.md)
  *
  * While a tile is worked on, the next one is fetched to the second level of the cache, some lines with each block: memory is
@@ -15,7 +15,6 @@
 enum {
     SIDE_BY_SIDE = 2, /* tiles of weight rows of one row of activations (Zen 4, Q4_0: 24 GB/s a core, 19 with one) */
     MAX_ACC = LLI_TILE > SIDE_BY_SIDE ? LLI_TILE : SIDE_BY_SIDE,
-    CHUNK = 16,   /* blocks: with the activations of a tile in 32 KiB */
     ROWS = 192,   /* rows of activations that share an expanded chunk */
     AHEAD = 2048, /* bytes of prefetching on each stream of one row of activations */
     LINE = 64     /* bytes of a cache line */
@@ -80,13 +79,15 @@ LLI_INLINE size_t group_bytes(const struct format *f, size_t n_blocks)
 
 /* ---- adding blocks */
 
-/* The terms of block b, for n_x rows of activations. */
+/* The terms of block b, for n_x rows of activations. In an expanded chunk it is block i; doubled is NULL elsewhere. */
 LLI_INLINE void add_block(lli_floats (*acc)[LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
-                          const struct lli_scales *scales, const struct kind *kind, const struct lli_q8 *const x[LLI_TILE], size_t b,
-                          int n_x)
+                          const struct lli_scales *scales, const struct kind *kind, const struct lli_q8 *const x[LLI_TILE],
+                          size_t b, int n_x, const struct lli_doubled *doubled, size_t i)
 {
     lli_floats idot[LLI_TILE][LLI_GROUPS];
-    if (kind->halves)
+    if (doubled && lli_doubles(kind->bits))
+        lli_dot_doubled(idot, planes, doubled, i, n_x);
+    else if (kind->halves)
         lli_dot_halves(idot, planes, codes, scales, kind->bits, kind->bias, x, b, n_x);
     else
         lli_dot_whole(idot, planes, codes, kind->bits, kind->bias, x, b, n_x);
@@ -99,9 +100,8 @@ LLI_INLINE void add_block(lli_floats (*acc)[LLI_GROUPS], const uint8_t *const pl
             if (kind->offset)
                 acc[t][g] = lli_floats_fma(scales[g].m, lli_floats_of(x[t][b].sx), acc[t][g]);
             if (kind->minima)
-                acc[t][g] =
-                    lli_floats_fma(lli_floats_int(lli_words_dot_pairs(scales[g].minima, lli_words_of(x[t][b].sums))),
-                                   -(scales[g].m * dx), acc[t][g]);
+                acc[t][g] = lli_floats_fma(lli_floats_int(lli_words_dot_pairs(scales[g].minima, lli_words_of(x[t][b].sums))),
+                                           -(scales[g].m * dx), acc[t][g]);
         }
     }
 }
@@ -112,9 +112,9 @@ LLI_INLINE void tile_rows(const struct lli_q8 *x[LLI_TILE], const struct lli_pro
 }
 
 /* Tiles of activations, as equal as can be. */
-LLI_INLINE size_t tiles_of(size_t n_rows, const struct kind *kind)
+LLI_INLINE size_t tiles_of(size_t n_rows, const struct kind *kind, int is_expanded)
 {
-    size_t most = (size_t)lli_dot_tile(kind->bits, kind->halves);
+    size_t most = (size_t)lli_dot_tile(kind->bits, kind->halves, is_expanded);
     return (n_rows + most - 1) / most;
 }
 
@@ -138,8 +138,8 @@ LLI_INLINE struct wanted want(const uint8_t *const groups[LLI_GROUPS], size_t fi
 {
     struct wanted next = {.lines = (block_bytes(f) / LINE + n_parts) / n_parts};
     for (int g = 0; g < LLI_GROUPS; g++)
-        next.at[g] = groups[g] + LLI_GROUPS * group_bytes(f, n_blocks) + first / f->unit * unit_bytes(f) +
-                     part * n * next.lines * LINE;
+        next.at[g] =
+            groups[g] + LLI_GROUPS * group_bytes(f, n_blocks) + first / f->unit * unit_bytes(f) + part * n * next.lines * LINE;
     return next;
 }
 
@@ -183,7 +183,7 @@ LLI_INLINE void add_packed(lli_floats (*acc)[LLI_GROUPS], const uint8_t *const g
         planes[g] = group + at->block + f->own * LLI_LANES;
         f->scales(&scales[g], group + at->unit, group + at->block);
     }
-    add_block(acc, planes, f->codes, scales, &f->kind, x, 0, n_x);
+    add_block(acc, planes, f->codes, scales, &f->kind, x, 0, n_x, NULL, 0);
 }
 
 /* Some rows of activations, of which this is one part of `n_parts`; or one row and n_tiles neighbouring tiles of weight rows
@@ -225,12 +225,13 @@ LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[
 /* ---- through expanded chunks */
 
 struct expanded_block {
-    uint8_t codes[LLI_GROUPS][8 * WORD_ROW];
+    uint8_t codes[LLI_GROUPS][LLI_CODES_ROWS * WORD_ROW];
     struct lli_scales scales[LLI_GROUPS];
 };
 
 struct room {
-    struct expanded_block chunk[CHUNK];
+    struct expanded_block chunk[LLI_CHUNK];
+    struct lli_doubled doubled;
     lli_floats sums[ROWS][LLI_GROUPS], ended[ROWS][LLI_GROUPS], parked[2][ROWS][LLI_GROUPS];
 };
 
@@ -245,17 +246,28 @@ LLI_INLINE void expand(struct expanded_block *out, const uint8_t *const groups[L
             const uint8_t *unit = groups[g] + b / f->unit * unit_bytes(f);
             const uint8_t *block = unit + f->header * LLI_LANES + b % f->unit * block_bytes(f);
             LLI_UNROLL for (int i = 0; i < 8; i++)
-                lli_words_store(out->codes[g] + i * WORD_ROW, f->codes(block + f->own * LLI_LANES, i));
+            {
+                lli_words w = f->codes(block + f->own * LLI_LANES, i);
+                if (lli_doubles(f->kind.bits))
+                    lli_codes_double(out->codes[g], i, w);
+                else
+                    lli_words_store(out->codes[g] + i * WORD_ROW, w);
+            }
             f->scales(&out->scales[g], unit, block);
         }
 }
 
-LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p,
-                          size_t row, const struct piece *piece, int n_x, const struct kind *kind)
+LLI_INLINE void use_chunk(struct room *room, const struct lli_product *p, size_t row, size_t at, const struct piece *piece,
+                          int n_x, const struct kind *kind)
 {
+    const struct expanded_block *chunk = room->chunk;
+    const struct lli_doubled *doubled = &room->doubled;
+    lli_floats(*sums)[LLI_GROUPS] = room->sums + at;
     const struct lli_q8 *x[LLI_TILE];
     lli_floats acc[LLI_TILE][LLI_GROUPS], ended[LLI_TILE][LLI_GROUPS];
-    tile_rows(x, p, row, n_x);
+    tile_rows(x, p, row + at, n_x);
+    if (lli_doubles(kind->bits))
+        lli_double(&room->doubled, x, piece->first, piece->n, n_x);
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
     {
         acc[t][g] = piece->opens ? lli_floats_of(0.0f) : sums[t][g];
@@ -266,7 +278,7 @@ LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_b
             const uint8_t *planes[LLI_GROUPS];
             LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) planes[g] = chunk[b].codes[g];
             ask(&piece->next, b);
-            add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, x, piece->first + b, n_x);
+            add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, x, piece->first + b, n_x, doubled, b);
         }
         if (!piece->joins || end == piece->n)
             break;
@@ -280,18 +292,17 @@ LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_b
         piece->joins ? ended[t][g] + acc[t][g] : acc[t][g];
 }
 
-typedef void tile_fn(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p, size_t row,
-                     const struct piece *piece);
+typedef void tile_fn(struct room *room, const struct lli_product *p, size_t row, size_t at, const struct piece *piece);
 
 /* Each asks for its part of what is wanted. */
 LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, const struct piece *piece,
                           const struct kind *kind, tile_fn *const tiles[])
 {
     struct piece own = *piece;
-    size_t n_tiles = tiles_of(n_rows, kind);
+    size_t n_tiles = tiles_of(n_rows, kind, 1);
     for (size_t i = 0; i < n_tiles; i++) {
         size_t at = tile_at(i, n_rows, n_tiles), n_x = tile_at(i + 1, n_rows, n_tiles) - at;
-        tiles[n_x](room->sums + at, room->chunk, p, row + at, &own);
+        tiles[n_x](room, p, row, at, &own);
         for (int g = 0; g < LLI_GROUPS; g++)
             own.next.at[g] += piece->n * piece->next.lines * LINE;
     }
@@ -299,12 +310,11 @@ LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t
 
 /* A function for each number of rows: what the registers hold is settled when it is compiled. */
 #define TILE(name, n_x, ...)                                                                                                   \
-    static void name##_##n_x(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p,   \
-                             size_t row, const struct piece *piece)                                                            \
+    static void name##_##n_x(struct room *room, const struct lli_product *p, size_t row, size_t at, const struct piece *piece) \
     {                                                                                                                          \
         const struct kind kind = {__VA_ARGS__};                                                                                \
-        if (n_x <= lli_dot_tile(kind.bits, kind.halves))                                                                       \
-            use_chunk(sums, chunk, p, row, piece, n_x, &kind);                                                                 \
+        if (n_x <= lli_dot_tile(kind.bits, kind.halves, 1))                                                                    \
+            use_chunk(room, p, row, at, piece, n_x, &kind);                                                                    \
     }
 
 #define KIND(name, ...)                                                                                                        \
@@ -368,7 +378,7 @@ static void join(struct room *room, size_t n_rows, size_t pair)
 LLI_INLINE void use_piece(struct room *room, const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS],
                           struct piece *piece, size_t row, size_t n_rows, const struct format *f)
 {
-    piece->next = want(groups, piece->first, piece->n, p->n_in / LLI_ACT_BLOCK, 0, tiles_of(n_rows, &f->kind), f);
+    piece->next = want(groups, piece->first, piece->n, p->n_in / LLI_ACT_BLOCK, 0, tiles_of(n_rows, &f->kind, 1), f);
     expand(room->chunk, groups, piece->first, piece->n, f);
     f->use(room, p, row, n_rows, piece);
 }
@@ -379,8 +389,8 @@ LLI_INLINE void sum_segment(struct room *room, const struct lli_product *p, cons
 {
     if (first == last)
         memset(room->sums, 0, n_rows * sizeof *room->sums);
-    for (size_t b = first; b < last; b += CHUNK) {
-        struct piece piece = {.first = b, .n = last - b < CHUNK ? last - b : CHUNK, .opens = b == first};
+    for (size_t b = first; b < last; b += LLI_CHUNK) {
+        struct piece piece = {.first = b, .n = last - b < LLI_CHUNK ? last - b : LLI_CHUNK, .opens = b == first};
         piece.left = piece.n;
         use_piece(room, p, groups, &piece, row, n_rows, f);
     }
@@ -403,7 +413,7 @@ LLI_INLINE void expanded(const struct lli_product *p, const uint8_t *const group
     for (size_t pair = 0; pair < 4; pair++) {
         size_t first = lli_segment_at(n_blocks, 2 * pair), middle = lli_segment_at(n_blocks, 2 * pair + 1);
         size_t last = lli_segment_at(n_blocks, 2 * pair + 2);
-        if (last - first <= CHUNK && middle < last) {
+        if (last - first <= LLI_CHUNK && middle < last) {
             sum_both(room, p, groups, first, middle, last, row, n_rows, f);
         } else {
             sum_segment(room, p, groups, first, middle, row, n_rows, f);
@@ -431,7 +441,7 @@ struct direct {
 LLI_INLINE void multiply_tile(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o,
                               const struct format *f, const struct direct *direct)
 {
-    size_t n_tiles = tiles_of(p->n_rows, &f->kind);
+    size_t n_tiles = tiles_of(p->n_rows, &f->kind, 0);
     if (p->n_rows <= f->direct)
         for (size_t i = 0; i < n_tiles; i++) {
             size_t row = tile_at(i, p->n_rows, n_tiles);
@@ -464,7 +474,7 @@ LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last,
                      size_t part, size_t n_parts)                                                                              \
     {                                                                                                                          \
         const struct format format = {__VA_ARGS__};                                                                            \
-        if (n_x <= lli_dot_tile(format.kind.bits, format.kind.halves))                                                         \
+        if (n_x <= lli_dot_tile(format.kind.bits, format.kind.halves, 0))                                                      \
             direct(p, groups, o, n_o, n_tiles, row, n_x, part, n_parts, &format);                                              \
     }
 
@@ -478,19 +488,19 @@ LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last,
     DIRECT(type##_6, 1, 6, {kind}, use, __VA_ARGS__)                                                                           \
     void LLI_WIDE(matmul_##type)(const struct lli_product *p, size_t first, size_t last)                                       \
     {                                                                                                                          \
-        static const struct direct direct = {                                                                                  \
-            type##_beside, {NULL, type##_1, type##_2, type##_3, type##_4, type##_5, type##_6}};                                \
+        static const struct direct direct = {type##_beside,                                                                    \
+                                             {NULL, type##_1, type##_2, type##_3, type##_4, type##_5, type##_6}};              \
         const struct format format = {{kind}, use, __VA_ARGS__};                                                               \
         multiply(p, first, last, &format, &direct);                                                                            \
     }
 
 /*                                                codes            scales       direct, unit, header, own, codes' bytes */
-QUANTISED_TYPE(q8_0, BYTES, use_bytes, lli_codes_b8, lli_scales_d, ANY, 1, 2, 0, 32)
+QUANTISED_TYPE(q8_0, BYTES, use_bytes, lli_codes_b8, lli_scales_d, LLI_DIRECT_BYTES, 1, 2, 0, 32)
 QUANTISED_TYPE(q4_0, NIBBLES, use_nibbles, lli_codes_n4, lli_scales_d, ANY, 1, 2, 0, 16)
 QUANTISED_TYPE(q4_1, NIBBLES_OFFSET, use_nibbles_offset, lli_codes_n4, lli_scales_d_m, ANY, 1, 4, 0, 16)
 QUANTISED_TYPE(q5_0, FIVE, use_five, lli_codes_n4_h1, lli_scales_d, 16, 1, 2, 0, 20)
 QUANTISED_TYPE(q5_1, FIVE_OFFSET, use_five_offset, lli_codes_n4_h1, lli_scales_d_m, 16, 1, 4, 0, 20)
-QUANTISED_TYPE(iq4_nl, BYTES, use_bytes, lli_codes_table, lli_scales_d, 16, 1, 2, 0, 16)
+QUANTISED_TYPE(iq4_nl, BYTES, use_bytes, lli_codes_table, lli_scales_d, 8, 1, 2, 0, 16)
 QUANTISED_TYPE(iq4_xs, BYTES, use_bytes, lli_codes_table, lli_scales_iq4_xs, 8, 8, 2, 1, 16)
 QUANTISED_TYPE(q4_k, NIBBLES_OFFSET, use_nibbles_offset, lli_codes_n4, lli_scales_q4_k, 32, 8, 4, 2, 16)
 QUANTISED_TYPE(q5_k, FIVE_OFFSET, use_five_offset, lli_codes_n4_h1, lli_scales_q4_k, 8, 8, 4, 2, 20)
