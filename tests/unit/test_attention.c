@@ -35,12 +35,12 @@ static void keep_products(struct lli_kernels *out, void (*fill)(struct lli_kerne
 }
 
 #if defined(__x86_64__)
-void lli_fill_avx512(struct lli_kernels *out);
+void lli_fill_avx512_vnni(struct lli_kernels *out);
 void lli_fill_avx2(struct lli_kernels *out);
 
 static void fill_first(struct lli_kernels *out)
 {
-    keep_products(out, lli_fill_avx512);
+    keep_products(out, lli_fill_avx512_vnni);
 }
 
 static void fill_second(struct lli_kernels *out)
