@@ -24,6 +24,8 @@ int32_t model_read(struct model *m)
         return status;
     const struct lli_gguf_entry *tokens = lli_gguf_find(&m->gguf, "tokenizer.ggml.tokens");
     status = lli_config_read(&m->config, &m->gguf, (uint32_t)tokens->n, &m->err);
+    if (m->family.name)
+        m->config.family = &m->family;
     if (status == 0)
         status = lli_weights_read(&m->weights, &m->heap, &m->config, &m->gguf, &m->err);
     return status;

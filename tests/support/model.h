@@ -7,6 +7,7 @@
 #include "file/gguf.h"
 #include "llminf/status.h"
 #include "model/config.h"
+#include "model/family.h"
 #include "model/weights.h"
 #include "support/gguf_make.h"
 #include "support/support.h"
@@ -19,6 +20,7 @@ struct model {
     struct lli_config config;
     struct lli_weights weights;
     struct llminf_error err;
+    struct lli_family family; /* in place of the file's; name NULL: none */
 };
 
 extern const struct test_model_spec MODEL_PLAIN;

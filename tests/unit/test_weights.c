@@ -262,6 +262,57 @@ static void vectors_are_finite(void **state)
     }
 }
 
+/* A llama with sinks: no architecture that is known has them. */
+static void make_sinks(struct model *m)
+{
+    struct test_model_spec spec = MODEL_PLAIN;
+    spec.sinks = 1;
+    model_make(m, &spec);
+    m->family = *lli_family_find("llama", 5);
+    m->family.needs |= 1u << LLI_ATTN_SINKS;
+}
+
+static void sinks_are_read(void **state)
+{
+    (void)state;
+    struct model m;
+    make_sinks(&m);
+    assert_int_equal(model_read(&m), 0);
+    const struct lli_matrix *sinks = &m.weights.layers[1].at[LLI_ATTN_SINKS];
+    assert_ptr_equal(sinks->data, lli_gguf_tensor_find(&m.gguf, "blk.1.attn_sinks.weight")->data);
+    assert_true(sinks->n_in == 4 && sinks->n_out == 1 && sinks->n_mats == 1);
+    model_finish(&m);
+}
+
+static void sinks_that_are_wrong(void **state)
+{
+    (void)state;
+    static const char name[] = "blk.1.attn_sinks.weight";
+    static const uint32_t bits[] = {0x7fc00000, 0x7f800000, 0xff800000};
+    struct model m;
+    make_sinks(&m);
+    m.family.needs &= ~(1u << LLI_ATTN_SINKS);
+    model_expect(&m, LLMINF_E_UNSUPPORTED, "blk.0.attn_sinks.weight");
+    make_sinks(&m);
+    rename_tensor(&m, name, "blk.1.attn_sinkx.weight");
+    model_expect(&m, LLMINF_E_FORMAT, name);
+    make_sinks(&m);
+    set_record(&m, name, 0, 3);
+    model_expect(&m, LLMINF_E_FORMAT, name);
+    make_sinks(&m);
+    set_record(&m, name, 1, LLI_F16);
+    model_expect(&m, LLMINF_E_UNSUPPORTED, name);
+    for (size_t i = 0; i < sizeof bits / sizeof *bits; i++) {
+        make_sinks(&m);
+        assert_int_equal(model_read(&m), 0);
+        const struct lli_gguf_tensor *t = lli_gguf_tensor_find(&m.gguf, name);
+        memcpy(m.file.bytes + (t->data - m.file.bytes) + 4 * i, &bits[i], 4);
+        lli_weights_finish(&m.weights);
+        lli_gguf_finish(&m.gguf);
+        model_expect(&m, LLMINF_E_NUMERIC, name);
+    }
+}
+
 static void no_memory_for_layers(void **state)
 {
     (void)state;
@@ -282,7 +333,8 @@ int main(void)
         cmocka_unit_test(tensors_that_are_needed),   cmocka_unit_test(tensors_without_a_place),
         cmocka_unit_test(layers_have_one_name),      cmocka_unit_test(roles_of_the_other_kind),
         cmocka_unit_test(shapes_are_exact),          cmocka_unit_test(biases_are_in_all_layers),
-        cmocka_unit_test(vectors_are_finite),        cmocka_unit_test(no_memory_for_layers),
+        cmocka_unit_test(vectors_are_finite),        cmocka_unit_test(sinks_are_read),
+        cmocka_unit_test(sinks_that_are_wrong),      cmocka_unit_test(no_memory_for_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
