@@ -1,7 +1,8 @@
 /* forward/attend.c - see attend.h. Pages are read where they lie: nothing is gathered, and no buffer grows with the context.
  *
  * A row meets its splits in ascending order: the first one sets o, m and l, the others are merged (docs/numerics.md). A walked
- * tile has its sums in scratch.attended, .max and .total from the start; those of a spread tile come there out of its parts. */
+ * tile has its sums in scratch.attended, .max and .total from the start; those of a spread tile come there out of its parts. A
+ * sink is merged last, as a split of one position without a value. */
 #include "forward/attend.h"
 
 #include <string.h>
@@ -155,12 +156,22 @@ static void attend_splits(struct work *w, size_t first, size_t last, int worker)
 
 /* ---- pieces */
 
+/* A row has met all its splits. */
 static void finish(const struct work *w, size_t row)
 {
     const struct lli_scratch *s = &w->pass->scratch;
-    size_t head_dim = w->pass->config->head_dim, head = head_of(w, row);
-    for (size_t g = 0; g < w->group; g++, head++)
-        w->pass->kernels.divide(s->attended + head * head_dim, s->attended + head * head_dim, s->total[head], head_dim);
+    const struct lli_kernels *kernels = &w->pass->kernels;
+    const float *sinks = lli_pass_vector(w->pass, w->stage->layer, LLI_ATTN_SINKS);
+    size_t head_dim = w->pass->config->head_dim, first = w->kv_head * w->group;
+    if (sinks)
+        memset(w->split, 0, head_dim * sizeof *w->split);
+    for (size_t g = 0; g < w->group; g++) {
+        size_t head = head_of(w, row) + g;
+        float *out = s->attended + head * head_dim;
+        if (sinks)
+            kernels->merge(out, &s->max[head], &s->total[head], w->split, sinks[first + g], 1, head_dim);
+        kernels->divide(out, out, s->total[head], head_dim);
+    }
 }
 
 /* Piece i of as many as the tile could have: with more than one head in each, the last ones are empty. */

@@ -120,15 +120,15 @@ const float *lli_forward_logits(const struct lli_forward *f, uint32_t i)
     return f->pass.scratch.logits + (size_t)i * f->pass.config->n_vocab;
 }
 
-/* ---- gains and biases: copied, so that they are aligned whatever the host's memory is */
+/* ---- gains, biases and sinks: copied, so that they are aligned whatever the host's memory is */
 
 static const struct lli_matrix *matrix_at(const struct lli_weights *w, uint32_t layer, uint32_t role)
 {
     return role >= LLI_FIRST_LAYER_ROLE ? &w->layers[layer].at[role] : layer == 0 ? &w->at[role] : NULL;
 }
 
-static const uint32_t vector_roles[] = {LLI_OUTPUT_NORM, LLI_ATTN_NORM,   LLI_FFN_NORM,        LLI_ATTN_Q_BIAS,
-                                        LLI_ATTN_K_BIAS, LLI_ATTN_V_BIAS, LLI_ATTN_OUTPUT_BIAS};
+static const uint32_t vector_roles[] = {LLI_OUTPUT_NORM, LLI_ATTN_NORM,   LLI_FFN_NORM,         LLI_ATTN_Q_BIAS,
+                                        LLI_ATTN_K_BIAS, LLI_ATTN_V_BIAS, LLI_ATTN_OUTPUT_BIAS, LLI_ATTN_SINKS};
 
 enum { N_VECTOR_ROLES = sizeof vector_roles / sizeof *vector_roles };
 
@@ -160,7 +160,7 @@ static int32_t take_vectors(struct lli_forward *f, struct llminf_error *err)
         return lli_fail_memory(err, "norms", n * sizeof *f->vectors);
     copy_vectors(pass, f->vectors);
     if (!pass->kernels.finite(f->vectors, n))
-        return lli_fail(err, LLMINF_E_NUMERIC, "norms", "NaN or Inf in a gain or a bias, want finite numbers");
+        return lli_fail(err, LLMINF_E_NUMERIC, "norms", "NaN or Inf in a gain, a bias or a sink, want finite numbers");
     f->other_bytes = n_slots * sizeof *pass->vectors + n * sizeof *f->vectors;
     return 0;
 }

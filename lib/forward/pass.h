@@ -23,7 +23,7 @@ struct lli_pass {
     const struct lli_config *config;
     const struct lli_weights *weights;
     struct lli_workers *workers;
-    const float **vectors; /* [n_layers, LLI_N_ROLES] gains and biases, aligned copies; global roles stand in layer 0 */
+    const float **vectors; /* [n_layers, LLI_N_ROLES] gains, biases and sinks, aligned copies; global roles stand in layer 0 */
     struct lli_kernels kernels;
     struct lli_rotary rotary;
     struct lli_pages pages;

@@ -44,6 +44,7 @@ static const struct lli_role_shape shapes[LLI_N_ROLES] = {
     [LLI_ATTN_K_BIAS] = {"attn_k.bias", {KV_HEADS}},
     [LLI_ATTN_V_BIAS] = {"attn_v.bias", {KV_HEADS}},
     [LLI_ATTN_OUTPUT_BIAS] = {"attn_output.bias", {EMBD}},
+    [LLI_ATTN_SINKS] = {"attn_sinks.weight", {LLI_EXTENT_EACH_HEAD}},
 };
 
 const struct lli_family *lli_family_find(const char *name, size_t len)

@@ -28,6 +28,7 @@ enum lli_role {
     LLI_ATTN_K_BIAS,
     LLI_ATTN_V_BIAS,
     LLI_ATTN_OUTPUT_BIAS,
+    LLI_ATTN_SINKS,
     LLI_N_ROLES,
     LLI_FIRST_LAYER_ROLE = LLI_ATTN_NORM
 };
@@ -37,8 +38,9 @@ enum lli_extent {
     LLI_EXTENT_NONE, /* 1: the tensor has no such side */
     LLI_EXTENT_EMBD,
     LLI_EXTENT_VOCAB,
-    LLI_EXTENT_HEADS,    /* heads x head size */
-    LLI_EXTENT_KV_HEADS, /* KV heads x head size */
+    LLI_EXTENT_HEADS,     /* heads x head size */
+    LLI_EXTENT_KV_HEADS,  /* KV heads x head size */
+    LLI_EXTENT_EACH_HEAD, /* one per head */
     LLI_EXTENT_FF,
     LLI_EXTENT_EXPERTS,
     LLI_EXTENT_ROPE, /* pairs that are rotated */

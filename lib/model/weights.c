@@ -33,6 +33,7 @@ static void measure(uint64_t sides[LLI_N_EXTENTS], const struct lli_config *c)
     sides[LLI_EXTENT_VOCAB] = c->n_vocab;
     sides[LLI_EXTENT_HEADS] = (uint64_t)c->n_heads * c->head_dim;
     sides[LLI_EXTENT_KV_HEADS] = (uint64_t)c->n_kv_heads * c->head_dim;
+    sides[LLI_EXTENT_EACH_HEAD] = c->n_heads;
     sides[LLI_EXTENT_FF] = c->n_ff;
     sides[LLI_EXTENT_EXPERTS] = c->n_experts;
     sides[LLI_EXTENT_ROPE] = c->rope.n_dims / 2;

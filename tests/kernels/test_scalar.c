@@ -698,6 +698,27 @@ static void test_merge(void **state)
         }
 }
 
+/* A sink is merged as one position without a value: to the bit what docs/numerics.md says. */
+static void test_sink(void **state)
+{
+    static const float SINKS[] = {-300, -70, -2.5f, 1.5f, 3.25f, 60, 1e30f};
+    (void)state;
+    for (size_t s = 0; s < sizeof SINKS / sizeof *SINKS; s++)
+        for (size_t b = 0; b < n_tables; b++) {
+            float out[37], want[37], max = 1.5f, sum = 2.75f, sink = SINKS[s], top = sink > max ? sink : max;
+            float a = lli_exp_f32(max - top), want_sum = sum * a + lli_exp_f32(sink - top);
+            const float nothing[37] = {0};
+            for (size_t i = 0; i < 37; i++) {
+                out[i] = noise();
+                want[i] = out[i] * a + 0.0f;
+            }
+            TABLES[b].merge(out, &max, &sum, nothing, sink, 1, 37);
+            assert_same(want, out, 37);
+            assert_same(&want_sum, &sum, 1);
+            assert_same(&top, &max, 1);
+        }
+}
+
 static void test_registry(void **state)
 {
     struct lli_kernels kernels;
@@ -726,7 +747,7 @@ int main(void)
         cmocka_unit_test(test_finite),        cmocka_unit_test(test_rope),
         cmocka_unit_test(test_pages),         cmocka_unit_test(test_store_refuses),
         cmocka_unit_test(test_store_q8_0),    cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_sink),          cmocka_unit_test(test_registry),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }

@@ -293,6 +293,8 @@ static void add_layer(struct plan *p, int i)
         add(p, i, "attn_v.bias", kv, 0, 0)->mean = 0;
         add(p, i, "attn_output.bias", d, 0, 0)->mean = 0;
     }
+    if (s->sinks)
+        add(p, i, "attn_sinks.weight", s->n_heads, 0, 0)->mean = 0;
     add(p, i, "ffn_norm.weight", d, 0, 0);
     if (n)
         add(p, i, "ffn_gate_inp.weight", d, n, 0)->type = LLI_F32;

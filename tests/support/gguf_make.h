@@ -20,6 +20,7 @@ struct test_model_spec {
     uint32_t n_experts, n_experts_used; /* 0: dense */
     int tied;                           /* no output.weight */
     int biases;                         /* of q, k, v and the attention's output */
+    int sinks;                          /* of all heads; no architecture that is known has them */
     int rope_freqs;                     /* with rope_freqs.weight */
     const char *rope_scaling;           /* "linear", "yarn"; NULL: none */
     double rope_factor;                 /* 0: 2 */

@@ -6,6 +6,7 @@
 
 #include "backend/registry.h"
 #include "llminf/status.h"
+#include "support/support.h"
 
 enum { MAX_ROWS = 64 };
 
@@ -38,9 +39,30 @@ void network_close(struct network *network)
 {
     lli_weights_finish(&network->weights);
     lli_gguf_finish(&network->gguf);
+    free(network->sinks);
     free(network->bytes);
     if (network->heap.live_bytes != 0)
         fprintf(stderr, "%lld bytes live\n", (long long)network->heap.live_bytes);
+}
+
+void network_add_sinks(struct network *network)
+{
+    size_t n_layers = network->config.n_layers, n_heads = network->config.n_heads;
+    uint64_t seed = 1;
+    network->sinks = malloc(n_layers * n_heads * sizeof *network->sinks);
+    if (!network->sinks)
+        abort();
+    for (size_t i = 0; i < n_layers * n_heads; i++)
+        network->sinks[i] = (float)(support_random(&seed) % 1024) / 128.0f - 1.0f;
+    network->sinks[(n_layers - 1) * n_heads] = 100;
+    network->sinks[n_layers * n_heads - 1] = -100;
+    for (size_t i = 0; i < n_layers; i++)
+        network->weights.layers[i].at[LLI_ATTN_SINKS] = (struct lli_matrix){.type = lli_dtype_find(LLI_F32),
+                                                                            .data = (uint8_t *)(network->sinks + i * n_heads),
+                                                                            .n_in = (uint32_t)n_heads,
+                                                                            .n_out = 1,
+                                                                            .n_mats = 1,
+                                                                            .lanes = 1};
 }
 
 int32_t network_start(struct network_run *run, struct network *network, int kv_type, int n_threads, uint32_t n_blocks)

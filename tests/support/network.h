@@ -16,6 +16,7 @@
 struct network {
     struct lli_heap heap;
     uint8_t *bytes; /* the file; owned */
+    float *sinks;   /* [n_layers, n_heads]; owned; NULL: none */
     struct lli_gguf gguf;
     struct lli_config config;
     struct lli_weights weights;
@@ -25,6 +26,10 @@ struct network {
 /* Takes the bytes over. config may be changed before a start. 0 or a status (said on stderr); to be closed in either case. */
 int32_t network_open(struct network *network, uint8_t *bytes, size_t size);
 void network_close(struct network *network);
+
+/* Gives all layers sinks, before a start: of the weight of some positions, and in the last layer one that takes all and one
+ * that takes nothing. Ends the test on no memory. */
+void network_add_sinks(struct network *network);
 
 /* A forward of a network, with workers of its own. */
 struct network_run {

@@ -13,6 +13,7 @@
 #include "backend/registry.h"
 #include "backend/scalar/scalar.h"
 #include "forward/tiles.h"
+#include "llminf/status.h"
 #include "support/gguf_make.h"
 #include "support/network.h"
 #include "support/support.h"
@@ -97,11 +98,13 @@ static const struct kind {
     int kv_type;
     uint32_t window;
     float softcap;
+    int has_sinks;
 } KINDS[] = {
-    {"f16", {.seed = 1, .n_embd = 32, .n_heads = 4, .n_kv_heads = 1, .n_context = N_IDS}, LLI_KV_F16, 0, 0},
-    {"f32, window", {.seed = 2, .n_embd = 24, .n_heads = 4, .n_kv_heads = 2, .n_context = N_IDS}, LLI_KV_F32, 600, 0},
-    {"q8_0, soft cap", {.seed = 3, .n_embd = 80, .n_heads = 2, .n_kv_heads = 1, .n_context = N_IDS}, LLI_KV_Q8_0, 0, 0.8f},
-    {"narrow window", {.seed = 4, .n_embd = 32, .n_heads = 8, .n_kv_heads = 1, .n_context = N_IDS}, LLI_KV_F16, 20, 3},
+    {"f16", {.seed = 1, .n_embd = 32, .n_heads = 4, .n_kv_heads = 1, .n_context = N_IDS}, LLI_KV_F16, 0, 0, 0},
+    {"f32, window", {.seed = 2, .n_embd = 24, .n_heads = 4, .n_kv_heads = 2, .n_context = N_IDS}, LLI_KV_F32, 600, 0, 0},
+    {"q8_0, soft cap", {.seed = 3, .n_embd = 80, .n_heads = 2, .n_kv_heads = 1, .n_context = N_IDS}, LLI_KV_Q8_0, 0, 0.8f, 0},
+    {"narrow window", {.seed = 4, .n_embd = 32, .n_heads = 8, .n_kv_heads = 1, .n_context = N_IDS}, LLI_KV_F16, 20, 3, 0},
+    {"sinks", {.seed = 5, .n_embd = 32, .n_heads = 4, .n_kv_heads = 2, .n_context = N_IDS}, LLI_KV_F16, 700, 2, 1},
 };
 
 enum { N_KINDS = sizeof KINDS / sizeof *KINDS };
@@ -123,6 +126,8 @@ static void open_kind(struct network *network, const struct kind *kind, int32_t 
     assert_int_equal(network_open(network, bytes, size), 0);
     network->config.window = kind->window;
     network->config.softcap = kind->softcap;
+    if (kind->has_sinks)
+        network_add_sinks(network);
     for (size_t i = 0; i < N_IDS; i++)
         ids[i] = (int32_t)(support_random(&seed) % network->config.n_vocab);
     for (uint32_t i = 0; i < 4 * N_TABLE; i++)
@@ -212,6 +217,48 @@ static void test_partners(void **state)
     network_close(&network);
 }
 
+/* ---- sinks */
+
+enum { N_SINK_IDS = 300 };
+
+static void compute(float *logits, struct network *network, const int32_t *ids)
+{
+    struct network_run run;
+    network->backend = NULL;
+    assert_int_equal(network_start(&run, network, LLI_KV_F16, 2, N_BLOCKS), 0);
+    assert_int_equal(network_feed(&run, BLOCKS[0], ids, 0, N_SINK_IDS, 40, logits), 0);
+    network_stop(&run);
+}
+
+/* Sinks far below all scores change no bit, sinks in reach do, and one that is not finite is found. */
+static void test_sinks(void **state)
+{
+    struct network network;
+    struct network_run run;
+    int32_t ids[N_IDS];
+    float *want, *got;
+    size_t bytes;
+    (void)state;
+    open_kind(&network, &KINDS[0], ids);
+    bytes = N_SINK_IDS * sizeof *got * network.config.n_vocab;
+    want = make_logits(&network);
+    got = make_logits(&network);
+    compute(want, &network, ids);
+    network_add_sinks(&network);
+    compute(got, &network, ids);
+    assert_memory_not_equal(got, want, network.config.n_vocab * sizeof *got);
+    for (size_t i = 0; i < (size_t)network.config.n_layers * network.config.n_heads; i++)
+        network.sinks[i] = i % 2 ? -3e38f : -200.0f;
+    compute(got, &network, ids);
+    assert_memory_equal(got, want, bytes);
+    network.sinks[1] = -__builtin_inff();
+    assert_int_equal(network_start(&run, &network, LLI_KV_F16, 1, N_BLOCKS), LLMINF_E_NUMERIC);
+    network_stop(&run);
+    free(got);
+    free(want);
+    network_close(&network);
+}
+
 /* ---- tiles */
 
 static struct lli_config shape(uint32_t n_heads, uint32_t n_kv_heads, uint32_t window)
@@ -296,7 +343,8 @@ static void test_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest others[] = {cmocka_unit_test(test_tiles), cmocka_unit_test(test_memory)};
+    const struct CMUnitTest others[] = {cmocka_unit_test(test_sinks), cmocka_unit_test(test_tiles),
+                                        cmocka_unit_test(test_memory)};
     struct CMUnitTest kinds[2 * N_KINDS];
     int n_failed;
     for (size_t i = 0; i < N_KINDS; i++) {

@@ -84,8 +84,9 @@ static void rotate(double *x, size_t n_heads, const struct network *n, size_t po
         }
 }
 
-/* keys, values: [n, kv_dim] of all positions so far. */
-static void attend(double *out, const double *q, const double *keys, const double *values, size_t n, const struct lli_config *c)
+/* keys, values: [n, kv_dim] of all positions so far. sinks may have no data. */
+static void attend(double *out, const double *q, const double *keys, const double *values, size_t n, const struct lli_config *c,
+                   const struct lli_matrix *sinks)
 {
     size_t kv_dim = (size_t)c->n_kv_heads * c->head_dim, group = c->n_heads / c->n_kv_heads;
     double *p = make(n);
@@ -103,6 +104,7 @@ static void attend(double *out, const double *q, const double *keys, const doubl
         }
         for (size_t t = first; t < n; t++)
             total += p[t] = exp(p[t] - top);
+        total += sinks->data ? exp(at(sinks, h) - top) : 0;
         for (size_t d = 0; d < c->head_dim; d++) {
             o[d] = 0;
             for (size_t t = first; t < n; t++)
@@ -166,7 +168,7 @@ static void evaluate(const struct network *net, const int32_t *ids, size_t n, do
             multiply(v, &m[LLI_ATTN_V], 0, y, &m[LLI_ATTN_V_BIAS]);
             rotate(q, c->n_heads, net, pos);
             rotate(k, c->n_kv_heads, net, pos);
-            attend(o, q, keys + l * n * kv_dim, values + l * n * kv_dim, pos + 1, c);
+            attend(o, q, keys + l * n * kv_dim, values + l * n * kv_dim, pos + 1, c, &m[LLI_ATTN_SINKS]);
             multiply(z, &m[LLI_ATTN_OUTPUT], 0, o, &m[LLI_ATTN_OUTPUT_BIAS]);
             for (size_t i = 0; i < d; i++)
                 x[i] += z[i];
@@ -197,25 +199,34 @@ static const struct row {
     int halves; /* pairs (i, i + d/2) */
     uint32_t window;
     float softcap;
+    int has_sinks;
 } ROWS[] = {
-    {"window", {.seed = 15, .n_context = 600}, 300, 0, 37, 0},
-    {"window over splits", {.seed = 16, .n_context = 700}, 650, 0, 270, 0},
-    {"soft cap", {.seed = 17}, 60, 0, 0, 0.4f},
-    {"window and soft cap", {.seed = 18, .n_embd = 24, .n_heads = 3, .n_kv_heads = 1, .n_context = 600}, 330, 0, 100, 1.5f},
-    {"plain", {.seed = 1}, 70, 0, 0, 0},
-    {"several splits", {.seed = 2, .n_embd = 24, .n_heads = 3, .n_kv_heads = 1, .n_context = 600}, 530, 0, 0, 0},
-    {"one head", {.seed = 3, .n_embd = 10, .n_heads = 1, .n_kv_heads = 1, .n_ff = 33}, 20, 0, 0, 0},
-    {"own head size", {.seed = 4, .n_embd = 48, .n_heads = 3, .n_kv_heads = 3, .head_dim = 22}, 33, 0, 0, 0},
-    {"halves", {.seed = 5}, 40, 1, 0, 0},
-    {"tied", {.seed = 6, .tied = 1}, 17, 0, 0, 0},
-    {"biases", {.seed = 7, .biases = 1}, 20, 0, 0, 0},
-    {"rope factors", {.seed = 8, .rope_freqs = 1, .rope_base = 500000}, 50, 0, 0, 0},
-    {"linear", {.seed = 9, .rope_scaling = "linear", .rope_factor = 4}, 50, 0, 0, 0},
-    {"yarn", {.seed = 10, .n_embd = 128, .n_heads = 2, .n_kv_heads = 1, .rope_scaling = "yarn", .rope_factor = 4}, 50, 0, 0, 0},
-    {"yarn and factors", {.seed = 11, .rope_freqs = 1, .rope_scaling = "yarn", .rope_factor = 8}, 50, 0, 0, 0},
-    {"experts", {.seed = 12, .n_experts = 5, .n_experts_used = 2}, 40, 0, 0, 0},
-    {"all experts", {.seed = 13, .n_experts = 3, .n_experts_used = 3}, 20, 0, 0, 0},
-    {"one expert", {.seed = 14, .n_experts = 4, .n_experts_used = 1}, 20, 0, 0, 0},
+    {"window", {.seed = 15, .n_context = 600}, 300, 0, 37, 0, 0},
+    {"window over splits", {.seed = 16, .n_context = 700}, 650, 0, 270, 0, 0},
+    {"soft cap", {.seed = 17}, 60, 0, 0, 0.4f, 0},
+    {"window and soft cap", {.seed = 18, .n_embd = 24, .n_heads = 3, .n_kv_heads = 1, .n_context = 600}, 330, 0, 100, 1.5f, 0},
+    {"sinks", {.seed = 19, .n_context = 600}, 600, 0, 0, 0, 1},
+    {"sinks, window and soft cap", {.seed = 20, .n_heads = 8, .n_context = 600}, 330, 0, 100, 1.5f, 1},
+    {"plain", {.seed = 1}, 70, 0, 0, 0, 0},
+    {"several splits", {.seed = 2, .n_embd = 24, .n_heads = 3, .n_kv_heads = 1, .n_context = 600}, 530, 0, 0, 0, 0},
+    {"one head", {.seed = 3, .n_embd = 10, .n_heads = 1, .n_kv_heads = 1, .n_ff = 33}, 20, 0, 0, 0, 0},
+    {"own head size", {.seed = 4, .n_embd = 48, .n_heads = 3, .n_kv_heads = 3, .head_dim = 22}, 33, 0, 0, 0, 0},
+    {"halves", {.seed = 5}, 40, 1, 0, 0, 0},
+    {"tied", {.seed = 6, .tied = 1}, 17, 0, 0, 0, 0},
+    {"biases", {.seed = 7, .biases = 1}, 20, 0, 0, 0, 0},
+    {"rope factors", {.seed = 8, .rope_freqs = 1, .rope_base = 500000}, 50, 0, 0, 0, 0},
+    {"linear", {.seed = 9, .rope_scaling = "linear", .rope_factor = 4}, 50, 0, 0, 0, 0},
+    {"yarn",
+     {.seed = 10, .n_embd = 128, .n_heads = 2, .n_kv_heads = 1, .rope_scaling = "yarn", .rope_factor = 4},
+     50,
+     0,
+     0,
+     0,
+     0},
+    {"yarn and factors", {.seed = 11, .rope_freqs = 1, .rope_scaling = "yarn", .rope_factor = 8}, 50, 0, 0, 0, 0},
+    {"experts", {.seed = 12, .n_experts = 5, .n_experts_used = 2}, 40, 0, 0, 0, 0},
+    {"all experts", {.seed = 13, .n_experts = 3, .n_experts_used = 3}, 20, 0, 0, 0, 0},
+    {"one expert", {.seed = 14, .n_experts = 4, .n_experts_used = 1}, 20, 0, 0, 0, 0},
 };
 
 static void test_row(void **state)
@@ -234,6 +245,8 @@ static void test_row(void **state)
     network.config.rope.pairs = row->halves ? LLI_ROPE_HALVES : network.config.rope.pairs;
     network.config.window = row->window;
     network.config.softcap = row->softcap;
+    if (row->has_sinks)
+        network_add_sinks(&network);
     for (uint32_t i = 0; i < 64; i++)
         blocks[i] = 1 + (i * 13 + 5) % 64;
     for (uint32_t i = 0; i < row->n_ids; i++)
