@@ -1,5 +1,5 @@
-/* backend/wide/dot_pairs.h - products of bytes by vpmaddubsw, of either width. Sums stay in int16 as long as they fit: 8 steps of
- * 4-bit codes, 4 of 5 bits, 2 of 6 bits. 8-bit weights are signed: |w| times q with the sign of w, or both as int16 in an
+/* backend/wide/dot_pairs.h - products of bytes by vpmaddubsw, of either width. Sums stay in int16 as long as they fit: 8 steps
+ * of 4-bit codes, 4 of 5 bits, 2 of 6 bits. 8-bit weights are signed: |w| times q with the sign of w, or both as int16 in an
  * expanded chunk. Included by dot_avx2.h and dot_avx512.h, which give the width:
  *
  *     LLI_MM(op), LLI_MM_REGISTER, lli_integers      an operation, a register of inline assembly, its type
