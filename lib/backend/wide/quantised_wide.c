@@ -156,12 +156,6 @@ struct place {
     size_t b, unit, block;
 };
 
-LLI_INLINE struct place place_of(size_t b, const struct format *f)
-{
-    size_t unit = b / f->unit * unit_bytes(f);
-    return (struct place){b, unit, unit + f->header * LLI_LANES + b % f->unit * block_bytes(f)};
-}
-
 LLI_INLINE void go_on(struct place *at, const struct format *f)
 {
     at->block += block_bytes(f);
@@ -195,7 +189,7 @@ LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[
     lli_floats acc[MAX_ACC][LLI_GROUPS], parked[3 * MAX_ACC * LLI_GROUPS];
     size_t n_blocks = p->n_in / LLI_ACT_BLOCK, bytes = group_bytes(f, n_blocks), tile_bytes = LLI_GROUPS * bytes;
     struct wanted next = want(groups, 0, n_blocks, n_blocks, part, n_parts, f);
-    struct place at = {0, 0, f->header * LLI_LANES};
+    struct place at = {.block = f->header * LLI_LANES};
     tile_rows(x, p, row, n_x);
     for (size_t s = 0; s < 8; s++) {
         LLI_UNROLL for (int i = 0; i < n_tiles * n_x; i++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[i][g] =
