@@ -83,9 +83,9 @@ enum { NEEDS_OF_FIRST = 0, NEEDS_OF_SECOND = 0 };
 #endif
 
 static const struct lli_backend BACKENDS[] = {
-    {"scalar", 0, 1, fill_scalar},
-    {"first", NEEDS_OF_FIRST, 1, fill_first},
-    {"second", NEEDS_OF_SECOND, 1, fill_second},
+    {"scalar", 0, 0, 1, fill_scalar},
+    {"first", NEEDS_OF_FIRST, 0, 1, fill_first},
+    {"second", NEEDS_OF_SECOND, 0, 1, fill_second},
 };
 
 enum { N_BACKENDS = sizeof BACKENDS / sizeof *BACKENDS };
