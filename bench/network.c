@@ -44,8 +44,8 @@ int32_t network_start(struct network *n, const struct lli_backend *backend, stru
     const struct lli_weights *weights = &n->weights;
     n->kv_type = kv_type;
     if (backend->lanes != 1) {
-        int32_t status = lli_packing_make(&n->packed, &n->heap, &n->config, &n->weights, &n->mapping, (uint32_t)backend->lanes,
-                                          workers, NULL, err);
+        const struct lli_packing_source source = {&n->config, &n->weights, &n->mapping, NULL};
+        int32_t status = lli_packing_make(&n->packed, &n->heap, &source, (uint32_t)backend->lanes, workers, NULL, err);
         if (status < 0)
             return status;
         weights = &n->packed;

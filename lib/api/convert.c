@@ -2,6 +2,7 @@
 #include "llminf/llminf.h"
 
 #include "api/handles.h"
+#include "base/cpus.h"
 #include "base/error.h"
 #include "base/fenv.h"
 #include "model/convert.h"
@@ -9,6 +10,7 @@
 static llminf_status convert(struct llminf_model *model, const char *path, const struct lli_values *values,
                              const struct lli_progress *progress, llminf_error *err)
 {
+    const struct lli_packing_source source = {&model->config, &model->weights, &model->mapping, NULL};
     const char *type = lli_values_text(values, "type");
     struct lli_convert_options options = {
         .mix = lli_mix_find(type),
@@ -21,7 +23,11 @@ static llminf_status convert(struct llminf_model *model, const char *path, const
     if (options.mix == NULL)
         return lli_fail(err, LLMINF_E_INTERNAL, "type", "\"%s\" is in the schema and no mix is called so", type);
     state = lli_fenv_enter();
-    status = lli_convert_write(path, &model->heap, &model->gguf, &model->config, &options, err);
+    status = lli_packings_hold(&model->packings, &source, options.n_threads > 0 ? options.n_threads : lli_cpus_usable(), err);
+    if (status == LLMINF_OK) {
+        status = lli_convert_write(path, &model->heap, &model->gguf, &model->config, &options, err);
+        lli_packings_let_go(&model->packings, &source);
+    }
     lli_fenv_leave(state);
     return status;
 }

@@ -16,7 +16,7 @@
 #include "file/gguf.h"
 #include "file/mapping.h"
 #include "model/config.h"
-#include "model/packing.h"
+#include "model/packings.h"
 #include "model/weights.h"
 #include "sample/chain.h"
 #include "text/vocab.h"

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/size.h"
 
@@ -100,6 +101,17 @@ void lli_alloc_prefer_huge(const struct lli_heap *heap, void *memory, size_t byt
     uintptr_t first = ((uintptr_t)memory + page - 1) & ~(page - 1), last = ((uintptr_t)memory + bytes) & ~(page - 1);
     if (!heap->alloc && first < last)
         (void)madvise((void *)first, last - first, MADV_HUGEPAGE); /* a wish: what it answers changes nothing */
+}
+
+void lli_alloc_forget(const struct lli_heap *heap, void *memory, size_t bytes)
+{
+    long page = sysconf(_SC_PAGESIZE);
+    if (heap->alloc || page <= 0)
+        return;
+    uintptr_t mask = (uintptr_t)page - 1, first = ((uintptr_t)memory + mask) & ~mask,
+              last = ((uintptr_t)memory + bytes) & ~mask;
+    if (first < last)
+        (void)madvise((void *)first, last - first, MADV_DONTNEED);
 }
 
 void *lli_realloc(struct lli_heap *heap, void *memory, size_t bytes)

@@ -31,6 +31,10 @@ void *lli_alloc_aligned(struct lli_heap *heap, size_t bytes, size_t align); /* a
 /* Asks the system for huge pages under a block of the library's own heap; a host's memory is the host's. */
 void lli_alloc_prefer_huge(const struct lli_heap *heap, void *memory, size_t bytes);
 
+/* Gives the whole pages in memory[bytes], part of a block, back to the system. They read as zero from then on, or as before
+ * where the system did not want them; a host's memory stays as it is. */
+void lli_alloc_forget(const struct lli_heap *heap, void *memory, size_t bytes);
+
 /* Grows or shrinks a 16-aligned block; memory may be NULL. On NULL the old block is as before. */
 void *lli_realloc(struct lli_heap *heap, void *memory, size_t bytes);
 

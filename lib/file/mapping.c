@@ -180,11 +180,18 @@ int32_t lli_mapping_touch(const struct lli_mapping *m, const struct lli_progress
 void lli_mapping_release(const struct lli_mapping *m, const uint8_t *bytes, size_t n)
 {
     long page = sysconf(_SC_PAGESIZE);
+    if (lli_mapping_loses(m))
+        lli_alloc_forget(m->heap, (void *)(uintptr_t)bytes, n);
     if (!m->mapped || page <= 0)
         return;
     uintptr_t mask = (uintptr_t)page - 1, first = ((uintptr_t)bytes + mask) & ~mask, last = ((uintptr_t)bytes + n) & ~mask;
     if (first < last)
         (void)madvise((void *)first, last - first, MADV_DONTNEED); /* a wish: pages that stay do no harm */
+}
+
+int lli_mapping_loses(const struct lli_mapping *m)
+{
+    return m->copied && !m->heap->alloc;
 }
 
 void lli_mapping_finish(struct lli_mapping *m)

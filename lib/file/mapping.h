@@ -46,9 +46,12 @@ int32_t lli_mapping_open_reader(struct lli_mapping *out, struct lli_heap *heap, 
 /* Reads one byte of every page, calling progress. */
 int32_t lli_mapping_touch(const struct lli_mapping *m, const struct lli_progress *progress, struct llminf_error *err);
 
-/* Gives back the whole pages of bytes[n] of a mapped file; they are read again when they are needed again. Of other mappings
- * nothing is given back. */
+/* Gives back the whole pages of bytes[n]. Those of a mapped file are read again when they are needed again, those of a copy
+ * may be zero from then on: see below. A host's memory, or a copy in it, stays as it is. */
 void lli_mapping_release(const struct lli_mapping *m, const uint8_t *bytes, size_t n);
+
+/* 1: what is released is lost until somebody writes it anew (the bytes are the mapping's own, behind the const). */
+int lli_mapping_loses(const struct lli_mapping *m);
 
 void lli_mapping_finish(struct lli_mapping *m); /* accepts a zeroed struct */
 

@@ -1,7 +1,10 @@
 /* model/packing.c - all matrices are cut into pieces of some groups of rows, handed out in order by one counter, so that the
  * file is read from front to back and its pages can be given back behind. One piece of memory holds all packed matrices:
  *
- *     | matrix 0 of tensor 0 | matrix 1 | ... | matrix 0 of tensor 1 | ...        each aligned to 64 */
+ *     | matrix 0 of tensor 0 | matrix 1 | ... | matrix 0 of tensor 1 | ...        each aligned to 64
+ *
+ * A piece whose pages were lost is written anew before it is packed again, so that no more than the pieces in hand are there
+ * twice. Pages that two pieces share are never released: whoever writes a piece touches its own bytes only. */
 #include "model/packing.h"
 
 #include <stdatomic.h>
@@ -18,8 +21,8 @@
 
 /* One tensor. */
 struct job {
-    const struct lli_matrix *from;
-    struct lli_matrix *to;
+    const struct lli_matrix *from, *older; /* in the file; in a packing that has what is lost of it, or NULL */
+    struct lli_matrix to;
     int64_t layer; /* -1: none */
     int role;
     size_t n_groups, group_bytes; /* of one of its matrices */
@@ -29,10 +32,11 @@ struct job {
 
 struct packer {
     struct lli_heap *heap;
-    const struct lli_mapping *mapping;
+    const struct lli_packing_source *source;
     const struct lli_progress *progress;
     struct llminf_error *err;
     uint32_t lanes;
+    uint8_t *released; /* [n_pieces] 1: its pages are lost; NULL: they come back, or the older packing has them */
     struct job *jobs;
     size_t n_jobs, n_pieces;
     size_t bytes;         /* of all packed matrices */
@@ -45,13 +49,20 @@ struct packer {
 
 /* ---- what there is to do ----------------------------------------------------------------------------------------- */
 
-static int32_t add_job(struct packer *p, const struct lli_matrix *from, struct lli_matrix *to, int64_t layer, int role)
+static const struct lli_matrix *matrix(const struct lli_weights *w, int64_t layer, int role)
 {
+    return layer < 0 ? &w->at[role] : &w->layers[layer].at[role];
+}
+
+static int32_t add_job(struct packer *p, int64_t layer, int role)
+{
+    const struct lli_matrix *from = matrix(p->source->file, layer, role);
     struct job *job = &p->jobs[p->n_jobs];
     size_t mat_bytes, bytes, n_pieces;
     if (!from->data || lli_family_shape((enum lli_role)role)->sides[1] == LLI_EXTENT_NONE)
         return 0;
-    *job = (struct job){.from = from, .to = to, .layer = layer, .role = role, .first_piece = p->n_pieces};
+    *job = (struct job){.from = from, .to = *from, .layer = layer, .role = role, .first_piece = p->n_pieces};
+    job->older = p->source->older ? matrix(p->source->older, layer, role) : NULL;
     job->n_groups = lli_pack_groups(p->lanes, from->n_out);
     job->group_bytes = lli_pack_group_bytes(from->type, p->lanes, from->n_in);
     job->step = job->group_bytes < PIECE_BYTES ? PIECE_BYTES / job->group_bytes : 1;
@@ -60,23 +71,30 @@ static int32_t add_job(struct packer *p, const struct lli_matrix *from, struct l
         lli_size_mul(&bytes, mat_bytes, from->n_mats) || lli_size_add(&p->bytes, p->bytes, bytes) ||
         lli_size_mul(&n_pieces, job->n_steps, from->n_mats) || lli_size_add(&p->n_pieces, p->n_pieces, n_pieces))
         return lli_fail_memory(p->err, "packed weights", UINT64_MAX);
-    to->lanes = p->lanes;
-    to->mat_bytes = mat_bytes;
+    job->to.lanes = p->lanes;
+    job->to.mat_bytes = mat_bytes;
     p->n_jobs++;
     return 0;
 }
 
-static int32_t list_jobs(struct packer *p, struct lli_weights *out, const struct lli_config *config,
-                         const struct lli_weights *file)
+static int is_tied(const struct lli_weights *file)
 {
-    int is_tied = file->at[LLI_OUTPUT].data == file->at[LLI_TOKEN_EMBD].data;
+    return file->at[LLI_OUTPUT].data == file->at[LLI_TOKEN_EMBD].data;
+}
+
+static int32_t list_jobs(struct packer *p)
+{
+    size_t n_layers = p->source->config->n_layers, n = LLI_FIRST_LAYER_ROLE + n_layers * LLI_N_ROLES;
     int32_t status = 0;
+    p->jobs = lli_alloc_array(p->heap, n, sizeof *p->jobs);
+    if (!p->jobs)
+        return lli_fail_memory(p->err, "layers", n * sizeof *p->jobs);
     for (int role = 0; role < LLI_FIRST_LAYER_ROLE && status == 0; role++)
-        if (role != LLI_OUTPUT || !is_tied)
-            status = add_job(p, &file->at[role], &out->at[role], -1, role);
-    for (uint32_t i = 0; i < config->n_layers; i++)
+        if (role != LLI_OUTPUT || !is_tied(p->source->file))
+            status = add_job(p, -1, role);
+    for (size_t i = 0; i < n_layers; i++)
         for (int role = LLI_FIRST_LAYER_ROLE; role < LLI_N_ROLES && status == 0; role++)
-            status = add_job(p, &file->layers[i].at[role], &out->layers[i].at[role], i, role);
+            status = add_job(p, (int64_t)i, role);
     return status;
 }
 
@@ -89,10 +107,17 @@ static int32_t take_memory(struct packer *p, struct lli_weights *out)
         lli_alloc_prefer_huge(p->heap, at, p->bytes);
     out->packed = at;
     for (size_t i = 0; i < p->n_jobs; i++) {
-        p->jobs[i].to->data = at;
-        at += p->jobs[i].to->mat_bytes * p->jobs[i].to->n_mats;
+        struct job *job = &p->jobs[i];
+        job->to.data = at;
+        at += job->to.mat_bytes * job->to.n_mats;
+        *(job->layer < 0 ? &out->at[job->role] : &out->layers[job->layer].at[job->role]) = job->to;
     }
     out->bytes = p->bytes;
+    if (!p->source->older && p->source->mapping && lli_mapping_loses(p->source->mapping)) {
+        p->released = lli_alloc_zero(p->heap, p->n_pieces, 1);
+        if (!p->released)
+            return lli_fail_memory(p->err, "packed weights", p->n_pieces);
+    }
     return 0;
 }
 
@@ -126,21 +151,42 @@ static struct piece find_piece(const struct packer *p, size_t i)
 /* The first row of the piece's matrix that is not finite, or -1. */
 static int64_t pack(const struct packer *p, const struct piece *piece)
 {
-    const struct lli_matrix *from = piece->job->from, *to = piece->job->to;
+    const struct lli_matrix *from = piece->job->from, *to = &piece->job->to;
     uint8_t *out = (uint8_t *)(uintptr_t)to->data + piece->mat * to->mat_bytes;
     return lli_pack_rows(out, from->type, p->lanes, from->data + piece->mat * from->mat_bytes, from->n_out, from->n_in,
                          piece->first, piece->last);
 }
 
-static void release(const struct packer *p, const struct piece *piece)
+/* The piece's rows in the file's bytes: where they begin and how many bytes they are. */
+static const uint8_t *rows_of(size_t *bytes, const struct packer *p, const struct piece *piece)
 {
     const struct lli_matrix *from = piece->job->from;
-    if (!p->mapping)
-        return;
     size_t row_bytes = from->mat_bytes / from->n_out, first = piece->first * p->lanes, last = piece->last * p->lanes;
     if (last > from->n_out)
         last = from->n_out;
-    lli_mapping_release(p->mapping, from->data + piece->mat * from->mat_bytes + first * row_bytes, (last - first) * row_bytes);
+    *bytes = (last - first) * row_bytes;
+    return from->data + piece->mat * from->mat_bytes + first * row_bytes;
+}
+
+static void release(const struct packer *p, size_t i, const struct piece *piece)
+{
+    size_t bytes;
+    const uint8_t *rows = rows_of(&bytes, p, piece);
+    if (!p->source->mapping)
+        return;
+    lli_mapping_release(p->source->mapping, rows, bytes);
+    if (p->released)
+        p->released[i] = 1;
+}
+
+/* The same out of a packing, to the bit. */
+static void write_rows(const struct packer *p, const struct piece *piece, const struct lli_matrix *packed)
+{
+    size_t bytes, row_bytes = piece->job->from->mat_bytes / piece->job->from->n_out;
+    uint8_t *out = (uint8_t *)(uintptr_t)rows_of(&bytes, p, piece);
+    const uint8_t *mat = packed->data + piece->mat * packed->mat_bytes;
+    for (size_t row = piece->first * p->lanes; bytes > 0; row++, out += row_bytes, bytes -= row_bytes)
+        lli_pack_row(out, packed->type, packed->lanes, mat, packed->n_in, row);
 }
 
 static void note_bad(struct packer *p, size_t i)
@@ -168,9 +214,12 @@ static void work(void *arg, int worker, int n_workers)
     while (!atomic_load(&p->stopping) && (i = atomic_fetch_add(&p->next, 1)) < p->n_pieces) {
         struct piece piece = find_piece(p, i);
         size_t bytes = (piece.last - piece.first) * piece.job->group_bytes;
+        if (piece.job->older)
+            write_rows(p, &piece, piece.job->older);
         if (pack(p, &piece) >= 0)
             note_bad(p, i);
-        release(p, &piece);
+        else
+            release(p, i, &piece);
         done = atomic_fetch_add(&p->done, bytes) + bytes;
         if (worker == 0 && done < p->bytes)
             tell(p, (double)done / (double)p->bytes);
@@ -189,128 +238,83 @@ static int32_t fail_bad(const struct packer *p)
                                   p->err);
 }
 
+static void take_back(void *arg, size_t i, int worker)
+{
+    const struct packer *p = arg;
+    struct piece piece = find_piece(p, i);
+    (void)worker;
+    if (p->released[i])
+        write_rows(p, &piece, &piece.job->to);
+}
+
 static int32_t run(struct packer *p, struct lli_workers *workers)
 {
+    int32_t status = 0;
     atomic_init(&p->bad, p->n_pieces);
     lli_workers_run(workers, work, p);
     if (atomic_load(&p->bad) < p->n_pieces)
-        return fail_bad(p);
-    tell(p, 1);
-    return p->is_ended ? lli_fail(p->err, LLMINF_E_CALLBACK, "progress", "the host ended the packing of the weights") : 0;
+        status = fail_bad(p);
+    else
+        tell(p, 1);
+    if (p->is_ended && status == 0)
+        status = lli_fail(p->err, LLMINF_E_CALLBACK, "progress", "the host ended the packing of the weights");
+    if (status && p->released)
+        lli_workers_share(workers, take_back, p, p->n_pieces);
+    return status;
 }
 
 /* ---- one packing ------------------------------------------------------------------------------------------------- */
 
-static int32_t make(struct packer *p, struct lli_weights *out, const struct lli_config *config, const struct lli_weights *file,
-                    struct lli_workers *workers)
+static int32_t make(struct packer *p, struct lli_weights *out, struct lli_workers *workers)
 {
-    size_t layers_bytes = config->n_layers * sizeof *out->layers;
-    int is_tied = file->at[LLI_OUTPUT].data == file->at[LLI_TOKEN_EMBD].data;
+    const struct lli_weights *file = p->source->file;
+    size_t layers_bytes = p->source->config->n_layers * sizeof *out->layers;
     memcpy(out->at, file->at, sizeof out->at);
     out->n_params = file->n_params;
     out->layers = lli_alloc(p->heap, layers_bytes);
     if (!out->layers)
         return lli_fail_memory(p->err, "layers", layers_bytes);
     memcpy(out->layers, file->layers, layers_bytes);
-    p->jobs = lli_alloc_array(p->heap, LLI_FIRST_LAYER_ROLE + config->n_layers * (size_t)LLI_N_ROLES, sizeof *p->jobs);
-    if (!p->jobs)
-        return lli_fail_memory(p->err, "layers", layers_bytes);
-    int32_t status = list_jobs(p, out, config, file);
+    int32_t status = list_jobs(p);
     if (status == 0)
         status = take_memory(p, out);
     if (status == 0)
         status = run(p, workers);
-    if (status == 0 && is_tied)
+    if (status == 0 && is_tied(file))
         out->at[LLI_OUTPUT] = out->at[LLI_TOKEN_EMBD];
     return status;
 }
 
-int32_t lli_packing_make(struct lli_weights *out, struct lli_heap *heap, const struct lli_config *config,
-                         const struct lli_weights *file, const struct lli_mapping *mapping, uint32_t lanes,
-                         struct lli_workers *workers, const struct lli_progress *progress, struct llminf_error *err)
+int32_t lli_packing_make(struct lli_weights *out, struct lli_heap *heap, const struct lli_packing_source *source,
+                         uint32_t lanes, struct lli_workers *workers, const struct lli_progress *progress,
+                         struct llminf_error *err)
 {
-    struct packer p = {.heap = heap, .mapping = mapping, .progress = progress, .err = err, .lanes = lanes};
+    struct packer p = {.heap = heap, .source = source, .progress = progress, .err = err, .lanes = lanes};
     memset(out, 0, sizeof *out);
     out->heap = heap;
-    int32_t status = make(&p, out, config, file, workers);
+    int32_t status = make(&p, out, workers);
+    lli_free(heap, p.released);
     lli_free(heap, p.jobs);
     if (status)
         lli_weights_finish(out);
     return status;
 }
 
-/* ---- the packings of a model ------------------------------------------------------------------------------------- */
-
-struct lli_packing {
-    struct lli_packing *older;
-    uint32_t lanes;
-    struct lli_weights weights;
-};
-
-int32_t lli_packings_init(struct lli_packings *packings, struct lli_heap *heap, struct llminf_error *err)
+static void restore(void *arg, size_t i, int worker)
 {
-    memset(packings, 0, sizeof *packings);
-    packings->heap = heap;
-    int code = pthread_mutex_init(&packings->lock, NULL);
-    if (code)
-        return lli_fail_os(err, code, "packed weights", "cannot make a lock");
-    packings->has_lock = 1;
-    return 0;
+    const struct packer *p = arg;
+    struct piece piece = find_piece(p, i);
+    (void)worker;
+    write_rows(p, &piece, piece.job->older);
 }
 
-void lli_packings_finish(struct lli_packings *packings)
+int32_t lli_packing_restore(struct lli_heap *heap, const struct lli_packing_source *source, struct lli_workers *workers,
+                            struct llminf_error *err)
 {
-    for (struct lli_packing *packing = packings->newest; packing;) {
-        struct lli_packing *older = packing->older;
-        lli_weights_finish(&packing->weights);
-        lli_free(packings->heap, packing);
-        packing = older;
-    }
-    if (packings->has_lock)
-        pthread_mutex_destroy(&packings->lock);
-    memset(packings, 0, sizeof *packings);
-}
-
-static int32_t add(struct lli_packings *packings, const struct lli_packing_source *source, uint32_t lanes, int n_threads,
-                   const struct lli_progress *progress, struct llminf_error *err)
-{
-    struct lli_workers workers = {0};
-    struct lli_packing *packing = lli_alloc_zero(packings->heap, 1, sizeof *packing);
-    if (!packing)
-        return lli_fail_memory(err, "packed weights", sizeof *packing);
-    int32_t status = lli_workers_init(&workers, packings->heap, n_threads, 0, err);
+    struct packer p = {.heap = heap, .source = source, .err = err, .lanes = source->older->at[LLI_TOKEN_EMBD].lanes};
+    int32_t status = list_jobs(&p);
     if (status == 0)
-        status = lli_packing_make(&packing->weights, packings->heap, source->config, source->file, source->mapping, lanes,
-                                  &workers, progress, err);
-    lli_workers_finish(&workers);
-    if (status) {
-        lli_free(packings->heap, packing);
-        return status;
-    }
-    packing->lanes = lanes;
-    packing->older = packings->newest;
-    packings->newest = packing;
-    return 0;
-}
-
-int32_t lli_packings_take(const struct lli_weights **out, struct lli_packings *packings,
-                          const struct lli_packing_source *source, uint32_t lanes, int n_threads,
-                          const struct lli_progress *progress, struct llminf_error *err)
-{
-    struct lli_packing *packing;
-    int32_t status = 0;
-    *out = source->file;
-    if (lanes == 1)
-        return 0;
-    pthread_mutex_lock(&packings->lock);
-    for (packing = packings->newest; packing && packing->lanes != lanes; packing = packing->older)
-        continue;
-    if (!packing) {
-        status = add(packings, source, lanes, n_threads, progress, err);
-        packing = packings->newest;
-    }
-    pthread_mutex_unlock(&packings->lock);
-    if (status == 0)
-        *out = &packing->weights;
+        lli_workers_share(workers, restore, &p, p.n_pieces);
+    lli_free(heap, p.jobs);
     return status;
 }

@@ -15,6 +15,7 @@
 
 #include "file/gguf.h"
 #include "support/gguf_make.h"
+#include "support/listener.h"
 #include "support/support.h"
 
 static uint8_t *file;
@@ -37,29 +38,15 @@ static int tear_down(void **state)
     return 0;
 }
 
-struct listener {
-    pthread_t thread;
-    int n, stop_at, is_wrong; /* stop_at 1: the first call ends it; 0: none */
-    double last;
-};
-
-static int32_t note(void *user, double done)
-{
-    struct listener *l = user;
-    l->is_wrong |= !pthread_equal(l->thread, pthread_self()) || done <= l->last || done > 1;
-    l->last = done;
-    return ++l->n == l->stop_at;
-}
-
 /* A bag of a context whose progress goes to the listener. */
 static llminf_options *bag_for(struct listener *l, const char *backend, int stop_at)
 {
     llminf_options *bag;
-    *l = (struct listener){.thread = pthread_self(), .stop_at = stop_at};
+    listener_start(l, stop_at);
     if (llminf_options_open(&bag, "context", NULL) != LLMINF_OK ||
         llminf_options_set_text(bag, "backend", backend, -1, NULL) != LLMINF_OK ||
         llminf_options_set_int(bag, "threads", 2, NULL) != LLMINF_OK ||
-        llminf_options_set_progress(bag, note, l, NULL) != LLMINF_OK)
+        llminf_options_set_progress(bag, listener_note, l, NULL) != LLMINF_OK)
         abort();
     return bag;
 }

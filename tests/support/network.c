@@ -35,6 +35,14 @@ int32_t network_open(struct network *network, uint8_t *bytes, size_t size)
     return status;
 }
 
+void network_make(struct network *network, const struct test_model_spec *spec)
+{
+    size_t size;
+    uint8_t *bytes = test_model_make(spec, &size);
+    if (network_open(network, bytes, size) != 0)
+        abort();
+}
+
 void network_close(struct network *network)
 {
     lli_weights_finish(&network->weights);
@@ -90,8 +98,8 @@ int32_t network_start_on(struct network_run *run, struct network *network, const
     run->network = network;
     status = lli_workers_init(&run->workers, &network->heap, n_threads, 10000, &error);
     if (status >= 0 && backend->lanes > 1) {
-        status = lli_packing_make(&run->packed, &network->heap, &network->config, weights, NULL, (uint32_t)backend->lanes,
-                                  &run->workers, NULL, &error);
+        const struct lli_packing_source source = {&network->config, weights, NULL, NULL};
+        status = lli_packing_make(&run->packed, &network->heap, &source, (uint32_t)backend->lanes, &run->workers, NULL, &error);
         weights = &run->packed;
     }
     if (status >= 0)

@@ -12,6 +12,7 @@
 #include "model/config.h"
 #include "model/packing.h"
 #include "model/weights.h"
+#include "support/gguf_make.h"
 
 struct network {
     struct lli_heap heap;
@@ -26,6 +27,9 @@ struct network {
 /* Takes the bytes over. config may be changed before a start. 0 or a status (said on stderr); to be closed in either case. */
 int32_t network_open(struct network *network, uint8_t *bytes, size_t size);
 void network_close(struct network *network);
+
+/* Opens a model that is made here. Ends the test if that fails. */
+void network_make(struct network *network, const struct test_model_spec *spec);
 
 /* Gives all layers sinks, before a start: of the weight of some positions, and in the last layer one that takes all and one
  * that takes nothing. Ends the test on no memory. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "support.h"
@@ -263,10 +264,13 @@ static void buffer_without_memory(void **state)
 
 static int n_advices;
 
+int __real_madvise(void *at, size_t n, int advice);
 int __wrap_madvise(void *at, size_t n, int advice);
 
 int __wrap_madvise(void *at, size_t n, int advice)
 {
+    if (advice == MADV_DONTNEED)
+        return __real_madvise(at, n, advice);
     n_advices++;
     assert_int_equal((uintptr_t)at % ((size_t)2 << 20), 0);
     assert_int_equal(n, (size_t)4 << 20);
@@ -296,6 +300,36 @@ static void huge_pages_are_a_wish(void **state)
     assert_true(heap.live_bytes == 0 && host.live_bytes == 0);
 }
 
+/* Whole pages, of the library's own heap. */
+static void pages_are_forgotten(void **state)
+{
+    (void)state;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct support_heap host = {0};
+    struct lli_heap heaps[2];
+    lli_heap_init(&heaps[0], NULL, NULL, NULL);
+    lli_heap_init(&heaps[1], support_alloc, support_release, &host);
+    for (int i = 0; i < 2; i++) {
+        uint8_t *memory = lli_alloc(&heaps[i], 5 * page), *first;
+        size_t n_zero = 0;
+        assert_non_null(memory);
+        memset(memory, 1, 5 * page);
+        first = (uint8_t *)(((uintptr_t)memory + page - 1) & ~(uintptr_t)(page - 1));
+        lli_alloc_forget(&heaps[i], first + 1, page - 1);
+        lli_alloc_forget(&heaps[i], first + 1, 2 * page - 2);
+        lli_alloc_forget(&heaps[i], first + page, 0);
+        for (size_t k = 0; k < 5 * page; k++)
+            n_zero += memory[k] == 0;
+        assert_int_equal(n_zero, 0);
+        lli_alloc_forget(&heaps[i], first + 1, 3 * page - 1);
+        for (size_t k = 0; k < 5 * page; k++)
+            n_zero += memory[k] == 0;
+        assert_int_equal(n_zero, i == 0 ? 2 * page : 0);
+        assert_int_equal(first[page], i);
+        lli_free(&heaps[i], memory);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +342,7 @@ int main(void)
         cmocka_unit_test(buffer_grows),
         cmocka_unit_test(buffer_without_memory),
         cmocka_unit_test(huge_pages_are_a_wish),
+        cmocka_unit_test(pages_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

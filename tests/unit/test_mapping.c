@@ -273,7 +273,8 @@ static void the_host_ends_a_load(void **state)
     lli_mapping_finish(&m);
 }
 
-/* Whole pages of a mapped file go, and come back when they are read. Nobody else's memory is touched. */
+/* Whole pages of a mapped file go, and come back when they are read; those of a copy are zero then. Nobody else's memory is
+ * touched. */
 static void pages_are_given_back(void **state)
 {
     (void)state;
@@ -293,15 +294,21 @@ static void pages_are_given_back(void **state)
     assert_int_equal(fake.n_advices, 2);
     assert_int_equal(fake.advised_bytes, 4 * page);
     assert_memory_equal(m.bytes, content, page < sizeof content ? page : sizeof content);
+    assert_false(lli_mapping_loses(&m));
     lli_mapping_finish(&m);
 
     assert_int_equal(lli_mapping_open(&m, &heap, path, LLI_LOAD_READ, NULL, NULL), 0);
+    assert_true(lli_mapping_loses(&m));
     lli_mapping_release(&m, m.bytes, m.size);
+    assert_int_equal(fake.n_advices, 3);
+    assert_true(fake.advised >= m.bytes && fake.advised + fake.advised_bytes <= m.bytes + m.size);
+    assert_true(fake.advised_bytes >= 3 * page && *fake.advised == 0);
     lli_mapping_finish(&m);
     assert_int_equal(lli_mapping_open_memory(&m, content, sizeof content, NULL), 0);
+    assert_false(lli_mapping_loses(&m));
     lli_mapping_release(&m, m.bytes, m.size);
     lli_mapping_finish(&m);
-    assert_int_equal(fake.n_advices, 2);
+    assert_int_equal(fake.n_advices, 3);
 }
 
 /* ---- bytes and readers of the host */

@@ -1,0 +1,131 @@
+/* model/packings.c - see packings.h. A list under one lock. Holds are counted only where pages can be lost: elsewhere the
+ * file's rows are always there, and nobody who uses them waits for a packing. */
+#include "model/packings.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+struct lli_packing {
+    struct lli_packing *older;
+    uint32_t lanes;
+    struct lli_weights weights;
+};
+
+int32_t lli_packings_init(struct lli_packings *packings, struct lli_heap *heap, struct llminf_error *err)
+{
+    memset(packings, 0, sizeof *packings);
+    packings->heap = heap;
+    int code = pthread_mutex_init(&packings->lock, NULL);
+    if (code)
+        return lli_fail_os(err, code, "packed weights", "cannot make a lock");
+    packings->has_lock = 1;
+    return 0;
+}
+
+void lli_packings_finish(struct lli_packings *packings)
+{
+    for (struct lli_packing *packing = packings->newest; packing;) {
+        struct lli_packing *older = packing->older;
+        lli_weights_finish(&packing->weights);
+        lli_free(packings->heap, packing);
+        packing = older;
+    }
+    if (packings->has_lock)
+        pthread_mutex_destroy(&packings->lock);
+    memset(packings, 0, sizeof *packings);
+}
+
+static int loses(const struct lli_packing_source *source)
+{
+    return source->mapping && lli_mapping_loses(source->mapping);
+}
+
+/* The lock is held. */
+static int32_t add(struct lli_packings *packings, const struct lli_packing_source *source, uint32_t lanes, int n_threads,
+                   const struct lli_progress *progress, struct llminf_error *err)
+{
+    struct lli_packing_source from = *source;
+    struct lli_workers workers = {0};
+    struct lli_packing *packing = lli_alloc_zero(packings->heap, 1, sizeof *packing);
+    if (!packing)
+        return lli_fail_memory(err, "packed weights", sizeof *packing);
+    from.older = packings->is_lost ? &packings->newest->weights : NULL;
+    if (packings->n_holds > 0)
+        from.mapping = NULL;
+    int32_t status = lli_workers_init(&workers, packings->heap, n_threads, 0, err);
+    if (status == 0)
+        status = lli_packing_make(&packing->weights, packings->heap, &from, lanes, &workers, progress, err);
+    lli_workers_finish(&workers);
+    if (status) {
+        lli_free(packings->heap, packing);
+        return status;
+    }
+    packing->lanes = lanes;
+    packing->older = packings->newest;
+    packings->newest = packing;
+    packings->is_lost = loses(&from);
+    return 0;
+}
+
+/* The lock is held. */
+static int32_t restore(struct lli_packings *packings, const struct lli_packing_source *source, int n_threads,
+                       struct llminf_error *err)
+{
+    struct lli_packing_source from = *source;
+    struct lli_workers workers = {0};
+    from.older = &packings->newest->weights;
+    int32_t status = lli_workers_init(&workers, packings->heap, n_threads, 0, err);
+    if (status == 0)
+        status = lli_packing_restore(packings->heap, &from, &workers, err);
+    lli_workers_finish(&workers);
+    if (status == 0)
+        packings->is_lost = 0;
+    return status;
+}
+
+int32_t lli_packings_hold(struct lli_packings *packings, const struct lli_packing_source *source, int n_threads,
+                          struct llminf_error *err)
+{
+    int32_t status = 0;
+    if (!loses(source))
+        return 0;
+    pthread_mutex_lock(&packings->lock);
+    if (packings->is_lost)
+        status = restore(packings, source, n_threads, err);
+    if (status == 0)
+        packings->n_holds++;
+    pthread_mutex_unlock(&packings->lock);
+    return status;
+}
+
+void lli_packings_let_go(struct lli_packings *packings, const struct lli_packing_source *source)
+{
+    if (!loses(source))
+        return;
+    pthread_mutex_lock(&packings->lock);
+    packings->n_holds--;
+    pthread_mutex_unlock(&packings->lock);
+}
+
+int32_t lli_packings_take(const struct lli_weights **out, struct lli_packings *packings,
+                          const struct lli_packing_source *source, uint32_t lanes, int n_threads,
+                          const struct lli_progress *progress, struct llminf_error *err)
+{
+    struct lli_packing *packing;
+    int32_t status = 0;
+    *out = source->file;
+    if (lanes == 1)
+        return lli_packings_hold(packings, source, n_threads, err);
+    pthread_mutex_lock(&packings->lock);
+    for (packing = packings->newest; packing && packing->lanes != lanes; packing = packing->older)
+        continue;
+    if (!packing) {
+        status = add(packings, source, lanes, n_threads, progress, err);
+        packing = packings->newest;
+    }
+    pthread_mutex_unlock(&packings->lock);
+    if (status == 0)
+        *out = &packing->weights;
+    return status;
+}
