@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/dtype.h"
 
@@ -37,6 +38,16 @@ static inline struct lli_q8 lli_q8_row(const struct lli_q8 *a, size_t n, size_t 
 {
     size_t at = row * n;
     return (struct lli_q8){a->q + at, a->d + at / LLI_ACT_BLOCK, a->sx + at / LLI_ACT_BLOCK, a->sums + at / 16};
+}
+
+/* The row of n that it points at is zero from then on. */
+static inline void lli_q8_clear(const struct lli_q8 *row, size_t n)
+{
+    size_t n_blocks = n / LLI_ACT_BLOCK;
+    memset(row->q, 0, n);
+    memset(row->d, 0, n_blocks * sizeof *row->d);
+    memset(row->sx, 0, n_blocks * sizeof *row->sx);
+    memset(row->sums, 0, 2 * n_blocks * sizeof *row->sums);
 }
 
 /* x[n] as q8 into the row that out points at. 0, or -1 if x holds NaN or Inf: then the row is all zero. */

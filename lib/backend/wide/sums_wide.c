@@ -94,10 +94,7 @@ int LLI_WIDE(quantise)(const struct lli_q8 *out, const float *x, size_t n)
 {
     size_t n_blocks = n / LLI_ACT_BLOCK;
     if (!LLI_WIDE(finite)(x, n)) {
-        memset(out->q, 0, n);
-        memset(out->d, 0, n_blocks * sizeof *out->d);
-        memset(out->sx, 0, n_blocks * sizeof *out->sx);
-        memset(out->sums, 0, 2 * n_blocks * sizeof *out->sums);
+        lli_q8_clear(out, n);
         return -1;
     }
     for (size_t b = 0; b < n_blocks; b++)
