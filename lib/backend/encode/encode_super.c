@@ -244,77 +244,57 @@ static void put_pairs(uint8_t *at, const uint8_t *code)
     }
 }
 
-static void encode_3(uint8_t *out, const float *from)
+static void put_3(uint8_t *out, const float *x, const struct found *f)
 {
-    float x[BLOCK];
     uint8_t code[BLOCK];
-    struct found f;
-    memset(out, 0, 110);
-    if (!find_scales(&f, x, from, (struct form){16, -32, 31, -4, 3}, snap_3))
-        return;
-    choose_codes(code, x, &f, 16, -4, 3, 4);
+    choose_codes(code, x, f, 16, -4, 3, 4);
     put_ones(out, code, 2);
     put_twos(out + 32, code, 0);
     for (int g = 0; g < 16; g++) {
-        int scale = f.scale[g] + 32;
+        int scale = f->scale[g] + 32;
         out[96 + g % 8] = (uint8_t)(out[96 + g % 8] | (scale & 15) << g / 8 * 4);
         out[104 + g % 4] = (uint8_t)(out[104 + g % 4] | scale >> 4 << g / 4 * 2);
     }
-    put_half(out + 108, f.d);
+    put_half(out + 108, f->d);
 }
 
-static void encode_6(uint8_t *out, const float *from)
+static void put_6(uint8_t *out, const float *x, const struct found *f)
 {
-    float x[BLOCK];
     uint8_t code[BLOCK];
-    struct found f;
-    memset(out, 0, 210);
-    if (!find_scales(&f, x, from, (struct form){16, -128, 127, -32, 31}, snap_6))
-        return;
-    choose_codes(code, x, &f, 16, -32, 31, 32);
+    choose_codes(code, x, f, 16, -32, 31, 32);
     for (size_t i = 0; i < 128; i++) {
         const uint8_t *c = code + i / 64 * 128 + i % 64;
         out[i] = (uint8_t)((c[0] & 15) | (c[64] & 15) << 4);
     }
     put_twos(out + 128, code, 4);
-    memcpy(out + 192, f.scale, 16);
-    put_half(out + 208, f.d);
+    memcpy(out + 192, f->scale, 16);
+    put_half(out + 208, f->d);
 }
 
-static void encode_xs(uint8_t *out, const float *from)
+static void put_xs(uint8_t *out, const float *x, const struct found *f)
 {
-    float x[BLOCK];
-    struct found f;
-    memset(out, 0, 136);
-    if (!find_scales(&f, x, from, (struct form){8, -32, 31, -127, 113}, lli_codes_snap))
-        return;
-    put_half(out, f.d);
+    put_half(out, f->d);
     for (int g = 0; g < 8; g++) {
-        int scale = f.scale[g] + 32;
+        int scale = f->scale[g] + 32;
         uint8_t code[32] = {0}, *at = out + 8 + 16 * g;
         out[2 + g / 4] = (uint8_t)(out[2 + g / 4] | scale >> 4 << g % 4 * 2);
         out[4 + g / 2] = (uint8_t)(out[4 + g / 2] | (scale & 15) << g % 2 * 4);
-        if (f.scale[g] != 0)
-            lli_codes_choose(code, x + 32 * g, 32, f.worth * (float)f.scale[g]);
+        if (f->scale[g] != 0)
+            lli_codes_choose(code, x + 32 * g, 32, f->worth * (float)f->scale[g]);
         for (size_t i = 0; i < 16; i++)
             at[i] = (uint8_t)(code[i] | code[16 + i] << 4);
     }
 }
 
-static void encode_2(uint8_t *out, const float *from)
+static void put_2(uint8_t *out, const float *x, const struct found *f)
 {
-    float x[BLOCK];
     uint8_t code[BLOCK];
-    struct found f;
-    memset(out, 0, 84);
-    if (!find_lines(&f, x, from, 16, 15, 3))
-        return;
-    choose_codes(code, x, &f, 16, 0, 3, 0);
+    choose_codes(code, x, f, 16, 0, 3, 0);
     for (int g = 0; g < 16; g++)
-        out[g] = (uint8_t)(f.scale[g] | f.min[g] << 4);
+        out[g] = (uint8_t)(f->scale[g] | f->min[g] << 4);
     put_twos(out + 16, code, 0);
-    put_half(out + 80, f.d);
-    put_half(out + 82, f.dmin);
+    put_half(out + 80, f->d);
+    put_half(out + 82, f->dmin);
 }
 
 /* d, dmin and the 12 bytes of 8 scales and 8 minima of 6 bits, the form of Q4_K and Q5_K. */
@@ -330,43 +310,39 @@ static void put_lines(uint8_t *out, const struct found *f)
     }
 }
 
-static void encode_4(uint8_t *out, const float *from)
+static void put_4(uint8_t *out, const float *x, const struct found *f)
 {
-    float x[BLOCK];
     uint8_t code[BLOCK];
-    struct found f;
-    memset(out, 0, 144);
-    if (!find_lines(&f, x, from, 8, 63, 15))
-        return;
-    choose_codes(code, x, &f, 8, 0, 15, 0);
-    put_lines(out, &f);
+    choose_codes(code, x, f, 8, 0, 15, 0);
+    put_lines(out, f);
     put_pairs(out + 16, code);
 }
 
-static void encode_5(uint8_t *out, const float *from)
+static void put_5(uint8_t *out, const float *x, const struct found *f)
 {
-    float x[BLOCK];
     uint8_t code[BLOCK];
-    struct found f;
-    memset(out, 0, 176);
-    if (!find_lines(&f, x, from, 8, 63, 31))
-        return;
-    choose_codes(code, x, &f, 8, 0, 31, 0);
-    put_lines(out, &f);
+    choose_codes(code, x, f, 8, 0, 31, 0);
+    put_lines(out, f);
     put_ones(out + 16, code, 4);
     put_pairs(out + 48, code);
 }
 
-#define SUPER_TYPE(type, bytes, encode_one)                                                                                    \
-    void lli_encode_##type(uint8_t *out, const float *x, size_t n)                                                             \
+/* Block by block: out is zero if x is, else what `find` found, with these of its arguments, goes to `put`. */
+#define SUPER_TYPE(type, bytes, put, find, ...)                                                                                \
+    void lli_encode_##type(uint8_t *out, const float *from, size_t n)                                                          \
     {                                                                                                                          \
-        for (; n > 0; n -= BLOCK, x += BLOCK, out += bytes)                                                                    \
-            encode_one(out, x);                                                                                                \
+        for (; n > 0; n -= BLOCK, from += BLOCK, out += bytes) {                                                               \
+            float x[BLOCK];                                                                                                    \
+            struct found f;                                                                                                    \
+            memset(out, 0, bytes);                                                                                             \
+            if (find(&f, x, from, __VA_ARGS__))                                                                                \
+                put(out, x, &f);                                                                                               \
+        }                                                                                                                      \
     }
 
-SUPER_TYPE(q2_k, 84, encode_2)
-SUPER_TYPE(q3_k, 110, encode_3)
-SUPER_TYPE(q4_k, 144, encode_4)
-SUPER_TYPE(q5_k, 176, encode_5)
-SUPER_TYPE(q6_k, 210, encode_6)
-SUPER_TYPE(iq4_xs, 136, encode_xs)
+SUPER_TYPE(q2_k, 84, put_2, find_lines, 16, 15, 3)
+SUPER_TYPE(q3_k, 110, put_3, find_scales, (struct form){16, -32, 31, -4, 3}, snap_3)
+SUPER_TYPE(q4_k, 144, put_4, find_lines, 8, 63, 15)
+SUPER_TYPE(q5_k, 176, put_5, find_lines, 8, 63, 31)
+SUPER_TYPE(q6_k, 210, put_6, find_scales, (struct form){16, -128, 127, -32, 31}, snap_6)
+SUPER_TYPE(iq4_xs, 136, put_xs, find_scales, (struct form){8, -32, 31, -127, 113}, lli_codes_snap)
