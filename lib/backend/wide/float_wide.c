@@ -1,14 +1,17 @@
 /* backend/wide/float_wide.c - packed F32, F16 and BF16 weights against binary32 activations: a tile is LLI_GROUPS groups of
- * weight rows x some rows of activations, for each k one multiply-add per output. */
+ * weight rows x some rows of activations, for each k one multiply-add per output.
+ *
+ * What is fetched: by FEW rows of activations, the same streams some way ahead; by more, the next tile of weight rows, whole, to
+ * the second level of the cache while the first rows are multiplied (quantised_wide.c). */
 #include "backend/wide/tree.h"
 
-enum { AHEAD = 2048, LINE = 64 };
+enum { AHEAD = 2048, LINE = 64, FEW = 2 };
 
 typedef lli_floats load_fn(const uint8_t *at);
 
 /* Adds k = first .. last - 1 for n_x rows of activations. */
 LLI_INLINE void add_terms(lli_floats acc[LLI_TILE][LLI_GROUPS], const uint8_t *const groups[LLI_GROUPS], const float *const x[],
-                          size_t first, size_t last, int n_x, size_t size, load_fn *load)
+                          size_t first, size_t last, int n_x, size_t ahead, size_t size, load_fn *load)
 {
     for (size_t k = first; k < last; k++) {
         size_t at = k * LLI_LANES * size;
@@ -16,8 +19,12 @@ LLI_INLINE void add_terms(lli_floats acc[LLI_TILE][LLI_GROUPS], const uint8_t *c
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
         {
             w[g] = load(groups[g] + at);
-            if (k % (LINE / (LLI_LANES * size) + (LINE < LLI_LANES * size)) == 0)
-                __builtin_prefetch(groups[g] + at + AHEAD);
+            if (k % (LINE / (LLI_LANES * size) + (LINE < LLI_LANES * size)) == 0) {
+                if (n_x <= FEW)
+                    __builtin_prefetch(groups[g] + at + ahead);
+                else
+                    __builtin_prefetch(groups[g] + at + ahead, 0, 2);
+            }
         }
         LLI_UNROLL for (int t = 0; t < n_x; t++)
         {
@@ -30,6 +37,7 @@ LLI_INLINE void add_terms(lli_floats acc[LLI_TILE][LLI_GROUPS], const uint8_t *c
 LLI_INLINE void tile(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,
                      int n_x, size_t size, load_fn *load)
 {
+    size_t ahead = p->n_rows <= FEW ? AHEAD : row == 0 ? LLI_GROUPS * LLI_LANES * size * p->n_in : 0;
     lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3 * LLI_TILE * LLI_GROUPS];
     const float *x[LLI_TILE];
     size_t n_blocks = (p->n_in + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK;
@@ -38,8 +46,8 @@ LLI_INLINE void tile(const struct lli_product *p, const uint8_t *const groups[LL
         size_t last = lli_segment_at(n_blocks, s + 1) * LLI_ACT_BLOCK;
         LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] =
             lli_floats_of(0.0f);
-        add_terms(acc, groups, x, lli_segment_at(n_blocks, s) * LLI_ACT_BLOCK, last < p->n_in ? last : p->n_in, n_x, size,
-                  load);
+        add_terms(acc, groups, x, lli_segment_at(n_blocks, s) * LLI_ACT_BLOCK, last < p->n_in ? last : p->n_in, n_x, ahead,
+                  size, load);
         lli_tree_join(acc[0], parked, n_x * LLI_GROUPS, s);
     }
     LLI_UNROLL for (int t = 0; t < n_x; t++) lli_tree_store(p->out + (row + (size_t)t) * p->out_stride + o, acc[t], n_o);
