@@ -1,8 +1,8 @@
 /* backend/wide/float_wide.c - packed F32, F16 and BF16 weights against binary32 activations: a tile is LLI_GROUPS groups of
  * weight rows x some rows of activations, for each k one multiply-add per output.
  *
- * What is fetched: by FEW rows of activations, the same streams some way ahead; by more, the next tile of weight rows, whole, to
- * the second level of the cache while the first rows are multiplied (quantised_wide.c). */
+ * What is fetched: by FEW rows of activations, the same streams some way ahead; by more, the next tile of weight rows to the
+ * second level of the cache, while the first rows are multiplied (quantised_wide.c). */
 #include "backend/wide/tree.h"
 
 enum { AHEAD = 2048, LINE = 64, FEW = 2 };
