@@ -21,7 +21,8 @@ struct product_job {
     size_t n_tiles, piece_columns, n_pieces; /* a piece: a tile of activation rows x a range of weight rows */
     size_t copy_bytes, n_copies, copy;       /* of the packed matrix in the buffer; the one that comes next */
     struct lli_product product;
-    uint8_t *scratch; /* [workers, LLI_MATMUL_SCRATCH] */
+    struct lli_q8 *q8; /* of the product */
+    uint8_t *scratch;  /* [workers, LLI_MATMUL_SCRATCH] */
 };
 
 /* ---- weights */
@@ -92,10 +93,7 @@ static void free_activations(struct product_job *j, float *x)
 {
     free(x);
     free(j->product.out);
-    free(j->product.q8.q);
-    free(j->product.q8.d);
-    free(j->product.q8.sx);
-    free(j->product.q8.sums);
+    free(j->q8);
     free(j->scratch);
 }
 
@@ -105,21 +103,15 @@ static float *make_activations(struct product_job *j, size_t n_rows, uint64_t *s
     size_t n = n_rows * j->n_in;
     float *x = malloc(n * sizeof *x);
     j->product.out = malloc(n_rows * j->n_out * sizeof *j->product.out);
-    j->product.q8.q = malloc(n);
-    j->product.q8.d = malloc(n / LLI_ACT_BLOCK * sizeof(float));
-    j->product.q8.sx = malloc(n / LLI_ACT_BLOCK * sizeof(float));
-    j->product.q8.sums = malloc(n / 16 * sizeof(int16_t));
+    j->product.q8 = j->q8 = malloc(lli_q8_blocks(n) * sizeof *j->q8);
     j->scratch = aligned_alloc(ALIGN, (size_t)j->b->limits->workers->n * LLI_MATMUL_SCRATCH);
-    if (!x || !j->product.out || !j->product.q8.q || !j->product.q8.d || !j->product.q8.sx || !j->product.q8.sums ||
-        !j->scratch) {
+    if (!x || !j->product.out || !j->q8 || !j->scratch) {
         free_activations(j, x);
         return NULL;
     }
     kernels_random_floats(x, n, state);
-    for (size_t i = 0; i < n_rows; i++) {
-        struct lli_q8 row = lli_q8_row(&j->product.q8, j->n_in, i);
-        j->b->kernels.quantise(&row, x + i * j->n_in, j->n_in);
-    }
+    for (size_t i = 0; i < n_rows; i++)
+        j->b->kernels.quantise(j->q8 + i * lli_q8_blocks(j->n_in), x + i * j->n_in, j->n_in);
     return x;
 }
 
@@ -134,7 +126,7 @@ static void multiply(void *arg, size_t piece, int worker)
     p.n_rows = (tile + 1) * p.n_rows / j->n_tiles - row;
     p.out += row * p.out_stride;
     p.x += row * p.n_in;
-    p.q8 = lli_q8_row(&p.q8, p.n_in, row);
+    p.q8 += row * lli_q8_blocks(p.n_in);
     p.scratch = j->scratch + (size_t)worker * LLI_MATMUL_SCRATCH;
     j->b->kernels.matmul[j->type->id](&p, first, last < j->n_out ? last : j->n_out);
 }

@@ -14,7 +14,7 @@ enum { ALIGN = 64, WIDTH = 8192, ROUNDS = 64, HEAD_DIM = 64 };
 /* What one worker works on. */
 struct desk {
     float *x, *y, *out; /* [WIDTH] */
-    struct lli_q8 q8;
+    struct lli_q8 *q8;
 };
 
 struct row_job {
@@ -33,7 +33,7 @@ struct row_kernel {
 
 static void run_quantise(const struct lli_kernels *k, struct desk *d)
 {
-    k->quantise(&d->q8, d->x, 2048);
+    k->quantise(d->q8, d->x, 2048);
 }
 
 static void run_rmsnorm(const struct lli_kernels *k, struct desk *d)
@@ -86,7 +86,7 @@ static void clear_desks(struct desk *desks, int n)
 {
     for (int i = 0; i < n && desks; i++) {
         free(desks[i].x);
-        free(desks[i].q8.q);
+        free(desks[i].q8);
     }
     free(desks);
 }
@@ -94,16 +94,12 @@ static void clear_desks(struct desk *desks, int n)
 /* x and y hold -1 .. 1, out small angles' cosines and sines before a rotation uses it. */
 static int set_desk(struct desk *d, uint64_t seed)
 {
-    size_t n_blocks = WIDTH / LLI_ACT_BLOCK;
     d->x = aligned_alloc(ALIGN, 3 * WIDTH * sizeof *d->x);
-    d->q8.q = aligned_alloc(ALIGN, WIDTH + n_blocks * (2 * sizeof(float) + 2 * sizeof(int16_t)));
-    if (!d->x || !d->q8.q)
+    d->q8 = aligned_alloc(ALIGN, lli_q8_blocks(WIDTH) * sizeof *d->q8);
+    if (!d->x || !d->q8)
         return -1;
     d->y = d->x + WIDTH;
     d->out = d->y + WIDTH;
-    d->q8.d = (float *)(void *)(d->q8.q + WIDTH);
-    d->q8.sx = d->q8.d + n_blocks;
-    d->q8.sums = (int16_t *)(void *)(d->q8.sx + n_blocks);
     kernels_random_floats(d->x, 3 * WIDTH, &seed);
     return 0;
 }

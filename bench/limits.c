@@ -35,11 +35,10 @@ const struct peak *peak_find(uint64_t features)
     return &peak_plain;
 }
 
-/* A backend may use what it asks for. The scalar one asks for nothing, but is built for the common vectors too. */
+/* What a backend uses here. */
 static uint64_t find_features(const struct lli_backend *backend)
 {
-    const uint64_t common = LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C | LLI_CPU_NEON;
-    return backend->needs != 0 ? backend->needs : lli_cpu_features() & common;
+    return backend->needs | (lli_cpu_features() & backend->likes);
 }
 
 /* ---- passes: all workers at once */

@@ -18,7 +18,16 @@ static void fill_scalar(struct lli_kernels *kernels)
         lli_fill_scalar(kernels);
 }
 
-#if defined(__aarch64__)
+#if defined(__x86_64__)
+/* Likewise. */
+static void fill_avx512(struct lli_kernels *kernels)
+{
+    if (lli_cpu_features() & LLI_CPU_VNNI)
+        lli_fill_avx512_vnni(kernels);
+    else
+        lli_fill_avx512(kernels);
+}
+#elif defined(__aarch64__)
 /* Three builds, likewise. */
 static void fill_neon(struct lli_kernels *kernels)
 {
@@ -34,12 +43,12 @@ static void fill_neon(struct lli_kernels *kernels)
 
 static const struct lli_backend backends[] = {
 #if defined(__x86_64__)
-    {"avx512", AVX2_NEEDS | LLI_CPU_AVX512 | LLI_CPU_VNNI, 16, lli_fill_avx512},
-    {"avx2", AVX2_NEEDS, 8, lli_fill_avx2},
+    {"avx512", AVX2_NEEDS | LLI_CPU_AVX512, LLI_CPU_VNNI, 16, fill_avx512},
+    {"avx2", AVX2_NEEDS, 0, 8, lli_fill_avx2},
 #elif defined(__aarch64__)
-    {"neon", LLI_CPU_NEON, 4, fill_neon},
+    {"neon", LLI_CPU_NEON, LLI_CPU_DOTPROD | LLI_CPU_I8MM, 4, fill_neon},
 #endif
-    {"scalar", 0, 1, fill_scalar},
+    {"scalar", 0, AVX2_NEEDS | LLI_CPU_NEON, 1, fill_scalar},
 };
 
 enum { N_BACKENDS = sizeof backends / sizeof *backends };

@@ -9,7 +9,7 @@
 
 struct lli_backend {
     const char *name;
-    uint64_t needs;                            /* CPU features, bits of backend/cpu.h */
+    uint64_t needs, likes;                     /* CPU features, bits of backend/cpu.h; likes: used where they are there */
     int lanes;                                 /* rows of a group of packed weights (backend/pack.h); 1: not packed */
     void (*fill)(struct lli_kernels *kernels); /* overwrites what it does better */
 };

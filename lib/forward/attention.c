@@ -54,18 +54,18 @@ static void project(const struct lli_pass *pass, uint32_t layer)
     const struct lli_matrix *at = pass->weights->layers[layer].at;
     const struct lli_scratch *s = &pass->scratch;
     const float *q_bias = lli_pass_vector(pass, layer, LLI_ATTN_Q_BIAS);
-    const struct lli_linear q = {.w = &at[LLI_ATTN_Q], .bias = q_bias, .out = s->q, .input = s->normed, .q8 = &s->q8};
+    const struct lli_linear q = {.w = &at[LLI_ATTN_Q], .bias = q_bias, .out = s->q, .input = s->normed, .q8 = s->q8};
     const struct lli_linear kv[] = {
         {.w = &at[LLI_ATTN_K],
          .bias = lli_pass_vector(pass, layer, LLI_ATTN_K_BIAS),
          .out = s->k,
          .input = s->normed,
-         .q8 = &s->q8},
+         .q8 = s->q8},
         {.w = &at[LLI_ATTN_V],
          .bias = lli_pass_vector(pass, layer, LLI_ATTN_V_BIAS),
          .out = s->v,
          .input = s->normed,
-         .q8 = &s->q8},
+         .q8 = s->q8},
     };
     const struct lli_set sets[] = {
         {.list = &q, .n = 1, .behind = rotate_queries, .align = pass->config->head_dim},
@@ -84,7 +84,7 @@ void lli_attention_run(const struct lli_pass *pass, uint32_t layer)
                                       .out = s->projected,
                                       .add_to = s->x,
                                       .input = s->attended,
-                                      .q8 = &s->q8};
+                                      .q8 = s->q8};
     project(pass, layer);
     lli_attend_run(pass, layer);
     lli_linear_take_rows(pass, s->attended, (size_t)c->n_heads * c->head_dim, lli_linear_wants_q8(&output, 1));

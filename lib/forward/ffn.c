@@ -16,9 +16,9 @@ static void activate(const struct lli_pass *pass, const void *arg, size_t first_
     size_t n = a->gated->down->n_in;
     for (size_t i = first_row; i < first_row + n_rows; i++) {
         float *gate = s->gate + i * n + first;
-        struct lli_q8 row = lli_q8_row(&s->hidden, n, i), part = lli_q8_row(&row, first, 1);
+        struct lli_q8 *part = s->hidden + i * lli_q8_blocks(n) + first / LLI_ACT_BLOCK;
         pass->kernels.swiglu(gate, gate, s->up + i * n + first, last - first);
-        if (lli_linear_take(pass, &part, 0, gate, last - first, a->wants_q8) < 0)
+        if (lli_linear_take(pass, part, gate, last - first, a->wants_q8) < 0)
             lli_pass_mark(pass, a->gated->rows ? a->gated->rows[i] : i);
     }
 }
@@ -27,11 +27,11 @@ void lli_ffn_gated(const struct lli_pass *pass, const struct lli_gated *g)
 {
     const struct lli_scratch *s = &pass->scratch;
     const struct lli_linear first[] = {
-        {.w = g->gate, .out = s->gate, .input = g->input, .q8 = &s->q8, .mat = g->mat},
-        {.w = g->up, .out = s->up, .input = g->input, .q8 = &s->q8, .mat = g->mat},
+        {.w = g->gate, .out = s->gate, .input = g->input, .q8 = s->q8, .mat = g->mat},
+        {.w = g->up, .out = s->up, .input = g->input, .q8 = s->q8, .mat = g->mat},
     };
     const struct lli_linear down = {
-        .w = g->down, .out = g->out, .add_to = g->add_to, .input = s->gate, .q8 = &s->hidden, .mat = g->mat};
+        .w = g->down, .out = g->out, .add_to = g->add_to, .input = s->gate, .q8 = s->hidden, .mat = g->mat};
     const struct activating a = {g, lli_linear_wants_q8(&down, 1)};
     const struct lli_set sweep = {.list = first, .n = 2, .behind = activate, .arg = &a};
     lli_linear_run(pass, &(struct lli_stage){&sweep, 1, g->n_rows});

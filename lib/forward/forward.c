@@ -56,7 +56,7 @@ static void norm_last(const struct lli_pass *pass, const void *arg, size_t i, in
     (void)worker;
     pass->kernels.rmsnorm(s->normed + i * n, s->x + row * n, lli_pass_vector(pass, 0, LLI_OUTPUT_NORM), n,
                           pass->config->norm_eps);
-    if (lli_linear_take(pass, &s->q8, i, s->normed + i * n, n, *(const int *)arg) < 0)
+    if (lli_linear_take(pass, s->q8 + i * lli_q8_blocks(n), s->normed + i * n, n, *(const int *)arg) < 0)
         lli_pass_mark(pass, row);
 }
 
@@ -73,7 +73,7 @@ static void run_logits(const struct lli_pass *pass)
 {
     const struct lli_plan *plan = pass->plan;
     const struct lli_scratch *s = &pass->scratch;
-    const struct lli_linear output = {.w = &pass->weights->at[LLI_OUTPUT], .out = s->logits, .input = s->normed, .q8 = &s->q8};
+    const struct lli_linear output = {.w = &pass->weights->at[LLI_OUTPUT], .out = s->logits, .input = s->normed, .q8 = s->q8};
     int q8 = lli_linear_wants_q8(&output, 1);
     size_t n = 0;
     for (uint32_t row = 0; row < plan->n_rows; row++)

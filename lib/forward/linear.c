@@ -17,13 +17,11 @@ int lli_linear_wants_q8(const struct lli_linear *list, size_t n)
 
 /* ---- inputs */
 
-int lli_linear_take(const struct lli_pass *pass, const struct lli_q8 *q8, size_t i, const float *x, size_t n, int wants_q8)
+int lli_linear_take(const struct lli_pass *pass, struct lli_q8 *out, const float *x, size_t n, int wants_q8)
 {
-    struct lli_q8 row;
     if (!wants_q8)
         return pass->kernels.finite(x, n) ? 0 : -1;
-    row = lli_q8_row(q8, n, i);
-    return pass->kernels.quantise(&row, x, n);
+    return pass->kernels.quantise(out, x, n);
 }
 
 struct taking {
@@ -39,7 +37,7 @@ static void take_row(const struct lli_pass *pass, const void *arg, size_t row, i
     (void)worker;
     if (t->gain)
         pass->kernels.rmsnorm(s->normed + row * t->n, s->x + row * t->n, t->gain, t->n, pass->config->norm_eps);
-    if (lli_linear_take(pass, &s->q8, row, t->x + row * t->n, t->n, t->wants_q8) < 0)
+    if (lli_linear_take(pass, s->q8 + row * lli_q8_blocks(t->n), t->x + row * t->n, t->n, t->wants_q8) < 0)
         lli_pass_mark(pass, row);
 }
 
@@ -94,7 +92,7 @@ static void multiply(const struct lli_pass *pass, const struct lli_linear *l, si
     if (w->type->is_float)
         product.x = l->input + first_row * w->n_in;
     else
-        product.q8 = lli_q8_row(l->q8, w->n_in, first_row);
+        product.q8 = l->q8 + first_row * lli_q8_blocks(w->n_in);
     pass->kernels.matmul[w->type->id](&product, first, last);
     finish(pass, l, first_row, n_rows, first, last);
 }

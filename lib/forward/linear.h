@@ -41,7 +41,7 @@ struct lli_stage {
 int lli_linear_wants_q8(const struct lli_linear *list, size_t n);
 
 /* Takes x[n] in as row i of q8 (or only looks at it, if not `wants_q8`). 0, or -1 if it holds NaN or Inf. */
-int lli_linear_take(const struct lli_pass *pass, const struct lli_q8 *q8, size_t i, const float *x, size_t n, int wants_q8);
+int lli_linear_take(const struct lli_pass *pass, struct lli_q8 *out, const float *x, size_t n, int wants_q8);
 
 /* Takes in x[rows, n] for all rows of the plan, as scratch.q8, and marks the bad ones. */
 void lli_linear_take_rows(const struct lli_pass *pass, const float *x, size_t n, int wants_q8);

@@ -81,7 +81,7 @@ static void gather(const struct lli_pass *pass, const void *arg, size_t i, int w
     size_t n = pass->config->n_embd;
     (void)worker;
     memcpy(s->gathered + i * n, s->normed + g->rows[i] * n, n * sizeof *s->gathered);
-    if (lli_linear_take(pass, &s->q8, i, s->gathered + i * n, n, g->wants_q8) < 0)
+    if (lli_linear_take(pass, s->q8 + i * lli_q8_blocks(n), s->gathered + i * n, n, g->wants_q8) < 0)
         lli_pass_mark(pass, g->rows[i]);
 }
 
@@ -125,7 +125,7 @@ void lli_moe_run(const struct lli_pass *pass, uint32_t layer)
 {
     const struct lli_matrix *at = pass->weights->layers[layer].at;
     const struct lli_scratch *s = &pass->scratch;
-    const struct lli_linear router = {.w = &at[LLI_FFN_ROUTER], .out = s->routes, .input = s->normed, .q8 = &s->q8};
+    const struct lli_linear router = {.w = &at[LLI_FFN_ROUTER], .out = s->routes, .input = s->normed, .q8 = s->q8};
     size_t n_rows = pass->plan->n_rows;
 
     lli_linear_take_normed(pass, layer, LLI_FFN_NORM, lli_linear_wants_q8(&router, 1));

@@ -32,13 +32,9 @@ static uint32_t *cut_ids(struct cutter *c, size_t rows, size_t n)
     return cut(c, rows, n, sizeof(uint32_t));
 }
 
-static void cut_q8(struct lli_q8 *q8, struct cutter *c, size_t rows, size_t n)
+static struct lli_q8 *cut_q8(struct cutter *c, size_t rows, size_t n)
 {
-    size_t n_blocks = (n + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK;
-    q8->q = cut(c, rows, n_blocks * LLI_ACT_BLOCK, sizeof *q8->q);
-    q8->d = cut_floats(c, rows, n_blocks);
-    q8->sx = cut_floats(c, rows, n_blocks);
-    q8->sums = cut(c, rows, 2 * n_blocks, sizeof *q8->sums);
+    return cut(c, rows, lli_q8_blocks(n), sizeof(struct lli_q8));
 }
 
 static void lay_rows(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows, size_t logits)
@@ -58,8 +54,8 @@ static void lay_rows(struct lli_scratch *s, struct cutter *c, const struct lli_c
     s->logits = cut_floats(c, logits, config->n_vocab);
     s->logit_rows = cut_ids(c, logits, 1);
     s->bad = cut(c, rows, 1, 1);
-    cut_q8(&s->q8, c, rows, config->n_embd > heads ? config->n_embd : heads);
-    cut_q8(&s->hidden, c, rows, config->n_ff);
+    s->q8 = cut_q8(c, rows, config->n_embd > heads ? config->n_embd : heads);
+    s->hidden = cut_q8(c, rows, config->n_ff);
 }
 
 static void lay_attention(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows, size_t workers)

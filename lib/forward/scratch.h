@@ -19,19 +19,19 @@ struct lli_scratch {
     void *memory; /* owned; aligned to 64 */
     size_t bytes;
 
-    float *x;             /* [rows, n_embd] the residual stream */
-    float *normed;        /* [rows, n_embd] */
-    float *q;             /* [rows, n_heads, head_dim] */
-    float *k, *v;         /* [rows, n_kv_heads, head_dim] */
-    float *attended;      /* [rows, n_heads, head_dim] */
-    float *gate, *up;     /* [rows, n_ff] */
-    float *projected;     /* [rows, n_embd] of attention and FFN, before it joins x */
-    float *cos, *sin;     /* [rows, n_dims / 2] */
-    float *logits;        /* [logits, n_vocab] */
-    struct lli_q8 q8;     /* [rows, n_embd or n_heads * head_dim] the input of the products that run next */
-    struct lli_q8 hidden; /* [rows, n_ff] the input of down */
-    uint8_t *products;    /* [workers, LLI_MATMUL_SCRATCH] */
-    uint8_t *token_row;   /* [workers, n_embd * 4] a row of a packed embedding, as in the file */
+    float *x;              /* [rows, n_embd] the residual stream */
+    float *normed;         /* [rows, n_embd] */
+    float *q;              /* [rows, n_heads, head_dim] */
+    float *k, *v;          /* [rows, n_kv_heads, head_dim] */
+    float *attended;       /* [rows, n_heads, head_dim] */
+    float *gate, *up;      /* [rows, n_ff] */
+    float *projected;      /* [rows, n_embd] of attention and FFN, before it joins x */
+    float *cos, *sin;      /* [rows, n_dims / 2] */
+    float *logits;         /* [logits, n_vocab] */
+    struct lli_q8 *q8;     /* [rows, n_embd or n_heads * head_dim] the input of the products that run next */
+    struct lli_q8 *hidden; /* [rows, n_ff] the input of down */
+    uint8_t *products;     /* [workers, LLI_MATMUL_SCRATCH] */
+    uint8_t *token_row;    /* [workers, n_embd * 4] a row of a packed embedding, as in the file */
 
     /* Attention. A part is what one row has of one split (forward/tiles.h). */
     struct lli_tile *tiles;    /* [rows] */

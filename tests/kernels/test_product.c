@@ -74,7 +74,7 @@ struct work {
     uint8_t *rows, *packed;
     size_t packed_bytes;
     float *x, *want, *got;
-    struct lli_q8 q8;
+    struct lli_q8 *q8;
     void *scratch;
 };
 
@@ -89,12 +89,10 @@ static void make_activations(struct work *w, const struct lli_kernels *scalar, i
     }
     if (w->type->is_float)
         return;
-    w->q8 = (struct lli_q8){malloc(n), malloc(n / 32 * sizeof(float)), malloc(n / 32 * sizeof(float)), malloc(n / 16 * 2)};
-    assert_true(w->q8.q && w->q8.d && w->q8.sx && w->q8.sums);
-    for (size_t i = 0; i < w->n_rows; i++) {
-        struct lli_q8 row = lli_q8_row(&w->q8, w->n_in, i);
-        assert_int_equal(scalar->quantise(&row, w->x + i * w->n_in, w->n_in), 0);
-    }
+    w->q8 = malloc(n / 32 * sizeof *w->q8);
+    assert_non_null(w->q8);
+    for (size_t i = 0; i < w->n_rows; i++)
+        assert_int_equal(scalar->quantise(w->q8 + i * lli_q8_blocks(w->n_in), w->x + i * w->n_in, w->n_in), 0);
 }
 
 static void make(struct work *w, const struct isa *isa, const struct lli_kernels *scalar, int manner)
@@ -121,10 +119,7 @@ static void drop(struct work *w)
     free(w->got);
     free(w->x);
     free(w->scratch);
-    free(w->q8.q);
-    free(w->q8.d);
-    free(w->q8.sx);
-    free(w->q8.sums);
+    free(w->q8);
 }
 
 static void assert_same(const struct work *w, const struct isa *isa)

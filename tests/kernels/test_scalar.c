@@ -218,24 +218,11 @@ static void test_dequant_f16_all(void **state)
 /* ---- activations */
 
 /* Memory for rows of q8. */
-static struct lli_q8 make_q8(size_t n_rows, size_t n)
+static struct lli_q8 *make_q8(size_t n_rows, size_t n)
 {
-    struct lli_q8 a = {
-        .q = malloc(n_rows * n + 1),
-        .d = malloc((n_rows * n / 32 + 1) * sizeof *a.d),
-        .sx = malloc((n_rows * n / 32 + 1) * sizeof *a.sx),
-        .sums = malloc((n_rows * n / 16 + 1) * sizeof *a.sums),
-    };
-    assert_true(a.q && a.d && a.sx && a.sums);
+    struct lli_q8 *a = malloc((n_rows * n / 32 + 1) * sizeof *a);
+    assert_non_null(a);
     return a;
-}
-
-static void free_q8(struct lli_q8 *a)
-{
-    free(a->q);
-    free(a->d);
-    free(a->sx);
-    free(a->sums);
 }
 
 static void test_quantise(void **state)
@@ -250,33 +237,34 @@ static void test_quantise(void **state)
     x[35] = -2.5f;
     x[64] = 0x1p-101f; /* below 2^-100 */
     for (size_t b = 0; b < n_tables; b++) {
-        struct lli_q8 a = make_q8(1, 96);
+        struct lli_q8 *a = make_q8(1, 96);
         int sum = 0;
-        assert_int_equal(TABLES[b].quantise(&a, x, 96), 0);
+        assert_int_equal(TABLES[b].quantise(a, x, 96), 0);
         for (size_t i = 0; i < 32; i++) {
-            assert_int_equal(a.q[i], (int)rint((i - 16.0) * 127 / 16));
-            sum += a.q[i];
+            assert_int_equal(a[0].q[i], (int)rint((i - 16.0) * 127 / 16));
+            sum += a[0].q[i];
         }
-        assert_true(a.d[0] == 16.0f / 127);
-        assert_true(a.sx[0] == (float)sum * a.d[0]);
-        assert_int_equal(a.sums[0] + a.sums[1], sum);
-        assert_int_equal(a.q[32], 127);
-        assert_int_equal(a.q[33], 0);
-        assert_int_equal(a.q[34], 2);
-        assert_int_equal(a.q[35], -2);
-        assert_int_equal(a.sums[2], 127);
-        assert_int_equal(a.q[64], 0);
-        assert_true(a.d[2] == 0 && a.sx[2] == 0 && a.sums[4] == 0);
+        assert_true(a[0].d == 16.0f / 127);
+        assert_true(a[0].sx == (float)sum * a[0].d);
+        assert_int_equal(a[0].sums[0] + a[0].sums[1], sum);
+        assert_int_equal(a[0].minus_sum, -sum);
+        assert_int_equal(a[1].q[0], 127);
+        assert_int_equal(a[1].q[1], 0);
+        assert_int_equal(a[1].q[2], 2);
+        assert_int_equal(a[1].q[3], -2);
+        assert_int_equal(a[1].sums[0], 127);
+        assert_int_equal(a[2].q[0], 0);
+        assert_true(a[2].d == 0 && a[2].sx == 0 && a[2].sums[0] == 0);
         for (size_t i = 0; i < 32; i++)
             wild[i] = i == 7 ? -INFINITY : 1;
-        assert_int_equal(TABLES[b].quantise(&a, wild, 32), -1);
-        assert_true(a.q[0] == 0 && a.d[0] == 0 && a.sx[0] == 0 && a.sums[0] == 0);
+        assert_int_equal(TABLES[b].quantise(a, wild, 32), -1);
+        assert_true(a[0].q[0] == 0 && a[0].d == 0 && a[0].sx == 0 && a[0].sums[0] == 0 && a[0].minus_sum == 0);
         wild[7] = NAN;
-        assert_int_equal(TABLES[b].quantise(&a, wild, 32), -1);
+        assert_int_equal(TABLES[b].quantise(a, wild, 32), -1);
         wild[7] = 3.4e38f;
-        assert_int_equal(TABLES[b].quantise(&a, wild, 32), 0);
-        assert_int_equal(a.q[7], 127);
-        free_q8(&a);
+        assert_int_equal(TABLES[b].quantise(a, wild, 32), 0);
+        assert_int_equal(a[0].q[7], 127);
+        free(a);
     }
 }
 
@@ -292,7 +280,7 @@ static void check_product(const struct lli_dtype *type, struct shape s)
     size_t first = s.n_out > 3 ? 1 : 0, last = s.n_out > 3 ? s.n_out - 1 : s.n_out, n = s.n_rows * s.n_out;
     uint8_t *w = make_weights(type, s.n_out, s.n_in);
     float *x = malloc(s.n_rows * s.n_in * sizeof *x), *out[2];
-    struct lli_q8 a = make_q8(s.n_rows, (s.n_in + 31) / 32 * 32);
+    struct lli_q8 *a = make_q8(s.n_rows, (s.n_in + 31) / 32 * 32);
     assert_non_null(x);
     for (size_t i = 0; i < s.n_rows * s.n_in; i++)
         x[i] = noise() * (float)(1 + i % 7);
@@ -301,18 +289,16 @@ static void check_product(const struct lli_dtype *type, struct shape s)
         assert_non_null(p.out = out[b] = malloc(n * sizeof *x));
         for (size_t i = 0; i < n; i++)
             out[b][i] = -12345;
-        for (size_t i = 0; i < s.n_rows && !type->is_float; i++) {
-            struct lli_q8 row = lli_q8_row(&a, s.n_in, i);
-            assert_int_equal(TABLES[b].quantise(&row, x + i * s.n_in, s.n_in), 0);
-        }
+        for (size_t i = 0; i < s.n_rows && !type->is_float; i++)
+            assert_int_equal(TABLES[b].quantise(a + i * lli_q8_blocks(s.n_in), x + i * s.n_in, s.n_in), 0);
         TABLES[b].matmul[type->id](&p, first, last);
     }
     for (size_t i = 0; i < s.n_rows; i++)
         for (size_t o = 0; o < s.n_out; o++) {
             double sum = 0, size = 0;
             for (size_t k = 0; k < s.n_in; k++) {
-                double input =
-                    type->is_float ? (double)x[i * s.n_in + k] : (double)a.d[(i * s.n_in + k) / 32] * a.q[i * s.n_in + k];
+                double input = type->is_float ? (double)x[i * s.n_in + k]
+                                              : (double)a[(i * s.n_in + k) / 32].d * a[(i * s.n_in + k) / 32].q[k % 32];
                 double term = weight_at(type, w + 1, s.n_in, o, k) * input;
                 sum += term;
                 size += fabs(term);
@@ -326,7 +312,7 @@ static void check_product(const struct lli_dtype *type, struct shape s)
         assert_same(out[0], out[b], n);
     for (size_t b = 0; b < n_tables; b++)
         free(out[b]);
-    free_q8(&a);
+    free(a);
     free(x);
     free(w);
 }
@@ -359,7 +345,7 @@ static void test_order_of_sums(void **state)
     enum { K = 32 * 21 };
     float x[K], w[K], out;
     uint8_t blocks[K / 32 * 34];
-    struct lli_q8 a = make_q8(1, K);
+    struct lli_q8 *a = make_q8(1, K);
     struct lli_product p = {.out = &out, .out_stride = 1, .n_in = K, .n_rows = 1, .x = x, .q8 = a};
     (void)state;
     for (size_t k = 0; k < K; k++) {
@@ -370,7 +356,7 @@ static void test_order_of_sums(void **state)
         blocks[i] = (uint8_t)support_random(&seed);
     for (size_t b = 0; b < K / 32; b++)
         memcpy(blocks + 34 * b, (uint16_t[]){lli_half_from_f32(noise())}, 2);
-    assert_int_equal(TABLES[0].quantise(&a, x, K), 0);
+    assert_int_equal(TABLES[0].quantise(a, x, K), 0);
     for (size_t n = 1; n <= K; n += n % 32 == 0 || n % 32 == 31 ? 1 : 31 - n % 32) {
         float leaf[8] = {0}, want;
         size_t n_blocks = (n + 31) / 32;
@@ -389,8 +375,8 @@ static void test_order_of_sums(void **state)
             for (size_t i = s * n_blocks / 8; i < (s + 1) * n_blocks / 8; i++) {
                 int32_t idot = 0;
                 for (size_t k = 0; k < 32; k++)
-                    idot += (int8_t)blocks[34 * i + 2 + k] * a.q[32 * i + k];
-                leaf[s] = fmaf((float)idot, (float)half_in(blocks + 34 * i) * a.d[i], leaf[s]);
+                    idot += (int8_t)blocks[34 * i + 2 + k] * a[i].q[k];
+                leaf[s] = fmaf((float)idot, (float)half_in(blocks + 34 * i) * a[i].d, leaf[s]);
             }
         want = tree(leaf);
         for (size_t b = 0; b < n_tables && n % 32 == 0; b++) {
@@ -399,7 +385,7 @@ static void test_order_of_sums(void **state)
             assert_same(&out, &want, 1);
         }
     }
-    free_q8(&a);
+    free(a);
 }
 
 /* ---- sums and elements */

@@ -224,13 +224,7 @@ static void test_rope(void **state)
 
 /* ---- activations as bytes */
 
-struct row {
-    int8_t q[AREA];
-    float d[AREA / 32 + 8], sx[AREA / 32 + 8];
-    int16_t sums[AREA / 16 + 8];
-};
-
-static struct row ROWS[2];
+static struct lli_q8 ROWS[2][AREA / 32 + 8];
 
 static void check_quantise(size_t n, size_t at, int kind)
 {
@@ -239,8 +233,7 @@ static void check_quantise(size_t n, size_t at, int kind)
     (void)kind;
     memset(ROWS, 0x5a, sizeof ROWS);
     for (size_t i = 0; i < 2; i++) {
-        struct lli_q8 out = {ROWS[i].q + at, ROWS[i].d + at % 3, ROWS[i].sx + at % 3, ROWS[i].sums + at % 5};
-        status[i] = (i ? WIDE : SCALAR).quantise(&out, X + at, whole);
+        status[i] = (i ? WIDE : SCALAR).quantise(&ROWS[i][at % 5], X + at, whole);
     }
     assert_int_equal(status[0], status[1]);
     assert_same_bytes("quantise", whole, &ROWS[0], &ROWS[1], sizeof ROWS[0]);

@@ -29,14 +29,14 @@ def compile_alone(root, compiler, language, standard, header, flags):
 
 
 AVX2 = ["-DLLI_ISA_AVX2", "-mavx2", "-mfma", "-mf16c"]
-AVX512 = ["-DLLI_ISA_AVX512", *AVX2[1:], "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
+AVX512 = ["-DLLI_ISA_AVX512", "-DLLI_ISA_AVX512_VNNI", *AVX2[1:], "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vnni"]
 NEON = ["-DLLI_ISA_NEON"]
 
 
 def instruction_set(header):
     """The flags with which a header of the vector kernels means something here, or None."""
     x86 = platform.machine() == "x86_64"
-    for suffix, flags in (("_avx2", AVX2 if x86 else None), ("_avx512", AVX512 if x86 else None), ("_neon", None if x86 else NEON)):
+    for suffix, flags in (("_avx2", AVX2 if x86 else None), ("_avx512", AVX512 if x86 else None), ("_vnni", AVX512 if x86 else None), ("_neon", None if x86 else NEON)):
         if suffix in header:
             return flags
     return AVX2 if x86 else NEON

@@ -36,12 +36,12 @@ static void keep_products(struct lli_kernels *out, void (*fill)(struct lli_kerne
 }
 
 #if defined(__x86_64__)
-void lli_fill_avx512(struct lli_kernels *out);
+void lli_fill_avx512_vnni(struct lli_kernels *out);
 void lli_fill_avx2(struct lli_kernels *out);
 
 static void fill_first(struct lli_kernels *out)
 {
-    keep_products(out, lli_fill_avx512);
+    keep_products(out, lli_fill_avx512_vnni);
 }
 
 static void fill_second(struct lli_kernels *out)
@@ -83,9 +83,9 @@ enum { NEEDS_OF_FIRST = 0, NEEDS_OF_SECOND = 0 };
 #endif
 
 static const struct lli_backend BACKENDS[] = {
-    {"scalar", 0, 1, fill_scalar},
-    {"first", NEEDS_OF_FIRST, 1, fill_first},
-    {"second", NEEDS_OF_SECOND, 1, fill_second},
+    {"scalar", 0, 0, 1, fill_scalar},
+    {"first", NEEDS_OF_FIRST, 0, 1, fill_first},
+    {"second", NEEDS_OF_SECOND, 0, 1, fill_second},
 };
 
 enum { N_BACKENDS = sizeof BACKENDS / sizeof *BACKENDS };

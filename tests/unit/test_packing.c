@@ -114,7 +114,7 @@ static void fill_16(struct lli_kernels *k)
     k->matmul[LLI_Q6_K] = multiply_q6_k_16;
 }
 
-static const struct lli_backend LANED_8 = {"laned-8", 0, 8, fill_8}, LANED_16 = {"laned-16", 0, 16, fill_16};
+static const struct lli_backend LANED_8 = {"laned-8", 0, 0, 8, fill_8}, LANED_16 = {"laned-16", 0, 0, 16, fill_16};
 
 enum { N_IDS = 9 };
 

@@ -225,7 +225,7 @@ static inline void widen_halves(int16_t *out, const struct block *w)
 
 /* ---- what a block adds to a sum */
 
-typedef float add_fn(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x, size_t b);
+typedef float add_fn(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x);
 
 /* Not inlined: on its own it becomes vectors; among the rest clang 14 unrolls it into scalars, three times slower. */
 static __attribute__((noinline)) int32_t dot(const int16_t *w, const int8_t *x)
@@ -236,21 +236,21 @@ static __attribute__((noinline)) int32_t dot(const int16_t *w, const int8_t *x)
     return sum;
 }
 
-static inline float add_plain(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x, size_t b)
+static inline float add_plain(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x)
 {
-    int32_t idot = dot(wide, x->q + b * LLI_ACT_BLOCK);
-    return lli_fma_f32((float)idot, w->d * x->d[b], acc);
+    int32_t idot = dot(wide, x->q);
+    return lli_fma_f32((float)idot, w->d * x->d, acc);
 }
 
-static inline float add_offset(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x, size_t b)
+static inline float add_offset(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x)
 {
-    return lli_fma_f32(w->m, x->sx[b], add_plain(acc, w, wide, x, b));
+    return lli_fma_f32(w->m, x->sx, add_plain(acc, w, wide, x));
 }
 
-static inline float add_minima(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x, size_t b)
+static inline float add_minima(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x)
 {
-    int32_t mins = w->min[0] * x->sums[2 * b] + w->min[1] * x->sums[2 * b + 1];
-    return lli_fma_f32((float)mins, -(w->m * x->d[b]), add_plain(acc, w, wide, x, b));
+    int32_t mins = w->min[0] * x->sums[0] + w->min[1] * x->sums[1];
+    return lli_fma_f32((float)mins, -(w->m * x->d), add_plain(acc, w, wide, x));
 }
 
 /* ---- what a weight is worth */
@@ -284,10 +284,7 @@ LLI_INLINE void multiply_tile(const struct lli_product *p, size_t i, size_t n_x,
                               unpack_fn *unpack, widen_fn *widen, add_fn *add)
 {
     float leaf[8][TILE];
-    struct lli_q8 x[TILE];
     size_t n_blocks = p->n_in / LLI_ACT_BLOCK;
-    for (size_t j = 0; j < n_x; j++)
-        x[j] = lli_q8_row(&p->q8, p->n_in, i + j);
     for (size_t s = 0; s < 8; s++) {
         for (size_t j = 0; j < n_x; j++)
             leaf[s][j] = 0.0f;
@@ -297,7 +294,7 @@ LLI_INLINE void multiply_tile(const struct lli_product *p, size_t i, size_t n_x,
             unpack(&w, row, b);
             widen(wide, &w);
             for (size_t j = 0; j < n_x; j++)
-                leaf[s][j] = add(leaf[s][j], &w, wide, &x[j], b);
+                leaf[s][j] = add(leaf[s][j], &w, wide, &p->q8[(i + j) * n_blocks + b]);
         }
     }
     for (size_t j = 0; j < n_x; j++)

@@ -46,34 +46,31 @@ static inline float largest(const float *x, size_t n)
     return lli_float_of(top);
 }
 
-/* Below 2^-100 a block is zero: 127 / a would overflow below 3.7e-37. Returns the sum of the integers. */
-static int32_t quantise_block(int8_t *q, float *d, int16_t *sums, const float *x)
+/* Below 2^-100 a block is zero: 127 / a would overflow below 3.7e-37. */
+static void quantise_block(struct lli_q8 *out, const float *x)
 {
     float a = largest(x, LLI_ACT_BLOCK);
     float inv = a < 0x1p-100f ? 0.0f : 127.0f / a;
-    *d = a < 0x1p-100f ? 0.0f : a / 127.0f;
+    out->d = a < 0x1p-100f ? 0.0f : a / 127.0f;
     for (size_t i = 0; i < LLI_ACT_BLOCK; i++)
-        q[i] = (int8_t)lli_round_f32(x[i] * inv);
+        out->q[i] = (int8_t)lli_round_f32(x[i] * inv);
     for (size_t h = 0; h < 2; h++) {
         int32_t sum = 0;
         for (size_t i = 0; i < 16; i++)
-            sum += q[16 * h + i];
-        sums[h] = (int16_t)sum;
+            sum += out->q[16 * h + i];
+        out->sums[h] = (int16_t)sum;
     }
-    return sums[0] + sums[1];
+    out->minus_sum = -(out->sums[0] + out->sums[1]);
+    out->sx = (float)-out->minus_sum * out->d;
 }
 
-int LLI_SCALAR(quantise)(const struct lli_q8 *out, const float *x, size_t n)
+int LLI_SCALAR(quantise)(struct lli_q8 *out, const float *x, size_t n)
 {
-    size_t n_blocks = n / LLI_ACT_BLOCK;
     if (!LLI_SCALAR(finite)(x, n)) {
-        lli_q8_clear(out, n);
+        memset(out, 0, lli_q8_blocks(n) * sizeof *out);
         return -1;
     }
-    for (size_t b = 0; b < n_blocks; b++) {
-        size_t at = b * LLI_ACT_BLOCK;
-        int32_t isum = quantise_block(out->q + at, &out->d[b], out->sums + 2 * b, x + at);
-        out->sx[b] = (float)isum * out->d[b];
-    }
+    for (size_t b = 0; b < lli_q8_blocks(n); b++)
+        quantise_block(&out[b], x + b * LLI_ACT_BLOCK);
     return 0;
 }

@@ -4,10 +4,13 @@
  * Every dot_<isa>.h gives, beside the types and the small operations:
  *
  *     LLI_TILE, lli_dot_tile      rows of activations of a tile at most, and for codes of so many bits in whole blocks or in
- *                                 two scaled halves: what the registers hold
+ *                                 two scaled halves, packed or expanded: what the registers hold
  *     LLI_BYTE_FLIP               what 8-bit weights are xored with: 0x80 where the dot product wants them unsigned
  *     lli_dot_whole               idot[t][g] = (float) sum of (codes - bias) * q over a block
  *     lli_dot_halves              the same with each half of the block multiplied by an integer scale
+ *     lli_doubles                 1 for codes of so many bits that an expanded chunk holds as int16, with the activations:
+ *                                 lli_codes_double, lli_double and lli_dot_doubled then
+ *     LLI_DIRECT_BYTES            rows of activations up to which 8-bit weights are not expanded
  *
  * Codes are unsigned and at most `bits` wide; with LLI_BYTE_FLIP 0 and 8 bits they are signed. */
 #ifndef LLI_BACKEND_WIDE_DOT_H
@@ -32,12 +35,7 @@ struct lli_scales {
     lli_words minima;  /* two int16: of the first and of the second half */
 };
 
-/* The rows of activations of a tile. */
-struct lli_tile_rows {
-    const int8_t *q[8];
-    const int16_t *sums[8];
-    const float *d[8], *sx[8];
-};
+enum { LLI_CHUNK = 16 }; /* blocks of an expanded chunk: with the activations of a tile in 32 KiB */
 
 LLI_INLINE lli_words lli_words_load(const uint8_t *at)
 {

@@ -1,19 +1,10 @@
-/* backend/wide/dot_avx2.h - products of bytes by vpmaddubsw: 8 rows. Sums stay in int16 as long as they fit: 8 steps of 4-bit
- * codes, 4 of 5 bits, 2 of 6 bits. 8-bit weights are signed: |w| times q with the sign of w. Included by dot.h. */
+/* backend/wide/dot_avx2.h - 8 rows; products of bytes by pairs. Included by dot.h. */
 #ifndef LLI_BACKEND_WIDE_DOT_AVX2_H
 #define LLI_BACKEND_WIDE_DOT_AVX2_H
 
 #include <immintrin.h>
 
 #include "backend/wide/dot.h"
-
-enum { LLI_TILE = 3 };
-#define LLI_BYTE_FLIP 0u
-
-LLI_INLINE int lli_dot_tile(int bits, int halves)
-{
-    return bits <= 4 && !halves ? 3 : 2;
-}
 
 /* 4 bytes in every lane. */
 LLI_INLINE lli_words lli_words_of(const void *at)
@@ -73,102 +64,23 @@ LLI_INLINE lli_words lli_words_look_up(const uint8_t table[16], lli_words w)
     return (lli_words)_mm256_shuffle_epi8(all, (__m256i)w);
 }
 
-/* Twice as int16, for vpmaddwd. */
-LLI_INLINE lli_words lli_half_scale(lli_words scale)
+#define LLI_MM(op) _mm256_##op
+#define LLI_MM_REGISTER "x"
+typedef __m256i lli_integers;
+
+enum { LLI_PAIRS_TILE = 3, LLI_PAIRS_TILE_WIDE = 2 };
+
+/* q with the sign of w. */
+LLI_INLINE lli_integers lli_signed_as(lli_integers q, lli_integers w)
 {
-    return (scale & 0xffff) | scale << 16;
+    return _mm256_sign_epi8(q, w);
 }
 
-/* The value is made here: a compiler that puts off the sums of all steps runs out of registers (gcc 12: 90 spills a block). */
-LLI_INLINE void make_now(__m256i *value)
+LLI_INLINE lli_integers lli_four_times(const uint8_t bytes[16])
 {
-    __asm__ volatile("" : "+x"(*value));
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)bytes));
 }
 
-/* Steps whose sums fit int16: 2^15 / (2 * 127 * the largest code). */
-LLI_INLINE int steps_that_fit(int bits)
-{
-    return bits <= 4 ? 8 : bits == 5 ? 4 : bits == 6 ? 2 : 1;
-}
-
-/* Pairs of products of one step. */
-LLI_INLINE __m256i multiply_step(__m256i w, __m256i q, int bits)
-{
-    if (bits == 8)
-        return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w));
-    return _mm256_maddubs_epi16(w, q);
-}
-
-/* sum (from zero if `opens`) += `by` times the products of steps first .. last - 1, which fit int16 together. */
-LLI_INLINE void add_steps(__m256i sum[LLI_TILE][LLI_GROUPS], int opens, const __m256i by[LLI_GROUPS],
-                          const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes, int bits, const struct lli_tile_rows *x,
-                          size_t b, int n_x, int first, int last)
-{
-    __m256i narrow[LLI_TILE][LLI_GROUPS];
-    LLI_UNROLL for (int i = first; i < last; i++)
-    {
-        __m256i w0 = (__m256i)codes(planes[0], i), w1 = (__m256i)codes(planes[1], i);
-        LLI_UNROLL for (int t = 0; t < n_x; t++)
-        {
-            __m256i q = (__m256i)lli_words_of(x->q[t] + b * LLI_ACT_BLOCK + 4 * i);
-            __m256i p0 = multiply_step(w0, q, bits), p1 = multiply_step(w1, q, bits);
-            narrow[t][0] = i == first ? p0 : _mm256_add_epi16(narrow[t][0], p0);
-            narrow[t][1] = i == first ? p1 : _mm256_add_epi16(narrow[t][1], p1);
-            make_now(&narrow[t][0]);
-            make_now(&narrow[t][1]);
-        }
-    }
-    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-    {
-        __m256i wide = _mm256_madd_epi16(narrow[t][g], by[g]);
-        sum[t][g] = opens ? wide : _mm256_add_epi32(sum[t][g], wide);
-        make_now(&sum[t][g]);
-    }
-}
-
-/* The offset of the codes is repaid at the end: a register less while the products run. */
-LLI_INLINE void close_sums(lli_floats idot[LLI_TILE][LLI_GROUPS], __m256i sum[LLI_TILE][LLI_GROUPS],
-                           const __m256i owed[LLI_GROUPS], int bias, const struct lli_tile_rows *x, size_t b, int n_x)
-{
-    LLI_UNROLL for (int t = 0; t < n_x; t++)
-    {
-        __m256i sums = (__m256i)lli_words_of(x->sums[t] + 2 * b);
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-        {
-            if (bias != 0)
-                sum[t][g] = _mm256_add_epi32(sum[t][g], _mm256_madd_epi16(sums, owed[g]));
-            idot[t][g] = (lli_floats)_mm256_cvtepi32_ps(sum[t][g]);
-        }
-    }
-}
-
-LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                              lli_codes_fn *codes, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
-{
-    const __m256i ones[LLI_GROUPS] = {_mm256_set1_epi16(1), _mm256_set1_epi16(1)};
-    const __m256i owed[LLI_GROUPS] = {_mm256_set1_epi16((int16_t)-bias), _mm256_set1_epi16((int16_t)-bias)};
-    __m256i sum[LLI_TILE][LLI_GROUPS];
-    int n = steps_that_fit(bits);
-    LLI_UNROLL for (int i = 0; i < 8; i += n) add_steps(sum, i == 0, ones, planes, codes, bits, x, b, n_x, i, i + n);
-    close_sums(idot, sum, owed, bias, x, b, n_x);
-}
-
-/* Owed: -bias * (scale of the first half * its sum of q + scale of the second * its). */
-LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                               lli_codes_fn *codes, const struct lli_scales *scales, int bits, int bias,
-                               const struct lli_tile_rows *x, size_t b, int n_x)
-{
-    __m256i sum[LLI_TILE][LLI_GROUPS], owed[LLI_GROUPS];
-    int n = steps_that_fit(bits) < 4 ? steps_that_fit(bits) : 4;
-    LLI_UNROLL for (int h = 0; h < 2; h++)
-    {
-        const __m256i by[LLI_GROUPS] = {(__m256i)scales[0].half[h], (__m256i)scales[1].half[h]};
-        LLI_UNROLL for (int i = 4 * h; i < 4 * h + 4; i += n)
-            add_steps(sum, i == 0, by, planes, codes, bits, x, b, n_x, i, i + n);
-    }
-    LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) owed[g] = _mm256_mullo_epi16(
-        _mm256_blend_epi16((__m256i)scales[g].half[0], (__m256i)scales[g].half[1], 0xaa), _mm256_set1_epi16((int16_t)-bias));
-    close_sums(idot, sum, owed, bias, x, b, n_x);
-}
+#include "backend/wide/dot_pairs.h"
 
 #endif

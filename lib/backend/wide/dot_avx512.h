@@ -1,20 +1,10 @@
-/* backend/wide/dot_avx512.h - products of bytes by vpdpbusd: 16 rows, unsigned weights. The offset of the codes is repaid by
- * starting the sum at -bias * (sum of q). Included by dot.h. */
+/* backend/wide/dot_avx512.h - 16 rows. Products of bytes as VNNI does them, or by pairs without it. Included by dot.h. */
 #ifndef LLI_BACKEND_WIDE_DOT_AVX512_H
 #define LLI_BACKEND_WIDE_DOT_AVX512_H
 
 #include <immintrin.h>
 
 #include "backend/wide/dot.h"
-
-enum { LLI_TILE = 6 };
-#define LLI_BYTE_FLIP 0x80808080u
-
-LLI_INLINE int lli_dot_tile(int bits, int halves)
-{
-    (void)bits;
-    return halves ? 4 : 6;
-}
 
 /* 4 bytes in every lane. */
 LLI_INLINE lli_words lli_words_of(const void *at)
@@ -74,71 +64,27 @@ LLI_INLINE lli_words lli_words_look_up(const uint8_t table[16], lli_words w)
     return (lli_words)_mm512_shuffle_epi8(all, (__m512i)w);
 }
 
-LLI_INLINE lli_words lli_half_scale(lli_words scale)
+#if defined(LLI_ISA_AVX512_VNNI)
+#include "backend/wide/dot_vnni.h"
+#else
+#define LLI_MM(op) _mm512_##op
+#define LLI_MM_REGISTER "v"
+typedef __m512i lli_integers;
+
+enum { LLI_PAIRS_TILE = 6, LLI_PAIRS_TILE_WIDE = 4 };
+
+/* q with the sign of w. Where w is 0, any number: the product is 0. */
+LLI_INLINE lli_integers lli_signed_as(lli_integers q, lli_integers w)
 {
-    return scale;
+    return _mm512_mask_sub_epi8(q, _mm512_movepi8_mask(w), _mm512_setzero_si512(), q);
 }
 
-/* -bias * sums[0] if first, -bias * sums[1] if second, or both. */
-LLI_INLINE __m512i start(const int16_t *sums, int bias, int first, int second)
+LLI_INLINE lli_integers lli_four_times(const uint8_t bytes[16])
 {
-    uint32_t pair = (uint32_t)(uint16_t)(first ? -bias : 0) | (uint32_t)(uint16_t)(second ? -bias : 0) << 16;
-    if (bias == 0)
-        return _mm512_setzero_si512();
-    return _mm512_madd_epi16((__m512i)lli_words_of(sums), _mm512_set1_epi32((int)pair));
+    return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)bytes));
 }
 
-LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                              lli_codes_fn *codes, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
-{
-    __m512i sum[LLI_TILE][LLI_GROUPS];
-    (void)bits;
-    LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][0] = sum[t][1] = start(x->sums[t] + 2 * b, bias, 1, 1);
-    LLI_UNROLL for (int i = 0; i < 8; i++)
-    {
-        __m512i w0 = (__m512i)codes(planes[0], i), w1 = (__m512i)codes(planes[1], i);
-        LLI_UNROLL for (int t = 0; t < n_x; t++)
-        {
-            __m512i q = (__m512i)lli_words_of(x->q[t] + b * LLI_ACT_BLOCK + 4 * i);
-            sum[t][0] = _mm512_dpbusd_epi32(sum[t][0], w0, q);
-            sum[t][1] = _mm512_dpbusd_epi32(sum[t][1], w1, q);
-        }
-    }
-    LLI_UNROLL for (int t = 0; t < n_x; t++)
-    {
-        idot[t][0] = (lli_floats)_mm512_cvtepi32_ps(sum[t][0]);
-        idot[t][1] = (lli_floats)_mm512_cvtepi32_ps(sum[t][1]);
-    }
-}
-
-LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                               lli_codes_fn *codes, const struct lli_scales *scales, int bits, int bias,
-                               const struct lli_tile_rows *x, size_t b, int n_x)
-{
-    __m512i total[LLI_TILE][LLI_GROUPS];
-    (void)bits;
-    LLI_UNROLL for (int h = 0; h < 2; h++)
-    {
-        __m512i sum[LLI_TILE][LLI_GROUPS];
-        LLI_UNROLL for (int t = 0; t < n_x; t++) sum[t][0] = sum[t][1] = start(x->sums[t] + 2 * b, bias, h == 0, h == 1);
-        LLI_UNROLL for (int i = 4 * h; i < 4 * h + 4; i++)
-        {
-            __m512i w0 = (__m512i)codes(planes[0], i), w1 = (__m512i)codes(planes[1], i);
-            LLI_UNROLL for (int t = 0; t < n_x; t++)
-            {
-                __m512i q = (__m512i)lli_words_of(x->q[t] + b * LLI_ACT_BLOCK + 4 * i);
-                sum[t][0] = _mm512_dpbusd_epi32(sum[t][0], w0, q);
-                sum[t][1] = _mm512_dpbusd_epi32(sum[t][1], w1, q);
-            }
-        }
-        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-        {
-            __m512i scaled = _mm512_mullo_epi32(sum[t][g], (__m512i)scales[g].half[h]);
-            total[t][g] = h == 0 ? scaled : _mm512_add_epi32(total[t][g], scaled);
-        }
-    }
-    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
-        (lli_floats)_mm512_cvtepi32_ps(total[t][g]);
-}
+#include "backend/wide/dot_pairs.h"
+#endif
 
 #endif

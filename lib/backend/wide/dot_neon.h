@@ -103,19 +103,21 @@ LLI_INLINE void lli_neon_make_now(int32x4_t *value)
 #define LLI_NEON(op) lli_neon_##op##_long
 #endif
 
-LLI_INLINE int lli_dot_tile(int bits, int halves)
+LLI_INLINE int lli_dot_tile(int bits, int halves, int is_expanded)
 {
     (void)bits;
+    (void)is_expanded;
     return LLI_NEON(tile)(halves);
 }
 
 LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                              lli_codes_fn *codes, int bits, int bias, const struct lli_tile_rows *x, size_t b, int n_x)
+                              lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b,
+                              int n_x)
 {
     int32x4_t sum[LLI_TILE][LLI_GROUPS];
     LLI_UNROLL for (int t = 0; t < n_x; t++)
     {
-        int32x4_t owed = lli_neon_owed(bias, bias == 0 ? 0 : x->sums[t][2 * b] + x->sums[t][2 * b + 1]);
+        int32x4_t owed = lli_neon_owed(bias, bias == 0 ? 0 : -x[t][b].minus_sum);
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sum[t][g] = owed;
     }
     LLI_NEON(add)(sum, planes, codes, bits, x, b, n_x, 0, 8);
@@ -125,7 +127,7 @@ LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8
 
 LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                                lli_codes_fn *codes, const struct lli_scales *scales, int bits, int bias,
-                               const struct lli_tile_rows *x, size_t b, int n_x)
+                               const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
 {
     int32x4_t total[LLI_TILE][LLI_GROUPS];
     LLI_UNROLL for (int h = 0; h < 2; h++)
@@ -133,7 +135,7 @@ LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint
         int32x4_t sum[LLI_TILE][LLI_GROUPS];
         LLI_UNROLL for (int t = 0; t < n_x; t++)
         {
-            int32x4_t owed = lli_neon_owed(bias, bias == 0 ? 0 : x->sums[t][2 * b + (size_t)h]);
+            int32x4_t owed = lli_neon_owed(bias, bias == 0 ? 0 : x[t][b].sums[h]);
             LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sum[t][g] = owed;
         }
         LLI_NEON(add)(sum, planes, codes, bits, x, b, n_x, 4 * h, 4 * h + 4);
@@ -146,5 +148,7 @@ LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
         (lli_floats)vcvtq_f32_s32(total[t][g]);
 }
+
+#include "backend/wide/dot_single.h"
 
 #endif

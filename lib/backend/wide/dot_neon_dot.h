@@ -26,8 +26,8 @@ LLI_INLINE int32x4_t dot_lane(int32x4_t sum, int8x16_t w, int8x16_t q, int lane)
 }
 
 LLI_INLINE void lli_neon_add_dot(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                                 lli_codes_fn *codes, int bits, const struct lli_tile_rows *x, size_t b, int n_x, int first,
-                                 int last)
+                                 lli_codes_fn *codes, int bits, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x,
+                                 int first, int last)
 {
     (void)bits;
     LLI_UNROLL for (int i = first; i < last; i++)
@@ -36,7 +36,7 @@ LLI_INLINE void lli_neon_add_dot(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) w[g] = (int8x16_t)codes(planes[g], i);
         LLI_UNROLL for (int t = 0; t < n_x; t++)
         {
-            int8x16_t q = vld1q_s8(x->q[t] + b * LLI_ACT_BLOCK + i / 4 * 16);
+            int8x16_t q = vld1q_s8(x[t][b].q + i / 4 * 16);
             LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
             {
                 sum[t][g] = dot_lane(sum[t][g], w[g], q, i % 4);

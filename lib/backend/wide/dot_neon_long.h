@@ -18,8 +18,8 @@ LLI_INLINE int steps_that_fit(int bits)
 }
 
 LLI_INLINE void lli_neon_add_long(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                                  lli_codes_fn *codes, int bits, const struct lli_tile_rows *x, size_t b, int n_x, int first,
-                                  int last)
+                                  lli_codes_fn *codes, int bits, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x,
+                                  int first, int last)
 {
     int n = steps_that_fit(bits) < last - first ? steps_that_fit(bits) : last - first;
     LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
@@ -33,7 +33,7 @@ LLI_INLINE void lli_neon_add_long(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uin
                 int8x16_t w = (int8x16_t)codes(planes[g], i);
                 LLI_UNROLL for (int t = 0; t < n_x; t++)
                 {
-                    int8x16_t q = (int8x16_t)lli_words_of(x->q[t] + b * LLI_ACT_BLOCK + 4 * i);
+                    int8x16_t q = (int8x16_t)lli_words_of(x[t][b].q + 4 * i);
                     int8x8_t w_low = vget_low_s8(w), q_low = vget_low_s8(q);
                     narrow_low[t] = i == from ? vmull_s8(w_low, q_low) : vmlal_s8(narrow_low[t], w_low, q_low);
                     narrow_high[t] = i == from ? vmull_high_s8(w, q) : vmlal_high_s8(narrow_high[t], w, q);

@@ -30,8 +30,8 @@ LLI_INLINE struct lli_neon_rows rows_of(const uint8_t *planes, lli_codes_fn *cod
 }
 
 LLI_INLINE void lli_neon_add_matrix(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
-                                    lli_codes_fn *codes, int bits, const struct lli_tile_rows *x, size_t b, int n_x, int first,
-                                    int last)
+                                    lli_codes_fn *codes, int bits, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x,
+                                    int first, int last)
 {
     /* [t], [t + 1]: of the group's first and second two rows with rows t, t + 1; a last one stands twice in its pair. */
     int32x4_t square[LLI_TILE][LLI_GROUPS];
@@ -47,9 +47,9 @@ LLI_INLINE void lli_neon_add_matrix(int32x4_t sum[LLI_TILE][LLI_GROUPS], const u
     }
     LLI_UNROLL for (int i = first; i < last; i += 2)
     {
-        size_t at = b * LLI_ACT_BLOCK + 4 * (size_t)i;
+        size_t at = 4 * (size_t)i;
         int8x16_t q[LLI_TILE];
-        LLI_UNROLL for (int t = 0; t < n_x; t += 2) q[t] = pair_of(x->q[t] + at, x->q[t + 1 < n_x ? t + 1 : t] + at);
+        LLI_UNROLL for (int t = 0; t < n_x; t += 2) q[t] = pair_of(x[t][b].q + at, x[t + 1 < n_x ? t + 1 : t][b].q + at);
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
         {
             struct lli_neon_rows w = rows_of(planes[g], codes, i);

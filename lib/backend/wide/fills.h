@@ -6,6 +6,7 @@
 #include "backend/kernels.h"
 
 #if defined(__x86_64__)
+void lli_fill_avx512_vnni(struct lli_kernels *out);
 void lli_fill_avx512(struct lli_kernels *out);
 void lli_fill_avx2(struct lli_kernels *out);
 #elif defined(__aarch64__)

@@ -30,7 +30,7 @@ LLI_INLINE void add_terms(lli_floats acc[LLI_TILE][LLI_GROUPS], const uint8_t *c
 LLI_INLINE void tile(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,
                      int n_x, size_t size, load_fn *load)
 {
-    lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3][LLI_TILE][LLI_GROUPS];
+    lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3 * LLI_TILE * LLI_GROUPS];
     const float *x[LLI_TILE];
     size_t n_blocks = (p->n_in + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK;
     LLI_UNROLL for (int t = 0; t < n_x; t++) x[t] = p->x + (row + (size_t)t) * p->n_in;
@@ -40,8 +40,7 @@ LLI_INLINE void tile(const struct lli_product *p, const uint8_t *const groups[LL
             lli_floats_of(0.0f);
         add_terms(acc, groups, x, lli_segment_at(n_blocks, s) * LLI_ACT_BLOCK, last < p->n_in ? last : p->n_in, n_x, size,
                   load);
-        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] =
-            lli_tree_join(&parked[0][t][g], LLI_TILE * LLI_GROUPS, s, acc[t][g]);
+        lli_tree_join(acc[0], parked, n_x * LLI_GROUPS, s);
     }
     LLI_UNROLL for (int t = 0; t < n_x; t++) lli_tree_store(p->out + (row + (size_t)t) * p->out_stride + o, acc[t], n_o);
 }

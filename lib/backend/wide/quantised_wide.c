@@ -1,22 +1,26 @@
 /* backend/wide/quantised_wide.c - packed, block-quantised weights against q8 activations.
  *
- * A tile is LLI_GROUPS groups of weight rows x some rows of activations. Few rows unpack the weights as they go, so that each
- * byte is read once and worked on in registers. More rows share the unpacking: a chunk of K is expanded to the first level of
- * the cache and used by all of them:
+ * A tile is LLI_GROUPS groups of weight rows x some rows of activations. Codes that are quickly unpacked, and all codes where
+ * rows are few, are unpacked as they are used, in registers. Else rows share the unpacking: a chunk of K is expanded to the
+ * first level of the cache and used by all of them:
  *
- *     chunk: up to CHUNK blocks of one or two segments, each: codes [group][8] word rows; then d, m [group] floats, and scales
+ *     chunk: up to LLI_CHUNK blocks of one or two segments: codes [group][8] word rows ([16] where bytes are doubled), scales
  *     sums:  [row][group] so far     ended: of the segment before     parked: [2][row][group] of the tree (docs/numerics.md)
- */
+ *
+ * While a tile is worked on, the next one is fetched to the second level of the cache, some lines with each block: memory is
+ * then read all the time and never waited for (Zen 4, Q4_0, 16 rows: 355 against 270 Gop/s a core). */
 #include "backend/wide/planes.h"
 #include "backend/wide/tree.h"
 
 enum {
     SIDE_BY_SIDE = 2, /* tiles of weight rows of one row of activations (Zen 4, Q4_0: 24 GB/s a core, 19 with one) */
-    CHUNK = 16,       /* blocks: with the activations of a tile in 32 KiB */
-    ROWS = 192,       /* rows of activations that share an expanded chunk */
-    AHEAD = 2048,     /* bytes of prefetching on each stream of weights */
-    LINE = 64         /* bytes of a cache line */
+    MAX_ACC = LLI_TILE > SIDE_BY_SIDE ? LLI_TILE : SIDE_BY_SIDE,
+    ROWS = 192,   /* rows of activations that share an expanded chunk */
+    AHEAD = 2048, /* bytes of prefetching on each stream of one row of activations */
+    LINE = 64     /* bytes of a cache line */
 };
+
+#define ANY SIZE_MAX
 
 /* ---- a format */
 
@@ -30,10 +34,10 @@ struct kind {
 
 struct room;
 
-/* Packed bytes that are wanted soon: each block of the first tile asks for `step` bytes of each group more. */
+/* Packed bytes that are wanted soon: each block asks for some lines of each group. */
 struct wanted {
     const uint8_t *at[LLI_GROUPS];
-    size_t step;
+    size_t lines;
 };
 
 /* What is done with a chunk: n blocks of K from `first` on. */
@@ -53,6 +57,7 @@ struct format {
     use_fn *use; /* of that kind */
     lli_codes_fn *codes;
     lli_scales_fn *scales;
+    size_t direct;                   /* rows of activations, up to which codes are unpacked as they are used (measured) */
     size_t unit;                     /* blocks of a unit */
     size_t header, own, codes_bytes; /* bytes a lane: of a unit, of a block before its planes, of its planes */
 };
@@ -74,104 +79,153 @@ LLI_INLINE size_t group_bytes(const struct format *f, size_t n_blocks)
 
 /* ---- adding blocks */
 
-/* The terms of block b, for n_x rows of activations. */
+/* The terms of block b, for n_x rows of activations. In an expanded chunk it is block i; doubled is NULL elsewhere. */
 LLI_INLINE void add_block(lli_floats (*acc)[LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
-                          const struct lli_scales *scales, const struct kind *kind, const struct lli_tile_rows *x, size_t b,
-                          int n_x)
+                          const struct lli_scales *scales, const struct kind *kind, const struct lli_q8 *const x[LLI_TILE],
+                          size_t b, int n_x, const struct lli_doubled *doubled, size_t i)
 {
     lli_floats idot[LLI_TILE][LLI_GROUPS];
-    if (kind->halves)
+    if (doubled && lli_doubles(kind->bits))
+        lli_dot_doubled(idot, planes, doubled, i, n_x);
+    else if (kind->halves)
         lli_dot_halves(idot, planes, codes, scales, kind->bits, kind->bias, x, b, n_x);
     else
         lli_dot_whole(idot, planes, codes, kind->bits, kind->bias, x, b, n_x);
     LLI_UNROLL for (int t = 0; t < n_x; t++)
     {
-        lli_floats dx = lli_floats_of(x->d[t][b]);
+        lli_floats dx = lli_floats_of(x[t][b].d);
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
         {
             acc[t][g] = lli_floats_fma(idot[t][g], scales[g].d * dx, acc[t][g]);
             if (kind->offset)
-                acc[t][g] = lli_floats_fma(scales[g].m, lli_floats_of(x->sx[t][b]), acc[t][g]);
+                acc[t][g] = lli_floats_fma(scales[g].m, lli_floats_of(x[t][b].sx), acc[t][g]);
             if (kind->minima)
-                acc[t][g] =
-                    lli_floats_fma(lli_floats_int(lli_words_dot_pairs(scales[g].minima, lli_words_of(x->sums[t] + 2 * b))),
-                                   -(scales[g].m * dx), acc[t][g]);
+                acc[t][g] = lli_floats_fma(lli_floats_int(lli_words_dot_pairs(scales[g].minima, lli_words_of(x[t][b].sums))),
+                                           -(scales[g].m * dx), acc[t][g]);
         }
     }
 }
 
-LLI_INLINE struct lli_tile_rows tile_rows(const struct lli_product *p, size_t first, int n_x)
+LLI_INLINE void tile_rows(const struct lli_q8 *x[LLI_TILE], const struct lli_product *p, size_t first, int n_x)
 {
-    struct lli_tile_rows x = {{0}, {0}, {0}, {0}};
-    LLI_UNROLL for (int t = 0; t < n_x; t++)
-    {
-        struct lli_q8 row = lli_q8_row(&p->q8, p->n_in, first + (size_t)t);
-        x.q[t] = row.q;
-        x.sums[t] = row.sums;
-        x.d[t] = row.d;
-        x.sx[t] = row.sx;
-    }
-    return x;
+    LLI_UNROLL for (int t = 0; t < n_x; t++) x[t] = p->q8 + (first + (size_t)t) * (p->n_in / LLI_ACT_BLOCK);
 }
 
-/* ---- few rows: straight from the packed groups */
+/* Tiles of activations, as equal as can be. */
+LLI_INLINE size_t tiles_of(size_t n_rows, const struct kind *kind, int is_expanded)
+{
+    size_t most = (size_t)lli_dot_tile(kind->bits, kind->halves, is_expanded);
+    return (n_rows + most - 1) / most;
+}
+
+LLI_INLINE size_t tile_at(size_t i, size_t n_rows, size_t n_tiles)
+{
+    return i * n_rows / n_tiles;
+}
+
+/* ---- what is fetched */
 
 /* To the second level: enough lines are under way without using up the first level's buffers (Zen 4: 20 against 15 GB/s). */
-LLI_INLINE void prefetch(const uint8_t *at, size_t bytes)
+LLI_INLINE void prefetch(const uint8_t *at, size_t n_lines)
 {
-    for (size_t i = 0; i < bytes; i += LINE)
-        __builtin_prefetch(at + i, 0, 2);
+    for (size_t i = 0; i < n_lines; i++)
+        __builtin_prefetch(at + i * LINE, 0, 2);
 }
 
-/* n_tiles neighbouring tiles of weight rows side by side: memory answers faster to several streams. */
-LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, int n_tiles,
-                       int n_x, const struct format *f)
+/* Blocks first .. first + n - 1 of the next tile, if `n_parts` tiles of activations ask for them in turn. */
+LLI_INLINE struct wanted want(const uint8_t *const groups[LLI_GROUPS], size_t first, size_t n, size_t n_blocks, size_t part,
+                              size_t n_parts, const struct format *f)
 {
-    struct lli_tile_rows x = tile_rows(p, 0, n_x);
-    lli_floats acc[SIDE_BY_SIDE][LLI_GROUPS], parked[3][SIDE_BY_SIDE][LLI_GROUPS];
-    size_t n_blocks = p->n_in / LLI_ACT_BLOCK, own = f->own * LLI_LANES, bytes = group_bytes(f, n_blocks);
-    size_t tile_bytes = LLI_GROUPS * bytes, ahead = (size_t)(n_tiles - 1) * tile_bytes + (LLI_GROUPS - 1) * bytes;
+    struct wanted next = {.lines = (block_bytes(f) / LINE + n_parts) / n_parts};
+    for (int g = 0; g < LLI_GROUPS; g++)
+        next.at[g] =
+            groups[g] + LLI_GROUPS * group_bytes(f, n_blocks) + first / f->unit * unit_bytes(f) + part * n * next.lines * LINE;
+    return next;
+}
+
+LLI_INLINE void ask(const struct wanted *next, size_t i)
+{
+    for (int g = 0; g < LLI_GROUPS; g++)
+        prefetch(next->at[g] + i * next->lines * LINE, next->lines);
+}
+
+/* ---- straight from the packed groups */
+
+/* Where a block stands in the stream of its group. */
+struct place {
+    size_t b, unit, block;
+};
+
+LLI_INLINE void go_on(struct place *at, const struct format *f)
+{
+    at->block += block_bytes(f);
+    if (++at->b % f->unit == 0) {
+        at->unit += unit_bytes(f);
+        at->block += f->header * LLI_LANES;
+    }
+}
+
+/* A block of one tile. */
+LLI_INLINE void add_packed(lli_floats (*acc)[LLI_GROUPS], const uint8_t *const groups[LLI_GROUPS], size_t skip,
+                           const struct place *at, const struct lli_q8 *const x[LLI_TILE], int n_x, const struct format *f)
+{
+    const uint8_t *planes[LLI_GROUPS];
+    struct lli_scales scales[LLI_GROUPS];
+    LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+    {
+        const uint8_t *group = groups[g] + skip;
+        planes[g] = group + at->block + f->own * LLI_LANES;
+        f->scales(&scales[g], group + at->unit, group + at->block);
+    }
+    add_block(acc, planes, f->codes, scales, &f->kind, x, 0, n_x, NULL, 0);
+}
+
+/* Some rows of activations, of which this is one part of `n_parts`; or one row and n_tiles neighbouring tiles of weight rows
+ * side by side: memory answers faster to several streams. */
+LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, int n_tiles,
+                       size_t row, int n_x, size_t part, size_t n_parts, const struct format *f)
+{
+    const struct lli_q8 *x[LLI_TILE];
+    lli_floats acc[MAX_ACC][LLI_GROUPS], parked[3 * MAX_ACC * LLI_GROUPS];
+    size_t n_blocks = p->n_in / LLI_ACT_BLOCK, bytes = group_bytes(f, n_blocks), tile_bytes = LLI_GROUPS * bytes;
+    struct wanted next = want(groups, 0, n_blocks, n_blocks, part, n_parts, f);
+    struct place at = {.block = f->header * LLI_LANES};
+    tile_rows(x, p, row, n_x);
     for (size_t s = 0; s < 8; s++) {
-        size_t last = lli_segment_at(n_blocks, s + 1);
         LLI_UNROLL for (int i = 0; i < n_tiles * n_x; i++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[i][g] =
             lli_floats_of(0.0f);
-        for (size_t b = lli_segment_at(n_blocks, s); b < last; b++) {
-            size_t unit_at = b / f->unit * unit_bytes(f), at = unit_at + f->header * LLI_LANES + b % f->unit * block_bytes(f);
-            /* At its end the stream of a group goes on in the tiles that follow. */
-            size_t wanted = at + AHEAD + (at + AHEAD < bytes ? 0 : ahead);
+        for (size_t last = lli_segment_at(n_blocks, s + 1); at.b < last; go_on(&at, f)) {
+            if (n_tiles == 1)
+                ask(&next, at.b);
             LLI_UNROLL for (int i = 0; i < n_tiles; i++)
             {
-                const uint8_t *planes[LLI_GROUPS];
-                struct lli_scales scales[LLI_GROUPS];
-                LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-                {
-                    const uint8_t *group = groups[g] + (size_t)i * tile_bytes;
-                    prefetch(group + wanted, block_bytes(f));
-                    planes[g] = group + at + own;
-                    f->scales(&scales[g], group + unit_at, group + at);
-                }
-                add_block(acc + i * n_x, planes, f->codes, scales, &f->kind, &x, b, n_x);
+                /* At its end the stream of a group goes on in the tiles that follow. */
+                size_t soon = at.block + AHEAD, jump = soon < bytes ? 0 : (size_t)n_tiles * tile_bytes - bytes;
+                for (int g = 0; n_tiles > 1 && g < LLI_GROUPS; g++)
+                    prefetch(groups[g] + (size_t)i * tile_bytes + soon + jump, block_bytes(f) / LINE + 1);
+                add_packed(acc + i * n_x, groups, (size_t)i * tile_bytes, &at, x, n_x, f);
             }
+            LLI_UNROLL for (int t = 0; t < n_x; t++) x[t]++;
         }
-        LLI_UNROLL for (int i = 0; i < n_tiles * n_x; i++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[i][g] =
-            lli_tree_join(&parked[0][i][g], SIDE_BY_SIDE * LLI_GROUPS, s, acc[i][g]);
+        lli_tree_join(acc[0], parked, n_tiles * n_x * LLI_GROUPS, s);
     }
     LLI_UNROLL for (int i = 0; i < n_tiles; i++) LLI_UNROLL for (int t = 0; t < n_x; t++)
     {
-        size_t at = (size_t)i * LLI_GROUPS * LLI_LANES;
-        lli_tree_store(p->out + (size_t)t * p->out_stride + o + at, acc[i * n_x + t], n_o - at);
+        size_t first = (size_t)i * LLI_GROUPS * LLI_LANES;
+        lli_tree_store(p->out + (row + (size_t)t) * p->out_stride + o + first, acc[i * n_x + t], n_o - first);
     }
 }
 
-/* ---- many rows: through expanded chunks */
+/* ---- through expanded chunks */
 
 struct expanded_block {
-    uint8_t codes[LLI_GROUPS][8 * WORD_ROW];
+    uint8_t codes[LLI_GROUPS][LLI_CODES_ROWS * WORD_ROW];
     struct lli_scales scales[LLI_GROUPS];
 };
 
 struct room {
-    struct expanded_block chunk[CHUNK];
+    struct expanded_block chunk[LLI_CHUNK];
+    struct lli_doubled doubled;
     lli_floats sums[ROWS][LLI_GROUPS], ended[ROWS][LLI_GROUPS], parked[2][ROWS][LLI_GROUPS];
 };
 
@@ -186,17 +240,28 @@ LLI_INLINE void expand(struct expanded_block *out, const uint8_t *const groups[L
             const uint8_t *unit = groups[g] + b / f->unit * unit_bytes(f);
             const uint8_t *block = unit + f->header * LLI_LANES + b % f->unit * block_bytes(f);
             LLI_UNROLL for (int i = 0; i < 8; i++)
-                lli_words_store(out->codes[g] + i * WORD_ROW, f->codes(block + f->own * LLI_LANES, i));
+            {
+                lli_words w = f->codes(block + f->own * LLI_LANES, i);
+                if (lli_doubles(f->kind.bits))
+                    lli_codes_double(out->codes[g], i, w);
+                else
+                    lli_words_store(out->codes[g] + i * WORD_ROW, w);
+            }
             f->scales(&out->scales[g], unit, block);
         }
 }
 
-LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p,
-                          size_t row, const struct piece *piece, int n_x, const struct kind *kind)
+LLI_INLINE void use_chunk(struct room *room, const struct lli_product *p, size_t row, size_t at, const struct piece *piece,
+                          int n_x, const struct kind *kind)
 {
-    struct lli_tile_rows x = tile_rows(p, row, n_x);
+    const struct expanded_block *chunk = room->chunk;
+    const struct lli_doubled *doubled = &room->doubled;
+    lli_floats(*sums)[LLI_GROUPS] = room->sums + at;
+    const struct lli_q8 *x[LLI_TILE];
     lli_floats acc[LLI_TILE][LLI_GROUPS], ended[LLI_TILE][LLI_GROUPS];
-    const struct wanted *next = &piece->next;
+    tile_rows(x, p, row + at, n_x);
+    if (lli_doubles(kind->bits))
+        lli_double(&room->doubled, x, piece->first, piece->n, n_x);
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
     {
         acc[t][g] = piece->opens ? lli_floats_of(0.0f) : sums[t][g];
@@ -205,13 +270,9 @@ LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_b
     for (size_t b = 0, end = piece->left;; end = piece->n) {
         for (; b < end; b++) {
             const uint8_t *planes[LLI_GROUPS];
-            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-            {
-                planes[g] = chunk[b].codes[g];
-                if (next->step > 0)
-                    prefetch(next->at[g] + b * next->step, next->step);
-            }
-            add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, &x, piece->first + b, n_x);
+            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) planes[g] = chunk[b].codes[g];
+            ask(&piece->next, b);
+            add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, x, piece->first + b, n_x, doubled, b);
         }
         if (!piece->joins || end == piece->n)
             break;
@@ -225,30 +286,29 @@ LLI_INLINE void use_chunk(lli_floats sums[][LLI_GROUPS], const struct expanded_b
         piece->joins ? ended[t][g] + acc[t][g] : acc[t][g];
 }
 
-typedef void tile_fn(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p, size_t row,
-                     const struct piece *piece);
+typedef void tile_fn(struct room *room, const struct lli_product *p, size_t row, size_t at, const struct piece *piece);
 
-/* Tiles as equal as can be. The first one asks for what comes next. */
+/* Each asks for its part of what is wanted. */
 LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t row, size_t n_rows, const struct piece *piece,
-                          size_t tile, tile_fn *const tiles[])
+                          const struct kind *kind, tile_fn *const tiles[])
 {
-    struct piece quiet = *piece;
-    size_t n_tiles = (n_rows + tile - 1) / tile;
-    quiet.next.step = 0;
+    struct piece own = *piece;
+    size_t n_tiles = tiles_of(n_rows, kind, 1);
     for (size_t i = 0; i < n_tiles; i++) {
-        size_t at = i * n_rows / n_tiles, n_x = (i + 1) * n_rows / n_tiles - at;
-        tiles[n_x](room->sums + at, room->chunk, p, row + at, i == 0 ? piece : &quiet);
+        size_t at = tile_at(i, n_rows, n_tiles), n_x = tile_at(i + 1, n_rows, n_tiles) - at;
+        tiles[n_x](room, p, row, at, &own);
+        for (int g = 0; g < LLI_GROUPS; g++)
+            own.next.at[g] += piece->n * piece->next.lines * LINE;
     }
 }
 
 /* A function for each number of rows: what the registers hold is settled when it is compiled. */
 #define TILE(name, n_x, ...)                                                                                                   \
-    static void name##_##n_x(lli_floats sums[][LLI_GROUPS], const struct expanded_block *chunk, const struct lli_product *p,   \
-                             size_t row, const struct piece *piece)                                                            \
+    static void name##_##n_x(struct room *room, const struct lli_product *p, size_t row, size_t at, const struct piece *piece) \
     {                                                                                                                          \
         const struct kind kind = {__VA_ARGS__};                                                                                \
-        if (n_x <= lli_dot_tile(kind.bits, kind.halves))                                                                       \
-            use_chunk(sums, chunk, p, row, piece, n_x, &kind);                                                                 \
+        if (n_x <= lli_dot_tile(kind.bits, kind.halves, 1))                                                                    \
+            use_chunk(room, p, row, at, piece, n_x, &kind);                                                                    \
     }
 
 #define KIND(name, ...)                                                                                                        \
@@ -263,7 +323,7 @@ LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t
     {                                                                                                                          \
         static tile_fn *const tiles[] = {NULL, name##_1, name##_2, name##_3, name##_4, name##_5, name##_6};                    \
         const struct kind kind = {__VA_ARGS__};                                                                                \
-        use_tiles(room, p, row, n_rows, piece, (size_t)lli_dot_tile(kind.bits, kind.halves), tiles);                           \
+        use_tiles(room, p, row, n_rows, piece, &kind, tiles);                                                                  \
     }
 
 /* An offset of the codes that the products of bytes must take off: 8-bit weights are made unsigned where LLI_BYTE_FLIP. */
@@ -309,14 +369,12 @@ static void join(struct room *room, size_t n_rows, size_t pair)
         join_levels(room, n_rows, 2, room->sums);
 }
 
-/* What follows block b: in these groups, or behind their end in those of the next tile. */
-LLI_INLINE struct wanted want(const uint8_t *const groups[LLI_GROUPS], size_t b, size_t n_blocks, const struct format *f)
+LLI_INLINE void use_piece(struct room *room, const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS],
+                          struct piece *piece, size_t row, size_t n_rows, const struct format *f)
 {
-    size_t at = b / f->unit * unit_bytes(f) + b % f->unit * block_bytes(f);
-    struct wanted next = {.step = block_bytes(f) + (f->unit == 1 ? f->header * LLI_LANES : 0)};
-    for (int g = 0; g < LLI_GROUPS; g++)
-        next.at[g] = groups[g] + (b < n_blocks ? at : LLI_GROUPS * group_bytes(f, n_blocks));
-    return next;
+    piece->next = want(groups, piece->first, piece->n, p->n_in / LLI_ACT_BLOCK, 0, tiles_of(n_rows, &f->kind, 1), f);
+    expand(room->chunk, groups, piece->first, piece->n, f);
+    f->use(room, p, row, n_rows, piece);
 }
 
 /* One segment, chunk by chunk. */
@@ -325,12 +383,10 @@ LLI_INLINE void sum_segment(struct room *room, const struct lli_product *p, cons
 {
     if (first == last)
         memset(room->sums, 0, n_rows * sizeof *room->sums);
-    for (size_t b = first; b < last; b += CHUNK) {
-        struct piece piece = {.first = b, .n = last - b < CHUNK ? last - b : CHUNK, .opens = b == first};
+    for (size_t b = first; b < last; b += LLI_CHUNK) {
+        struct piece piece = {.first = b, .n = last - b < LLI_CHUNK ? last - b : LLI_CHUNK, .opens = b == first};
         piece.left = piece.n;
-        piece.next = want(groups, b + piece.n, p->n_in / LLI_ACT_BLOCK, f);
-        expand(room->chunk, groups, b, piece.n, f);
-        f->use(room, p, row, n_rows, &piece);
+        use_piece(room, p, groups, &piece, row, n_rows, f);
     }
 }
 
@@ -339,9 +395,7 @@ LLI_INLINE void sum_both(struct room *room, const struct lli_product *p, const u
                          size_t middle, size_t last, size_t row, size_t n_rows, const struct format *f)
 {
     struct piece piece = {.first = first, .n = last - first, .opens = 1, .joins = 1, .left = middle - first};
-    piece.next = want(groups, last, p->n_in / LLI_ACT_BLOCK, f);
-    expand(room->chunk, groups, first, piece.n, f);
-    f->use(room, p, row, n_rows, &piece);
+    use_piece(room, p, groups, &piece, row, n_rows, f);
 }
 
 /* One tile of weight rows x up to ROWS rows of activations. */
@@ -353,7 +407,7 @@ LLI_INLINE void expanded(const struct lli_product *p, const uint8_t *const group
     for (size_t pair = 0; pair < 4; pair++) {
         size_t first = lli_segment_at(n_blocks, 2 * pair), middle = lli_segment_at(n_blocks, 2 * pair + 1);
         size_t last = lli_segment_at(n_blocks, 2 * pair + 2);
-        if (last - first <= CHUNK && middle < last) {
+        if (last - first <= LLI_CHUNK && middle < last) {
             sum_both(room, p, groups, first, middle, last, row, n_rows, f);
         } else {
             sum_segment(room, p, groups, first, middle, row, n_rows, f);
@@ -370,64 +424,80 @@ LLI_INLINE void expanded(const struct lli_product *p, const uint8_t *const group
 
 /* ---- products */
 
-typedef void direct_fn(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o);
+typedef void direct_fn(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,
+                       size_t part, size_t n_parts);
 
-/* Of a format: for one row of activations, side by side and alone, and for two. */
+/* Of a format: for one row of activations and tiles side by side, and for so many rows. */
 struct direct {
-    direct_fn *beside, *one, *two;
+    direct_fn *beside, *rows[7];
 };
+
+LLI_INLINE void multiply_tile(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o,
+                              const struct format *f, const struct direct *direct)
+{
+    size_t n_tiles = tiles_of(p->n_rows, &f->kind, 0);
+    if (p->n_rows <= f->direct)
+        for (size_t i = 0; i < n_tiles; i++) {
+            size_t row = tile_at(i, p->n_rows, n_tiles);
+            direct->rows[tile_at(i + 1, p->n_rows, n_tiles) - row](p, groups, o, n_o, row, i, n_tiles);
+        }
+    else
+        for (size_t row = 0; row < p->n_rows; row += ROWS)
+            expanded(p, groups, o, n_o, row, p->n_rows - row < ROWS ? p->n_rows - row : ROWS, f);
+}
 
 LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last, const struct format *f,
                          const struct direct *direct)
 {
     size_t bytes = group_bytes(f, p->n_in / LLI_ACT_BLOCK), tile = LLI_GROUPS * LLI_LANES, step;
     for (size_t o = first; o < last; o += step) {
-        const uint8_t *at = (const uint8_t *)p->weights + o / LLI_LANES * bytes;
         const uint8_t *groups[LLI_GROUPS];
         int beside = p->n_rows == 1 && last - o >= SIDE_BY_SIDE * tile;
         step = beside ? SIDE_BY_SIDE * tile : tile;
         size_t n_o = last - o < step ? last - o : step;
-        lli_tile_groups(groups, at, bytes, n_o);
+        lli_tile_groups(groups, (const uint8_t *)p->weights + o / LLI_LANES * bytes, bytes, n_o);
         if (beside)
-            direct->beside(p, groups, o, n_o);
-        else if (p->n_rows == 1)
-            direct->one(p, groups, o, n_o);
-        else if (p->n_rows == 2)
-            direct->two(p, groups, o, n_o);
+            direct->beside(p, groups, o, n_o, 0, 0, 1);
         else
-            for (size_t row = 0; row < p->n_rows; row += ROWS)
-                expanded(p, groups, o, n_o, row, p->n_rows - row < ROWS ? p->n_rows - row : ROWS, f);
+            multiply_tile(p, groups, o, n_o, f, direct);
     }
 }
 
-#define DIRECT_FUNCTION(name, n_tiles, n_x, ...)                                                                               \
-    static void name(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o)               \
+#define DIRECT(name, n_tiles, n_x, ...)                                                                                        \
+    static void name(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,   \
+                     size_t part, size_t n_parts)                                                                              \
     {                                                                                                                          \
         const struct format format = {__VA_ARGS__};                                                                            \
-        direct(p, groups, o, n_o, n_tiles, n_x, &format);                                                                      \
+        if (n_x <= lli_dot_tile(format.kind.bits, format.kind.halves, 0))                                                      \
+            direct(p, groups, o, n_o, n_tiles, row, n_x, part, n_parts, &format);                                              \
     }
 
 #define QUANTISED_TYPE(type, kind, use, ...)                                                                                   \
-    DIRECT_FUNCTION(type##_beside, SIDE_BY_SIDE, 1, {kind}, use, __VA_ARGS__)                                                  \
-    DIRECT_FUNCTION(type##_one, 1, 1, {kind}, use, __VA_ARGS__)                                                                \
-    DIRECT_FUNCTION(type##_two, 1, 2, {kind}, use, __VA_ARGS__)                                                                \
+    DIRECT(type##_beside, SIDE_BY_SIDE, 1, {kind}, use, __VA_ARGS__)                                                           \
+    DIRECT(type##_1, 1, 1, {kind}, use, __VA_ARGS__)                                                                           \
+    DIRECT(type##_2, 1, 2, {kind}, use, __VA_ARGS__)                                                                           \
+    DIRECT(type##_3, 1, 3, {kind}, use, __VA_ARGS__)                                                                           \
+    DIRECT(type##_4, 1, 4, {kind}, use, __VA_ARGS__)                                                                           \
+    DIRECT(type##_5, 1, 5, {kind}, use, __VA_ARGS__)                                                                           \
+    DIRECT(type##_6, 1, 6, {kind}, use, __VA_ARGS__)                                                                           \
     void LLI_WIDE(matmul_##type)(const struct lli_product *p, size_t first, size_t last)                                       \
     {                                                                                                                          \
-        static const struct direct direct = {type##_beside, type##_one, type##_two};                                           \
+        static const struct direct direct = {type##_beside,                                                                    \
+                                             {NULL, type##_1, type##_2, type##_3, type##_4, type##_5, type##_6}};              \
         const struct format format = {{kind}, use, __VA_ARGS__};                                                               \
         multiply(p, first, last, &format, &direct);                                                                            \
     }
 
-/*                                                codes            scales           unit, header, own, codes' bytes */
-QUANTISED_TYPE(q8_0, BYTES, use_bytes, lli_codes_b8, lli_scales_d, 1, 2, 0, 32)
-QUANTISED_TYPE(q4_0, NIBBLES, use_nibbles, lli_codes_n4, lli_scales_d, 1, 2, 0, 16)
-QUANTISED_TYPE(q4_1, NIBBLES_OFFSET, use_nibbles_offset, lli_codes_n4, lli_scales_d_m, 1, 4, 0, 16)
-QUANTISED_TYPE(q5_0, FIVE, use_five, lli_codes_n4_h1, lli_scales_d, 1, 2, 0, 20)
-QUANTISED_TYPE(q5_1, FIVE_OFFSET, use_five_offset, lli_codes_n4_h1, lli_scales_d_m, 1, 4, 0, 20)
-QUANTISED_TYPE(iq4_nl, BYTES, use_bytes, lli_codes_table, lli_scales_d, 1, 2, 0, 16)
-QUANTISED_TYPE(iq4_xs, BYTES, use_bytes, lli_codes_table, lli_scales_iq4_xs, 8, 2, 1, 16)
-QUANTISED_TYPE(q4_k, NIBBLES_OFFSET, use_nibbles_offset, lli_codes_n4, lli_scales_q4_k, 8, 4, 2, 16)
-QUANTISED_TYPE(q5_k, FIVE_OFFSET, use_five_offset, lli_codes_n4_h1, lli_scales_q4_k, 8, 4, 2, 20)
-QUANTISED_TYPE(q6_k, SIX_HALVES, use_six_halves, lli_codes_n4_h2, lli_scales_q6_k, 8, 2, 2, 24)
-QUANTISED_TYPE(q3_k, THREE_HALVES, use_three_halves, lli_codes_h2_h1, lli_scales_q6_k, 8, 2, 2, 12)
-QUANTISED_TYPE(q2_k, TWO_MINIMA, use_two_minima, lli_codes_h2, lli_scales_q2_k, 8, 4, 2, 8)
+/*                                                codes            scales       direct, unit, header, own, codes' bytes */
+QUANTISED_TYPE(q8_0, BYTES, use_bytes, lli_codes_b8, lli_scales_d, LLI_DIRECT_BYTES, 1, 2, 0, 32)
+QUANTISED_TYPE(q4_0, NIBBLES, use_nibbles, lli_codes_n4, lli_scales_d, ANY, 1, 2, 0, 16)
+QUANTISED_TYPE(q4_1, NIBBLES_OFFSET, use_nibbles_offset, lli_codes_n4, lli_scales_d_m, ANY, 1, 4, 0, 16)
+QUANTISED_TYPE(q5_0, FIVE, use_five, lli_codes_n4_h1, lli_scales_d, 16, 1, 2, 0, 20)
+QUANTISED_TYPE(q5_1, FIVE_OFFSET, use_five_offset, lli_codes_n4_h1, lli_scales_d_m, 16, 1, 4, 0, 20)
+QUANTISED_TYPE(iq4_nl, BYTES, use_bytes, lli_codes_table, lli_scales_d, 8, 1, 2, 0, 16)
+QUANTISED_TYPE(iq4_xs, BYTES, use_bytes, lli_codes_table, lli_scales_iq4_xs, 8, 8, 2, 1, 16)
+QUANTISED_TYPE(q4_k, NIBBLES_OFFSET, use_nibbles_offset, lli_codes_n4, lli_scales_q4_k, 32, 8, 4, 2, 16)
+QUANTISED_TYPE(q5_k, FIVE_OFFSET, use_five_offset, lli_codes_n4_h1, lli_scales_q4_k, 8, 8, 4, 2, 20)
+QUANTISED_TYPE(q6_k, SIX_HALVES, use_six_halves, lli_codes_n4_h2, lli_scales_q6_k, 8, 8, 2, 2, 24)
+QUANTISED_TYPE(q3_k, THREE_HALVES, use_three_halves, lli_codes_h2_h1, lli_scales_q6_k, 8, 8, 2, 2, 12)
+QUANTISED_TYPE(q2_k, TWO_MINIMA, use_two_minima, lli_codes_h2, lli_scales_q2_k, 16, 8, 4, 2, 8)

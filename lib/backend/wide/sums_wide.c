@@ -74,7 +74,7 @@ void LLI_WIDE(exp)(float *x, size_t n, float *max_out, float *sum_out)
 
 /* ---- a row of activations becomes q8 */
 
-LLI_INLINE void quantise_block(const struct lli_q8 *out, const float *x, size_t b)
+LLI_INLINE void quantise_block(struct lli_q8 *out, const float *x)
 {
     lli_v16 x0 = lli_v16_load(x), x1 = lli_v16_load(x + LLI_V16);
     uint32_t bits = lli_v16_top_bits(lli_v16_max_bits(lli_v16_magnitude(x0), lli_v16_magnitude(x1)));
@@ -82,22 +82,22 @@ LLI_INLINE void quantise_block(const struct lli_q8 *out, const float *x, size_t 
     int sum0, sum1;
     memcpy(&a, &bits, sizeof a);
     inv = a < 0x1p-100f ? 0.0f : 127.0f / a;
-    sum0 = lli_v16_store_int8s(out->q + b * LLI_ACT_BLOCK, lli_v16_mul(x0, lli_v16_set(inv)));
-    sum1 = lli_v16_store_int8s(out->q + b * LLI_ACT_BLOCK + LLI_V16, lli_v16_mul(x1, lli_v16_set(inv)));
-    out->d[b] = a < 0x1p-100f ? 0.0f : a / 127.0f;
-    out->sx[b] = (float)(sum0 + sum1) * out->d[b];
-    out->sums[2 * b] = (int16_t)sum0;
-    out->sums[2 * b + 1] = (int16_t)sum1;
+    sum0 = lli_v16_store_int8s(out->q, lli_v16_mul(x0, lli_v16_set(inv)));
+    sum1 = lli_v16_store_int8s(out->q + LLI_V16, lli_v16_mul(x1, lli_v16_set(inv)));
+    out->d = a < 0x1p-100f ? 0.0f : a / 127.0f;
+    out->sx = (float)(sum0 + sum1) * out->d;
+    out->sums[0] = (int16_t)sum0;
+    out->sums[1] = (int16_t)sum1;
+    out->minus_sum = -(sum0 + sum1);
 }
 
-int LLI_WIDE(quantise)(const struct lli_q8 *out, const float *x, size_t n)
+int LLI_WIDE(quantise)(struct lli_q8 *out, const float *x, size_t n)
 {
-    size_t n_blocks = n / LLI_ACT_BLOCK;
     if (!LLI_WIDE(finite)(x, n)) {
-        lli_q8_clear(out, n);
+        memset(out, 0, lli_q8_blocks(n) * sizeof *out);
         return -1;
     }
-    for (size_t b = 0; b < n_blocks; b++)
-        quantise_block(out, x + b * LLI_ACT_BLOCK, b);
+    for (size_t b = 0; b < lli_q8_blocks(n); b++)
+        quantise_block(&out[b], x + b * LLI_ACT_BLOCK);
     return 0;
 }

@@ -7,16 +7,15 @@
 #include "backend/segments.h"
 #include "backend/wide/dot.h"
 
-/* Segment s (0 .. 7, ascending) has the sum v: joins it with what waits for it, and parks the result. parked[3] stand
- * `stride` vectors apart. Gives the whole sum after the last segment. */
-LLI_INLINE lli_floats lli_tree_join(lli_floats *parked, size_t stride, size_t s, lli_floats v)
+/* Segment s (0 .. 7, ascending) has the sums v[n]: joins them with what waits for them in parked[3][n], and parks the result.
+ * v holds the whole sums after the last segment. */
+LLI_INLINE void lli_tree_join(lli_floats *v, lli_floats *parked, int n, size_t s)
 {
     size_t level = 0;
-    for (; s & 1; s >>= 1)
-        v = parked[level++ * stride] + v;
+    for (; s & 1; s >>= 1, level++)
+        LLI_UNROLL for (int i = 0; i < n; i++) v[i] = parked[level * (size_t)n + (size_t)i] + v[i];
     if (level < 3)
-        parked[level * stride] = v;
-    return v;
+        LLI_UNROLL for (int i = 0; i < n; i++) parked[level * (size_t)n + (size_t)i] = v[i];
 }
 
 /* The groups of a tile of n outputs, which stand one after the other at `at`. Those that are not there are the first one:

@@ -11,7 +11,11 @@
 #include "backend/wide/fills.h"
 
 /* LLI_LANES: rows of a group of packed weights (backend/pack.h), a vector of floats. LLI_GROUPS: groups of a tile. */
-#if defined(LLI_ISA_AVX512)
+#if defined(LLI_ISA_AVX512_VNNI)
+#define LLI_WIDE(op) lli_##op##_avx512_vnni
+#define LLI_LANES 16
+#define LLI_GROUPS 2
+#elif defined(LLI_ISA_AVX512)
 #define LLI_WIDE(op) lli_##op##_avx512
 #define LLI_LANES 16
 #define LLI_GROUPS 2
