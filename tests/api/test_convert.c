@@ -18,6 +18,7 @@
 
 #include "support/gguf_make.h"
 #include "support/support.h"
+#include "support/tell.h"
 
 static const char *const TYPES[] = {"f32",  "f16",    "bf16",   "q8_0",   "q4_0",   "q4_1",  "q5_0",   "q5_1",
                                     "q2_k", "q3_k",   "q3_k_s", "q3_k_m", "q3_k_l", "q4_k",  "q4_k_s", "q4_k_m",
@@ -107,32 +108,19 @@ static void assert_tells(const char *path)
 {
     llminf_model *model;
     llminf_context *context;
-    llminf_session *session;
-    llminf_options *for_model, *for_generate;
+    llminf_options *options;
     llminf_token ids[4];
     llminf_error error;
-    size_t n;
-    assert_int_equal(llminf_options_open(&for_model, "model", &error), LLMINF_OK);
-    assert_int_equal(llminf_options_set_text(for_model, "verify", "full", -1, &error), LLMINF_OK);
-    assert_int_equal(llminf_options_open(&for_generate, "generate", &error), LLMINF_OK);
-    assert_int_equal(llminf_options_set_int(for_generate, "max_tokens", 4, &error), LLMINF_OK);
-    assert_int_equal(llminf_options_set_int(for_generate, "ignore_eog", 1, &error), LLMINF_OK);
-    if (llminf_model_open(&model, path, for_model, &error) != LLMINF_OK)
+    assert_int_equal(llminf_options_open(&options, "model", &error), LLMINF_OK);
+    assert_int_equal(llminf_options_set_text(options, "verify", "full", -1, &error), LLMINF_OK);
+    if (llminf_model_open(&model, path, options, &error) != LLMINF_OK)
         fail_msg("%s", error.text);
     assert_int_equal(number(model, "general.quantization_version"), 2);
     assert_int_equal(llminf_context_open(&context, model, NULL, &error), LLMINF_OK);
-    assert_int_equal(llminf_session_open(&session, context, NULL, &error), LLMINF_OK);
-    assert_int_equal(llminf_session_append_text(session, "a cat", -1, LLMINF_TEXT_BOUNDS, &error), LLMINF_OK);
-    assert_int_equal(llminf_session_generate(session, NULL, for_generate, &error), LLMINF_OK);
-    if (llminf_session_wait(session, -1, &error) != LLMINF_DONE)
-        fail_msg("%s", error.text);
-    assert_int_equal(llminf_session_read_tokens(session, ids, 4, &n, 0, &error), LLMINF_OK);
-    assert_int_equal(n, 4);
-    llminf_session_close(session);
+    tell_tokens(context, ids, 4);
     llminf_context_close(context);
     llminf_model_close(model);
-    llminf_options_close(for_model);
-    llminf_options_close(for_generate);
+    llminf_options_close(options);
 }
 
 static void test_every_type(void **state)

@@ -17,6 +17,7 @@
 
 #include "support/gguf_make.h"
 #include "support/support.h"
+#include "support/tell.h"
 
 enum { N_TOKENS = 8, MAX_BACKENDS = 8 };
 
@@ -93,24 +94,6 @@ static llminf_context *open_context(llminf_model *model, const char *backend)
     return context;
 }
 
-static void say(llminf_context *context, llminf_token ids[N_TOKENS])
-{
-    llminf_options *options;
-    llminf_session *session;
-    size_t n;
-    assert_int_equal(llminf_options_open(&options, "generate", NULL), LLMINF_OK);
-    assert_int_equal(llminf_options_set_int(options, "max_tokens", N_TOKENS, NULL), LLMINF_OK);
-    assert_int_equal(llminf_options_set_int(options, "ignore_eog", 1, NULL), LLMINF_OK);
-    assert_int_equal(llminf_session_open(&session, context, NULL, NULL), LLMINF_OK);
-    assert_int_equal(llminf_session_append_text(session, "a cat and a dog", -1, LLMINF_TEXT_BOUNDS, NULL), LLMINF_OK);
-    assert_int_equal(llminf_session_generate(session, NULL, options, NULL), LLMINF_OK);
-    assert_int_equal(llminf_session_wait(session, -1, NULL), LLMINF_DONE);
-    assert_int_equal(llminf_session_read_tokens(session, ids, N_TOKENS, &n, 0, NULL), LLMINF_OK);
-    assert_int_equal(n, N_TOKENS);
-    llminf_session_close(session);
-    llminf_options_close(options);
-}
-
 /* The file that converting to Q8_0 gives. */
 static uint8_t *convert(const struct source *s, const llminf_model *model, size_t *size_out)
 {
@@ -151,7 +134,7 @@ static void test_every_backend(void **state)
             contexts[n] = open_context(model, llminf_backend_at(model, n));
             bytes = convert(&s, model, &size);
             if (!want_file) {
-                say(contexts[0], want);
+                tell_tokens(contexts[0], want, N_TOKENS);
                 want_file = bytes;
                 want_size = size;
                 continue;
@@ -161,13 +144,13 @@ static void test_every_backend(void **state)
             free(bytes);
         }
         for (size_t i = 0; i < n; i++) {
-            say(contexts[i], ids);
+            tell_tokens(contexts[i], ids, N_TOKENS);
             assert_memory_equal(ids, want, sizeof want);
             llminf_context_close(contexts[i]);
         }
         for (size_t i = n; i-- > 0;) {
             llminf_context *again = open_context(model, llminf_backend_at(model, i));
-            say(again, ids);
+            tell_tokens(again, ids, N_TOKENS);
             assert_memory_equal(ids, want, sizeof want);
             llminf_context_close(again);
         }

@@ -17,6 +17,7 @@
 #include "support/gguf_make.h"
 #include "support/listener.h"
 #include "support/support.h"
+#include "support/tell.h"
 
 static uint8_t *file;
 static size_t file_size;
@@ -67,23 +68,6 @@ static int64_t live_bytes(const llminf_context *context)
     return n;
 }
 
-static void say(llminf_context *context, llminf_token ids[8])
-{
-    llminf_options *options;
-    llminf_session *session;
-    size_t n;
-    assert_int_equal(llminf_options_open(&options, "generate", NULL), LLMINF_OK);
-    assert_int_equal(llminf_options_set_int(options, "max_tokens", 8, NULL), LLMINF_OK);
-    assert_int_equal(llminf_session_open(&session, context, NULL, NULL), LLMINF_OK);
-    assert_int_equal(llminf_session_append_text(session, "a cat and a dog", -1, LLMINF_TEXT_BOUNDS, NULL), LLMINF_OK);
-    assert_int_equal(llminf_session_generate(session, NULL, options, NULL), LLMINF_OK);
-    assert_int_equal(llminf_session_wait(session, -1, NULL), LLMINF_DONE);
-    memset(ids, 0, 8 * sizeof *ids);
-    assert_int_equal(llminf_session_read_tokens(session, ids, 8, &n, 0, NULL), LLMINF_OK);
-    llminf_session_close(session);
-    llminf_options_close(options);
-}
-
 static void test_progress(void **state)
 {
     struct listener l;
@@ -103,9 +87,9 @@ static void test_progress(void **state)
     assert_true(packs ? two - one < one - (int64_t)file_size / 2 : two > one);
     assert_int_equal(open_context(&scalar, model, &l, "scalar", 1, NULL), LLMINF_OK);
     assert_int_equal(l.n, 0);
-    say(first, ids[0]);
-    say(second, ids[1]);
-    say(scalar, ids[2]);
+    tell_tokens(first, ids[0], 8);
+    tell_tokens(second, ids[1], 8);
+    tell_tokens(scalar, ids[2], 8);
     assert_memory_equal(ids[0], ids[1], sizeof ids[0]);
     assert_memory_equal(ids[0], ids[2], sizeof ids[0]);
     llminf_context_close(first);
@@ -114,7 +98,7 @@ static void test_progress(void **state)
     assert_int_equal(open_context(&first, model, &l, "auto", 1, NULL), LLMINF_OK); /* kept with the model */
     assert_int_equal(l.n, 0);
     llminf_model_close(model);
-    say(first, ids[1]);
+    tell_tokens(first, ids[1], 8);
     assert_memory_equal(ids[0], ids[1], sizeof ids[0]);
     llminf_context_close(first);
 }
@@ -225,7 +209,7 @@ static void test_two_at_once(void **state)
         for (int i = 0; i < 2; i++) {
             assert_int_equal(openers[i].status, LLMINF_OK);
             assert_int_equal(openers[i].listener.is_wrong, 0);
-            say(openers[i].context, ids[i]);
+            tell_tokens(openers[i].context, ids[i], 8);
         }
         assert_int_equal((openers[0].listener.n > 0) + (openers[1].listener.n > 0), packs);
         assert_memory_equal(ids[0], ids[1], sizeof ids[0]);

@@ -75,13 +75,7 @@ void network_add_sinks(struct network *network)
 
 int32_t network_start(struct network_run *run, struct network *network, int kv_type, int n_threads, uint32_t n_blocks)
 {
-    return network_start_on(run, network, network->backend ? network->backend : lli_registry_find("auto"), kv_type, n_threads,
-                            n_blocks);
-}
-
-int32_t network_start_on(struct network_run *run, struct network *network, const struct lli_backend *backend, int kv_type,
-                         int n_threads, uint32_t n_blocks)
-{
+    const struct lli_backend *backend = network->backend ? network->backend : lli_registry_find("auto");
     const struct lli_weights *weights = &network->weights;
     struct llminf_error error;
     struct lli_forward_options options = {

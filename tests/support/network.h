@@ -45,9 +45,6 @@ struct network_run {
 
 /* 64 rows and logits a step; n_blocks counts the null block. 0 or a status (said on stderr); to be closed in either case. */
 int32_t network_start(struct network_run *run, struct network *network, int kv_type, int n_threads, uint32_t n_blocks);
-/* The same on this backend, not on the strongest. */
-int32_t network_start_on(struct network_run *run, struct network *network, const struct lli_backend *backend, int kv_type,
-                         int n_threads, uint32_t n_blocks);
 void network_stop(struct network_run *run);
 
 /* Computes ids[n] at positions first .. first + n - 1 of one sequence in steps of `chunk` rows (64 at most).

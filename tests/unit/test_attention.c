@@ -120,10 +120,8 @@ static uint32_t BLOCKS[4][N_TABLE]; /* of several sequences, scattered */
 
 static void open_kind(struct network *network, const struct kind *kind, int32_t *ids)
 {
-    size_t size;
     uint64_t seed = kind->spec.seed;
-    uint8_t *bytes = test_model_make(&kind->spec, &size);
-    assert_int_equal(network_open(network, bytes, size), 0);
+    network_make(network, &kind->spec);
     network->config.window = kind->window;
     network->config.softcap = kind->softcap;
     if (kind->has_sinks)

@@ -8,72 +8,13 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "engine/stop.h"
 #include "llminf/status.h"
-#include "null_engine.h"
-
-static void open_engine(struct null_engine *e)
-{
-    struct llminf_error err;
-    if (null_engine_open(e, &err) != LLMINF_OK)
-        fail_msg("%s", err.text);
-}
-
-static void close_engine(struct null_engine *e)
-{
-    const char *wrong = null_engine_close(e);
-    if (wrong)
-        fail_msg("%s", wrong);
-}
-
-static struct lli_timeline *open_timeline(struct null_engine *e)
-{
-    struct lli_timeline *t;
-    assert_int_equal(lli_timeline_open(&t, e->engine, 0, NULL), LLMINF_OK);
-    return t;
-}
-
-static void append(struct lli_timeline *t, struct null_story *story, uint32_t n, uint64_t seed)
-{
-    null_engine_words(story->tokens + story->n, n, seed);
-    assert_int_equal(lli_timeline_append(t, story->tokens + story->n, n, NULL), LLMINF_OK);
-    story->n += n;
-}
-
-static void generate(struct lli_timeline *t, const struct lli_request_params *params)
-{
-    struct llminf_error err;
-    if (lli_timeline_generate(t, params, &err) != LLMINF_OK)
-        fail_msg("%s", err.text);
-}
-
-/* Reads what was generated and compares it with the story. */
-static void expect(struct lli_timeline *t, struct null_story *story, const struct lli_request_params *params)
-{
-    static char text[8 * NULL_STORY];
-    size_t len;
-    int32_t status = null_engine_tell(story, params, (uint32_t)t->max_length);
-    assert_int_equal(null_engine_read(t, 64, text, sizeof text, &len), status < 0 ? status : LLMINF_DONE);
-    const char *wrong = null_engine_compare(t, story, text, len);
-    if (wrong)
-        fail_msg("%s: told '%s', want '%s'", wrong, text, story->text);
-}
-
-static void tell(struct lli_timeline *t, struct null_story *story, const struct lli_request_params *params)
-{
-    generate(t, params);
-    expect(t, story, params);
-}
-
-static struct lli_engine_stats stats_of(struct null_engine *e)
-{
-    struct lli_engine_stats stats;
-    lli_engine_stats(e->engine, &stats);
-    return stats;
-}
+#include "support/story.h"
 
 /* ---- plain generation -------------------------------------------------------------------------------------------- */
 
@@ -87,21 +28,21 @@ static void test_lengths(void **state)
         null_engine_init(&e, 20);
         e.options.step_tokens = steps[s];
         e.options.n_threads = 1 + (int)s % 2;
-        open_engine(&e);
+        engine_open(&e);
         for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
             for (size_t m = 0; m < sizeof max_tokens / sizeof *max_tokens; m++) {
                 struct null_story story = {0};
                 struct lli_request_params params = null_engine_params();
-                struct lli_timeline *t = open_timeline(&e);
+                struct lli_timeline *t = engine_timeline(&e);
                 int64_t rows = null_forward_rows();
                 params.max_tokens = max_tokens[m];
-                append(t, &story, lengths[i], i);
-                tell(t, &story, &params);
+                story_append(t, &story, lengths[i], i);
+                story_tell(t, &story, &params);
                 rows = null_forward_rows() - rows;
                 assert_int_equal(rows, story.n - (params.max_tokens > 0));
                 lli_timeline_close(t);
             }
-        close_engine(&e);
+        engine_close(&e);
     }
 }
 
@@ -112,18 +53,17 @@ static void test_turns(void **state)
     struct null_story story = {0};
     struct lli_request_params params = null_engine_params();
     (void)state;
-    null_engine_init(&e, 20);
-    open_engine(&e);
-    struct lli_timeline *t = open_timeline(&e);
+    engine_start(&e, 20);
+    struct lli_timeline *t = engine_timeline(&e);
     for (uint32_t turn = 0; turn < 7; turn++) {
-        append(t, &story, 3 + 5 * turn, turn);
+        story_append(t, &story, 3 + 5 * turn, turn);
         params.max_tokens = turn % 3 ? 9 : 0;
-        tell(t, &story, &params);
+        story_tell(t, &story, &params);
         params.max_tokens = 3; /* right behind: after 0 nothing is left to compute */
-        tell(t, &story, &params);
+        story_tell(t, &story, &params);
     }
     lli_timeline_close(t);
-    close_engine(&e);
+    engine_close(&e);
 }
 
 static void test_truncate(void **state)
@@ -133,13 +73,12 @@ static void test_truncate(void **state)
     struct lli_request_params params = null_engine_params();
     struct llminf_error err;
     (void)state;
-    null_engine_init(&e, 20);
-    open_engine(&e);
-    struct lli_timeline *t = open_timeline(&e);
+    engine_start(&e, 20);
+    struct lli_timeline *t = engine_timeline(&e);
     params.max_tokens = 20;
     params.ignore_eog = 1;
-    append(t, &whole, 20, 3);
-    tell(t, &whole, &params);
+    story_append(t, &whole, 20, 3);
+    story_tell(t, &whole, &params);
     for (uint32_t n = 40; n > 0; n--) {
         struct null_story story = whole;
         story.n = n;
@@ -147,168 +86,16 @@ static void test_truncate(void **state)
         assert_int_equal(lli_timeline_truncate(t, n, NULL), LLMINF_OK);
         params.max_tokens = n % 3;
         if (n % 2)
-            append(t, &story, n % 5, n);
-        tell(t, &story, &params);
+            story_append(t, &story, n % 5, n);
+        story_tell(t, &story, &params);
         assert_int_equal(lli_timeline_truncate(t, n, NULL), LLMINF_OK);
         whole.n = n;
     }
     assert_int_equal(lli_timeline_truncate(t, 0, NULL), LLMINF_OK);
-    assert_int_equal(stats_of(&e).kv_blocks_used, 0);
+    assert_int_equal(engine_stats(&e).kv_blocks_used, 0);
     assert_int_equal(lli_timeline_generate(t, &params, NULL), LLMINF_E_STATE);
     lli_timeline_close(t);
-    close_engine(&e);
-}
-
-/* ---- the pool ---------------------------------------------------------------------------------------------------- */
-
-/* More idle sessions than the pool holds: the one that ran longest ago is released and comes back with the same bits. */
-static void test_eviction(void **state)
-{
-    enum { N = 6 };
-    struct null_engine e;
-    static struct null_story stories[N];
-    struct lli_timeline *t[N];
-    struct lli_request_params params = null_engine_params();
-    struct lli_timeline_stats stats;
-    (void)state;
-    memset(stories, 0, sizeof stories);
-    null_engine_init(&e, 1 + 8);
-    open_engine(&e);
-    params.max_tokens = 4;
-    params.ignore_eog = 1;
-    for (uint32_t i = 0; i < N; i++)
-        t[i] = open_timeline(&e);
-    for (uint32_t i = 0; i < 4; i++) {
-        append(t[i], &stories[i], 20, i);
-        tell(t[i], &stories[i], &params);
-    }
-    assert_int_equal(stats_of(&e).kv_blocks_used, 8);
-    assert_int_equal(stats_of(&e).evictions, 0);
-    append(t[4], &stories[4], 1, 4);
-    tell(t[4], &stories[4], &params);
-    assert_int_equal(stats_of(&e).evictions, 2);
-    lli_timeline_stats(t[0], &stats); /* ran longest ago */
-    assert_int_equal(stats.blocks, 0);
-    assert_int_equal(stats.computed, 0);
-    lli_timeline_stats(t[1], &stats);
-    assert_int_equal(stats.blocks, 2);
-    for (uint32_t round = 0; round < 5; round++)
-        for (uint32_t i = 0; i < N; i++) {
-            uint32_t which = (i * 5 + round) % N;
-            append(t[which], &stories[which], 2, round);
-            tell(t[which], &stories[which], &params);
-            assert_true(stats_of(&e).kv_blocks_used <= 8);
-        }
-    assert_true(stats_of(&e).evictions > 20);
-    for (uint32_t i = 0; i < N; i++)
-        lli_timeline_close(t[i]);
-    close_engine(&e);
-}
-
-/* Admission in the order of arrival, at exact fit; one more than may wait is refused. */
-static void test_queue(void **state)
-{
-    enum { N = 5 };
-    struct null_engine e;
-    static struct null_story stories[N];
-    struct lli_timeline *t[N];
-    struct lli_request_params params = null_engine_params();
-    struct lli_timeline_stats stats;
-    (void)state;
-    memset(stories, 0, sizeof stories);
-    null_engine_init(&e, 1 + 4);
-    e.options.max_waiting = 2;
-    open_engine(&e);
-    null_forward_allow(0);
-    params.max_tokens = 12;
-    for (uint32_t i = 0; i < N; i++) {
-        t[i] = open_timeline(&e);
-        append(t[i], &stories[i], 20, i); /* two blocks each */
-    }
-    for (uint32_t i = 0; i < 4; i++)
-        generate(t[i], &params);
-    assert_int_equal(lli_timeline_generate(t[4], &params, NULL), LLMINF_E_FULL);
-    assert_int_equal(lli_timeline_wait(t[4], 0, NULL), LLMINF_E_STATE); /* as before the call */
-    assert_int_equal(stats_of(&e).refused, 1);
-    assert_int_equal(stats_of(&e).running, 2);
-    assert_int_equal(stats_of(&e).waiting, 2);
-    lli_timeline_stats(t[1], &stats);
-    assert_int_equal(stats.state, 2);
-    lli_timeline_stats(t[2], &stats);
-    assert_int_equal(stats.state, 1);
-    lli_timeline_cancel(t[2]); /* while it waits */
-    null_forward_await_held();
-    null_forward_allow(1);
-    assert_int_equal(lli_timeline_wait(t[2], -1, NULL), LLMINF_DONE);
-    lli_timeline_stats(t[2], &stats);
-    assert_int_equal(stats.stop_reason, LLI_STOP_CANCEL);
-    assert_int_equal(stats.computed, 0);
-    generate(t[4], &params); /* there is room now */
-    null_forward_allow(-1);
-    expect(t[0], &stories[0], &params);
-    expect(t[1], &stories[1], &params);
-    expect(t[3], &stories[3], &params);
-    expect(t[4], &stories[4], &params);
-    assert_int_equal(stats_of(&e).cancelled, 1);
-    tell(t[2], &stories[2], &params);
-    for (uint32_t i = 0; i < N; i++)
-        lli_timeline_close(t[i]);
-    close_engine(&e);
-}
-
-static void test_no_queue(void **state)
-{
-    struct null_engine e;
-    struct null_story stories[2] = {{.n = 0}, {.n = 0}};
-    struct lli_request_params params = null_engine_params();
-    (void)state;
-    null_engine_init(&e, 1 + 4);
-    e.options.max_waiting = 0;
-    open_engine(&e);
-    struct lli_timeline *a = open_timeline(&e), *b = open_timeline(&e);
-    append(a, &stories[0], 3, 1);
-    append(b, &stories[1], 3, 2);
-    null_forward_allow(0);
-    generate(a, &params);
-    assert_int_equal(lli_timeline_generate(b, &params, NULL), LLMINF_E_FULL);
-    params.max_tokens = 0;
-    assert_int_equal(lli_timeline_generate(b, &params, NULL), LLMINF_E_FULL); /* a holds the whole pool's footprint */
-    null_forward_allow(-1);
-    params.max_tokens = -1;
-    expect(a, &stories[0], &params);
-    tell(b, &stories[1], &params);
-    lli_timeline_close(a);
-    lli_timeline_close(b);
-    close_engine(&e);
-}
-
-static void test_budget(void **state)
-{
-    struct null_engine e;
-    struct llminf_error err;
-    struct lli_timeline *t[3];
-    int64_t block;
-    (void)state;
-    null_engine_init(&e, 2);
-    block = e.options.kv_budget_bytes / 2;
-    e.options.kv_budget_bytes--;
-    assert_int_equal(null_engine_open(&e, &err), LLMINF_E_OPTION);
-    assert_string_equal(err.subject, "kv_budget_bytes");
-    assert_int_equal(e.host.live_bytes, 0);
-    e.options.kv_budget_bytes = 0; /* one session of full length */
-    e.options.max_sessions = 2;
-    open_engine(&e);
-    assert_int_equal(stats_of(&e).kv_blocks, NULL_TRAIN / 16 + 1);
-    assert_int_equal(stats_of(&e).kv_budget_bytes, (NULL_TRAIN / 16 + 1) * block);
-    t[0] = open_timeline(&e);
-    t[1] = open_timeline(&e);
-    assert_int_equal(t[0]->max_length, NULL_TRAIN);
-    assert_int_equal(lli_timeline_open(&t[2], e.engine, 0, &err), LLMINF_E_FULL);
-    assert_null(t[2]);
-    assert_int_equal(stats_of(&e).sessions, 2);
-    lli_timeline_close(t[0]);
-    lli_timeline_close(t[1]);
-    close_engine(&e);
+    engine_close(&e);
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------------------------- */
@@ -322,27 +109,26 @@ static void test_too_long(void **state)
     struct lli_timeline *t, *wide;
     int32_t bad[3] = {5, 6, NULL_VOCAB};
     (void)state;
-    null_engine_init(&e, 1 + 3);
-    open_engine(&e);
+    engine_start(&e, 1 + 3);
     assert_int_equal(lli_timeline_open(&wide, e.engine, 100, NULL), LLMINF_OK);
-    t = open_timeline(&e);
+    t = engine_timeline(&e);
     assert_int_equal(t->max_length, 48);
-    append(t, &story, 40, 1);
+    story_append(t, &story, 40, 1);
     assert_int_equal(lli_timeline_append(t, story.tokens, 9, &err), LLMINF_E_TOO_LONG);
     assert_int_equal(lli_timeline_append(t, bad, 3, &err), LLMINF_E_INVALID);
     assert_int_equal(err.position, 2);
-    append(t, &story, 8, 2);
+    story_append(t, &story, 8, 2);
     assert_int_equal(lli_timeline_generate(t, &params, &err), LLMINF_E_TOO_LONG);
     params.max_tokens = 1;
     assert_int_equal(lli_timeline_generate(t, &params, &err), LLMINF_E_TOO_LONG);
     params.max_tokens = 0; /* fits to the last position */
-    tell(t, &story, &params);
-    assert_int_equal(stats_of(&e).kv_blocks_used, 3);
+    story_tell(t, &story, &params);
+    assert_int_equal(engine_stats(&e).kv_blocks_used, 3);
     assert_int_equal(lli_timeline_truncate(t, 47, NULL), LLMINF_OK);
     story.n = 47;
     params.max_tokens = 100; /* more than max_length: ends there */
     params.ignore_eog = 1;
-    tell(t, &story, &params);
+    story_tell(t, &story, &params);
     assert_int_equal(story.n, 48);
     assert_int_equal(lli_timeline_append(wide, story.tokens, 48, NULL), LLMINF_OK);
     assert_int_equal(lli_timeline_append(wide, story.tokens, 1, NULL), LLMINF_OK);
@@ -350,7 +136,7 @@ static void test_too_long(void **state)
     assert_int_equal(lli_timeline_generate(wide, &params, &err), LLMINF_E_TOO_LONG); /* over the whole pool */
     lli_timeline_close(t);
     lli_timeline_close(wide);
-    close_engine(&e);
+    engine_close(&e);
 }
 
 static void test_states(void **state)
@@ -364,18 +150,17 @@ static void test_states(void **state)
     char text[8];
     size_t n;
     (void)state;
-    null_engine_init(&e, 20);
-    open_engine(&e);
-    struct lli_timeline *t = open_timeline(&e);
+    engine_start(&e, 20);
+    struct lli_timeline *t = engine_timeline(&e);
     assert_int_equal(lli_timeline_read(t, text, sizeof text, &n, -1, &err), LLMINF_E_STATE);
     assert_int_equal(err.status, LLMINF_E_STATE);
     assert_int_equal(lli_timeline_read_tokens(t, ids, 64, &n, -1, &err), LLMINF_E_STATE);
     assert_int_equal(lli_timeline_wait(t, -1, &err), LLMINF_E_STATE);
     assert_int_equal(lli_timeline_generate(t, &params, &err), LLMINF_E_STATE);
     assert_int_equal(lli_timeline_logits(t, 0, logits, NULL_VOCAB, &n, &err), LLMINF_E_NOT_FOUND);
-    append(t, &story, 20, 1);
+    story_append(t, &story, 20, 1);
     null_forward_allow(0);
-    generate(t, &params);
+    story_generate(t, &params);
     null_forward_await_held();
     assert_int_equal(lli_timeline_append(t, story.tokens, 1, &err), LLMINF_E_BUSY);
     assert_int_equal(lli_timeline_truncate(t, 1, &err), LLMINF_E_BUSY);
@@ -392,83 +177,12 @@ static void test_states(void **state)
     assert_int_equal(lli_timeline_wait(t, 3000000, &err), LLMINF_AGAIN);
     assert_true(lli_clock_ns() - start >= 6000000);
     null_forward_allow(-1);
-    expect(t, &story, &params);
+    story_expect(t, &story, &params);
     assert_int_equal(lli_timeline_wait(t, 0, &err), LLMINF_DONE);
     assert_int_equal(lli_timeline_read(t, text, sizeof text, &n, 0, &err), LLMINF_DONE);
     lli_timeline_close(t);
     lli_timeline_close(NULL);
-    close_engine(&e);
-}
-
-/* ---- cancel and close -------------------------------------------------------------------------------------------- */
-
-/* Cancelled in each step; what was committed stays, and the session goes on as if nothing had been. */
-static void test_cancel(void **state)
-{
-    enum { PROMPT = 40, CHUNKS = 3, STEPS = 14 };
-    struct null_engine e;
-    struct lli_request_params params = null_engine_params();
-    struct lli_timeline_stats stats;
-    (void)state;
-    null_engine_init(&e, 20);
-    open_engine(&e);
-    params.ignore_eog = 1;
-    params.max_tokens = STEPS;
-    for (uint32_t k = 0; k < CHUNKS + STEPS - 1; k++) {
-        struct null_story story = {0}, before;
-        struct lli_timeline *t = open_timeline(&e);
-        append(t, &story, PROMPT, 9);
-        before = story;
-        null_forward_allow(k);
-        generate(t, &params);
-        null_forward_await_held();
-        lli_timeline_cancel(t);
-        null_forward_allow(-1);
-        assert_int_equal(lli_timeline_wait(t, -1, NULL), LLMINF_DONE);
-        lli_timeline_stats(t, &stats);
-        assert_int_equal(stats.stop_reason, LLI_STOP_CANCEL);
-        assert_int_equal(stats.generated, k < CHUNKS ? 0 : k - CHUNKS + 1);
-        assert_int_equal(stats.computed,
-                         k < CHUNKS - 1 ? 16 * (k + 1) : PROMPT + (k - CHUNKS + 1)); /* the step itself is kept */
-        assert_int_equal(null_forward_steps(), k + 1);
-        struct lli_request_params rest = params;
-        rest.max_tokens = STEPS - stats.generated;
-        generate(t, &rest);
-        null_engine_tell(&before, &params, NULL_TRAIN);
-        assert_int_equal(lli_timeline_wait(t, -1, NULL), LLMINF_DONE);
-        const char *wrong = null_engine_compare(t, &before, NULL, 0);
-        if (wrong)
-            fail_msg("cancelled in step %u: %s", k, wrong);
-        lli_timeline_close(t);
-        null_forward_reset();
-    }
-    close_engine(&e);
-}
-
-static void test_close(void **state)
-{
-    struct null_engine e;
-    struct lli_request_params params = null_engine_params();
-    (void)state;
-    for (int in_flight = 0; in_flight < 2; in_flight++) {
-        struct null_story stories[3] = {{.n = 0}, {.n = 0}, {.n = 0}};
-        struct lli_timeline *t[3];
-        null_engine_init(&e, 1 + 2);
-        open_engine(&e);
-        for (uint32_t i = 0; i < 3; i++) {
-            t[i] = open_timeline(&e);
-            append(t[i], &stories[i], 17, i);
-        }
-        null_forward_allow(in_flight ? -1 : 0);
-        for (uint32_t i = 0; i < 3; i++)
-            generate(t[i], &params); /* one runs, two wait */
-        lli_timeline_close(t[1]);
-        null_forward_allow(-1);
-        lli_timeline_close(t[0]); /* waits for its step */
-        expect(t[2], &stories[2], &params);
-        lli_timeline_close(t[2]);
-        close_engine(&e);
-    }
+    engine_close(&e);
 }
 
 /* ---- logits ------------------------------------------------------------------------------------------------------ */
@@ -496,18 +210,18 @@ static void test_logits(void **state)
     (void)state;
     null_engine_init(&e, 20);
     e.options.step_tokens = 64;
-    open_engine(&e);
-    struct lli_timeline *t = open_timeline(&e);
+    engine_open(&e);
+    struct lli_timeline *t = engine_timeline(&e);
     params.ignore_eog = 1;
     params.max_tokens = 5;
-    append(t, &story, 40, 1);
+    story_append(t, &story, 40, 1);
     params.logits = LLI_LOGITS_LAST;
-    tell(t, &story, &params);
+    story_tell(t, &story, &params);
     for (uint32_t pos = 0; pos < 46; pos++)
         check_logits(t, &story, pos, pos == 43);
-    append(t, &story, 33, 2);
+    story_append(t, &story, 33, 2);
     params.logits = LLI_LOGITS_ALL;
-    tell(t, &story, &params);
+    story_tell(t, &story, &params);
     for (uint32_t pos = 0; pos < 85; pos++)
         check_logits(t, &story, pos, pos >= 44 && pos < 82);
     assert_int_equal(lli_timeline_logits(t, 50, NULL, 0, &n, NULL), LLMINF_OK);
@@ -517,18 +231,18 @@ static void test_logits(void **state)
     check_logits(t, &story, 59, 1);
     check_logits(t, &story, 60, 0);
     params.max_tokens = 0; /* the last position again, from the cache */
-    tell(t, &story, &params);
+    story_tell(t, &story, &params);
     check_logits(t, &story, 58, 0);
     check_logits(t, &story, 59, 1);
     params.logits = LLI_LOGITS_OFF;
-    tell(t, &story, &params);
+    story_tell(t, &story, &params);
     check_logits(t, &story, 59, 0);
     support_heap_arm(&e.host, 1, 1);
     params.logits = LLI_LOGITS_ALL;
     assert_int_equal(lli_timeline_generate(t, &params, &err), LLMINF_E_MEMORY);
     support_heap_arm(&e.host, 0, 0);
     lli_timeline_close(t);
-    close_engine(&e);
+    engine_close(&e);
 }
 
 /* ---- failures ---------------------------------------------------------------------------------------------------- */
@@ -543,17 +257,16 @@ static void test_numeric(void **state)
     char text[8];
     size_t n;
     (void)state;
-    null_engine_init(&e, 20);
-    open_engine(&e);
+    engine_start(&e, 20);
     for (size_t i = 0; i < 2; i++) {
         struct null_story sound = {0}, sick = {0};
-        struct lli_timeline *a = open_timeline(&e), *b = open_timeline(&e);
+        struct lli_timeline *a = engine_timeline(&e), *b = engine_timeline(&e);
         struct lli_timeline_stats stats;
-        append(a, &sound, 20, i);
-        append(b, &sick, 20, i + 2);
+        story_append(a, &sound, 20, i);
+        story_append(b, &sick, 20, i + 2);
         assert_int_equal(lli_timeline_append(b, &bad[i], 1, NULL), LLMINF_OK);
-        generate(a, &params);
-        generate(b, &params);
+        story_generate(a, &params);
+        story_generate(b, &params);
         for (int again = 0; again < 2; again++) {
             memset(&err, 0, sizeof err);
             assert_int_equal(lli_timeline_read(b, text, sizeof text, &n, -1, &err), LLMINF_E_NUMERIC);
@@ -564,13 +277,13 @@ static void test_numeric(void **state)
         assert_int_equal(stats.stop_reason, LLI_STOP_ERROR);
         assert_int_equal(stats.state, 0);
         assert_int_equal(stats.computed, 16);
-        expect(a, &sound, &params);
+        story_expect(a, &sound, &params);
         assert_int_equal(lli_timeline_truncate(b, 20, NULL), LLMINF_OK);
-        tell(b, &sick, &params);
+        story_tell(b, &sick, &params);
         lli_timeline_close(a);
         lli_timeline_close(b);
     }
-    close_engine(&e);
+    engine_close(&e);
 }
 
 /* Each allocation fails once: MEMORY, everything as before, and a second try succeeds. From generate on none is made. */
@@ -594,7 +307,7 @@ static void test_memory(void **state)
     for (int64_t i = 1; (support_heap_arm(&e.host, i, 0), status = lli_timeline_open(&t, e.engine, 0, &err)) != LLMINF_OK;
          i++) {
         assert_int_equal(status, LLMINF_E_MEMORY);
-        assert_int_equal(stats_of(&e).sessions, 0);
+        assert_int_equal(engine_stats(&e).sessions, 0);
         assert_true(i < 100);
     }
     null_engine_words(story.tokens, 20, 1);
@@ -616,10 +329,10 @@ static void test_memory(void **state)
         assert_true(i < 100);
     }
     support_heap_arm(&e.host, 1, 1); /* from here on there is no memory at all */
-    expect(t, &story, &params);
+    story_expect(t, &story, &params);
     assert_int_equal(e.host.n_calls, 0);
     lli_timeline_close(t);
-    close_engine(&e);
+    engine_close(&e);
 }
 
 /* The child has none of the threads: it is told so, and nothing hangs. */
@@ -630,11 +343,10 @@ static void test_fork(void **state)
     struct lli_request_params params = null_engine_params();
     int code;
     (void)state;
-    null_engine_init(&e, 20);
-    open_engine(&e);
-    struct lli_timeline *t = open_timeline(&e);
-    append(t, &story, 3, 1);
-    generate(t, &params);
+    engine_start(&e, 20);
+    struct lli_timeline *t = engine_timeline(&e);
+    story_append(t, &story, 3, 1);
+    story_generate(t, &params);
     pid_t child = fork();
     if (child == 0) {
         struct lli_timeline *other;
@@ -663,9 +375,9 @@ static void test_fork(void **state)
     assert_int_equal(waitpid(child, &code, 0), child);
     assert_true(WIFEXITED(code));
     assert_int_equal(WEXITSTATUS(code), 9);
-    expect(t, &story, &params);
+    story_expect(t, &story, &params);
     lli_timeline_close(t);
-    close_engine(&e);
+    engine_close(&e);
 }
 
 static void test_stats(void **state)
@@ -676,18 +388,17 @@ static void test_stats(void **state)
     struct lli_timeline_stats stats;
     struct lli_engine_stats all;
     (void)state;
-    null_engine_init(&e, 20);
-    open_engine(&e);
-    struct lli_timeline *t = open_timeline(&e);
+    engine_start(&e, 20);
+    struct lli_timeline *t = engine_timeline(&e);
     lli_timeline_stats(t, &stats);
     assert_int_equal(stats.max_length, NULL_TRAIN);
     assert_int_equal(stats.stop_index, -1);
     assert_int_equal(stats.generated, 0);
     params.max_tokens = 6;
     params.ignore_eog = 1;
-    append(t, &story, 40, 1);
-    tell(t, &story, &params);
-    append(t, &story, 2, 1);
+    story_append(t, &story, 40, 1);
+    story_tell(t, &story, &params);
+    story_append(t, &story, 2, 1);
     lli_timeline_stats(t, &stats);
     assert_int_equal(stats.prompt, 40);
     assert_int_equal(stats.generated, 6);
@@ -695,7 +406,7 @@ static void test_stats(void **state)
     assert_int_equal(stats.computed, 45);
     assert_int_equal(stats.blocks, 3);
     assert_true(stats.queue_ns <= stats.first_ns);
-    all = stats_of(&e);
+    all = engine_stats(&e);
     assert_int_equal(all.steps, 8); /* 3 chunks, the last of which gives a token, and 5 decodes */
     assert_int_equal(all.prefill_tokens, 40);
     assert_int_equal(all.decode_tokens, 6);
@@ -704,17 +415,15 @@ static void test_stats(void **state)
     assert_int_equal(all.threads, 1);
     assert_true(all.step_ns >= all.step_max_ns);
     lli_timeline_close(t);
-    close_engine(&e);
+    engine_close(&e);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lengths),  cmocka_unit_test(test_turns),    cmocka_unit_test(test_truncate),
-        cmocka_unit_test(test_eviction), cmocka_unit_test(test_queue),    cmocka_unit_test(test_no_queue),
-        cmocka_unit_test(test_budget),   cmocka_unit_test(test_too_long), cmocka_unit_test(test_states),
-        cmocka_unit_test(test_cancel),   cmocka_unit_test(test_close),    cmocka_unit_test(test_logits),
-        cmocka_unit_test(test_numeric),  cmocka_unit_test(test_memory),   cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_lengths),  cmocka_unit_test(test_turns),  cmocka_unit_test(test_truncate),
+        cmocka_unit_test(test_too_long), cmocka_unit_test(test_states), cmocka_unit_test(test_logits),
+        cmocka_unit_test(test_numeric),  cmocka_unit_test(test_memory), cmocka_unit_test(test_fork),
         cmocka_unit_test(test_stats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

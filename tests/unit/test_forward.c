@@ -20,22 +20,16 @@ enum { N_BLOCKS = 33, N_IDS = 40 };
 
 static const uint32_t BLOCKS[] = {9, 2, 30, 31, 1, 17, 18}, OTHER_BLOCKS[] = {3, 4, 5, 6, 7, 8, 10};
 
-static void open_model(struct network *network, const struct test_model_spec *spec)
-{
-    size_t size;
-    uint8_t *bytes = test_model_make(spec, &size);
-    assert_int_equal(network_open(network, bytes, size), 0);
-}
-
 static void start(struct network_run *run, struct network *network, int kv_type, int n_threads)
 {
     assert_int_equal(network_start(run, network, kv_type, n_threads, N_BLOCKS), 0);
 }
 
 /* Weights that are not finite are refused where they are packed: where a step meets them, nothing was. */
-static void start_unpacked(struct network_run *run, struct network *network, int kv_type, int n_threads)
+static void make_unpacked(struct network *network, const struct test_model_spec *spec)
 {
-    assert_int_equal(network_start_on(run, network, lli_registry_find("scalar"), kv_type, n_threads, N_BLOCKS), 0);
+    network_make(network, spec);
+    network->backend = lli_registry_find("scalar");
 }
 
 static void make_ids(int32_t ids[N_IDS], uint64_t seed, const struct network *network)
@@ -87,7 +81,7 @@ static void test_threads_and_chunks(void **state)
     int32_t ids[N_IDS];
     float *want, *got;
     size_t bytes;
-    open_model(&network, &kind->spec);
+    network_make(&network, &kind->spec);
     make_ids(ids, kind->spec.seed, &network);
     want = make_logits(&network, N_IDS);
     got = make_logits(&network, N_IDS);
@@ -149,7 +143,7 @@ static void test_partners(void **state)
         uint32_t tables[15][1];
         float *want;
         size_t bytes;
-        open_model(&network, &SPECS[s]);
+        network_make(&network, &SPECS[s]);
         make_ids(ids, 1, &network);
         make_ids(other, 2, &network);
         want = make_logits(&network, 30);
@@ -181,7 +175,7 @@ static void test_empty(void **state)
     struct network_run run;
     struct batch b;
     (void)state;
-    open_model(&network, &(struct test_model_spec){.seed = 23});
+    network_make(&network, &(struct test_model_spec){.seed = 23});
     start(&run, &network, LLI_KV_F16, 2);
     batch_begin(&b);
     lli_forward_run(run.forward, &b.plan);
@@ -202,7 +196,7 @@ static void test_no_store(void **state)
     float *want;
     size_t bytes;
     (void)state;
-    open_model(&network, &(struct test_model_spec){.seed = 24, .type = LLI_Q8_0});
+    network_make(&network, &(struct test_model_spec){.seed = 24, .type = LLI_Q8_0});
     make_ids(ids, 3, &network);
     want = make_logits(&network, 34);
     bytes = network.config.n_vocab * sizeof *want;
@@ -249,7 +243,7 @@ static void test_bad_sequence(void **state)
         const struct lli_matrix *embd;
         float *want;
         size_t bytes, row_bytes;
-        open_model(&network, &(struct test_model_spec){.seed = 25, .type = type, .n_experts = n_experts});
+        make_unpacked(&network, &(struct test_model_spec){.seed = 25, .type = type, .n_experts = n_experts});
         embd = &network.weights.at[LLI_TOKEN_EMBD];
         row_bytes = lli_dtype_row_bytes(embd->type, embd->n_in);
         memset(weights_of(&network, embd) + 11 * row_bytes, 0x7f, 4); /* a NaN in F16 and in an F16 scale, 3.39e38 in F32 */
@@ -257,7 +251,7 @@ static void test_bad_sequence(void **state)
             memset(weights_of(&network, embd) + 11 * row_bytes, 0xff, 4);
         want = make_logits(&network, 5);
         bytes = network.config.n_vocab * sizeof *want;
-        start_unpacked(&run, &network, LLI_KV_F16, 2);
+        start(&run, &network, LLI_KV_F16, 2);
         assert_int_equal(network_feed(&run, OTHER_BLOCKS, good, 0, 5, 64, want), 0);
         batch_begin(&b);
         batch_add(&b, (uint32_t[]){20}, bad, 0, 3, 1, 0);
@@ -301,13 +295,13 @@ static void test_overflow(void **state)
     const int32_t ids[] = {4, 5, 6};
     float *logits;
     (void)state;
-    open_model(&network, &(struct test_model_spec){.seed = 26});
+    make_unpacked(&network, &(struct test_model_spec){.seed = 26});
     logits = make_logits(&network, 3);
     scale_up(&network, &network.weights.layers[1].at[LLI_ATTN_V], 1e6f);
-    start_unpacked(&run, &network, LLI_KV_F16, 2);
+    start(&run, &network, LLI_KV_F16, 2);
     assert_int_equal(network_feed(&run, BLOCKS, ids, 0, 3, 64, NULL), LLMINF_E_NUMERIC);
     network_stop(&run);
-    start_unpacked(&run, &network, LLI_KV_F32, 2);
+    start(&run, &network, LLI_KV_F32, 2);
     assert_int_equal(network_feed(&run, BLOCKS, ids, 0, 3, 64, logits), 0);
     scale_up(&network, &network.weights.at[LLI_OUTPUT], 3e38f);
     assert_int_equal(network_feed(&run, BLOCKS, ids, 0, 3, 64, NULL), 0);
@@ -347,7 +341,7 @@ static void test_memory(void **state)
     int64_t n_calls;
     size_t block_bytes;
     (void)state;
-    open_model(&network, &(struct test_model_spec){.seed = 27, .n_experts = 4});
+    network_make(&network, &(struct test_model_spec){.seed = 27, .n_experts = 4});
     block_bytes = lli_forward_block_bytes(&network.config, LLI_KV_F16);
     assert_int_equal(block_bytes, 16 * 2 * 2 * 2 * 2 * 16); /* tokens, K and V, layers, KV heads, F16, head size */
     assert_int_equal(lli_forward_block_bytes(&network.config, LLI_KV_F32), 2 * block_bytes);
@@ -382,7 +376,7 @@ static void test_bad_rotation(void **state)
     struct network_run run;
     float zero = 0;
     (void)state;
-    open_model(&network, &(struct test_model_spec){.seed = 28, .rope_freqs = 1});
+    network_make(&network, &(struct test_model_spec){.seed = 28, .rope_freqs = 1});
     network.config.rope.scaling = LLI_ROPE_LINEAR;
     network.config.rope.factor = 1e-8;
     assert_int_equal(network_start(&run, &network, LLI_KV_F32, 1, N_BLOCKS), LLMINF_E_LIMIT);

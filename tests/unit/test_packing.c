@@ -25,25 +25,34 @@
 
 /* ---- a packing of every kind of model */
 
+/* With threads that end with the call. */
+static int32_t pack(struct lli_weights *out, struct network *n, uint32_t lanes, int n_threads,
+                    const struct lli_progress *progress, struct llminf_error *err)
+{
+    const struct lli_packing_source source = {&n->config, &n->weights, NULL, NULL};
+    struct lli_workers workers;
+    int32_t status;
+    assert_int_equal(lli_workers_init(&workers, &n->heap, n_threads, 0, NULL), 0);
+    status = lli_packing_make(out, &n->heap, &source, lanes, &workers, progress, err);
+    lli_workers_finish(&workers);
+    return status;
+}
+
 static void every_row_comes_back(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_PACKED_SPECS; i++)
         for (uint32_t lanes = 4; lanes <= 16; lanes *= 2) {
-            struct lli_workers workers;
             struct lli_weights packed;
             struct network n;
-            const struct lli_packing_source source = {&n.config, &n.weights, NULL, NULL};
             int64_t before;
             network_make(&n, &PACKED_SPECS[i]);
-            assert_int_equal(lli_workers_init(&workers, &n.heap, 3, 0, NULL), 0);
             before = n.heap.live_bytes;
-            assert_int_equal(lli_packing_make(&packed, &n.heap, &source, lanes, &workers, NULL, NULL), 0);
+            assert_int_equal(pack(&packed, &n, lanes, 3, NULL, NULL), 0);
             assert_int_equal(n.heap.live_bytes - before, packed.bytes + n.config.n_layers * sizeof *packed.layers);
             packed_check(&packed, &n, &n.weights, lanes);
             lli_weights_finish(&packed);
             assert_int_equal(n.heap.live_bytes, before);
-            lli_workers_finish(&workers);
             network_close(&n);
         }
 }
@@ -116,7 +125,8 @@ static float *compute(struct network *n, const struct lli_backend *backend)
     float *logits = calloc(N_IDS * (size_t)n->config.n_vocab, sizeof *logits);
     struct network_run run;
     assert_non_null(logits);
-    assert_int_equal(network_start_on(&run, n, backend, LLI_KV_F16, 3, 2), 0);
+    n->backend = backend;
+    assert_int_equal(network_start(&run, n, LLI_KV_F16, 3, 2), 0);
     assert_int_equal(network_feed(&run, blocks, ids, 0, N_IDS, 4, logits), 0);
     network_stop(&run);
     return logits;
@@ -153,31 +163,27 @@ static void progress_is_told(void **state)
     for (int n_threads = 1; n_threads <= 3; n_threads += 2) {
         struct listener l;
         const struct lli_progress progress = {listener_note, &l};
-        struct lli_workers workers;
         struct lli_weights packed;
         struct llminf_error err;
         struct network n;
-        const struct lli_packing_source source = {&n.config, &n.weights, NULL, NULL};
         int64_t before;
         int n_told;
         network_make(&n, &PACKED_LARGE);
-        assert_int_equal(lli_workers_init(&workers, &n.heap, n_threads, 0, NULL), 0);
         before = n.heap.live_bytes;
         listener_start(&l, 0);
-        assert_int_equal(lli_packing_make(&packed, &n.heap, &source, 16, &workers, &progress, &err), 0);
+        assert_int_equal(pack(&packed, &n, 16, n_threads, &progress, &err), 0);
         assert_true(l.last == 1 && !l.is_wrong);
         assert_true(n_threads > 1 ? l.n > 0 : l.n > 10);
         lli_weights_finish(&packed);
         n_told = n_threads > 1 ? 1 : l.n; /* how often it is called hangs on the other threads */
         for (int stop_at = 1; stop_at <= n_told; stop_at++) {
             listener_start(&l, stop_at);
-            assert_int_equal(lli_packing_make(&packed, &n.heap, &source, 16, &workers, &progress, &err), LLMINF_E_CALLBACK);
+            assert_int_equal(pack(&packed, &n, 16, n_threads, &progress, &err), LLMINF_E_CALLBACK);
             assert_string_equal(err.subject, "progress");
             assert_int_equal(l.n, stop_at);
             assert_true(!l.is_wrong && !packed.layers && !packed.packed && !packed.at[0].data);
             assert_int_equal(n.heap.live_bytes, before);
         }
-        lli_workers_finish(&workers);
         network_close(&n);
     }
 }
@@ -194,17 +200,13 @@ static void spoil(struct network *n, const struct lli_matrix *m, size_t mat, siz
 
 static void expect_bad(struct network *n, const char *name, const char *text)
 {
-    const struct lli_packing_source source = {&n->config, &n->weights, NULL, NULL};
     struct llminf_error err;
     for (int n_threads = 1; n_threads <= 4; n_threads++) {
-        struct lli_workers workers;
         struct lli_weights packed;
         int64_t before = n->heap.live_bytes;
-        assert_int_equal(lli_workers_init(&workers, &n->heap, n_threads, 0, NULL), 0);
-        assert_int_equal(lli_packing_make(&packed, &n->heap, &source, 8, &workers, NULL, &err), LLMINF_E_NUMERIC);
+        assert_int_equal(pack(&packed, n, 8, n_threads, NULL, &err), LLMINF_E_NUMERIC);
         assert_string_equal(err.subject, name);
         assert_non_null(strstr(err.text, text));
-        lli_workers_finish(&workers);
         assert_int_equal(n->heap.live_bytes, before);
     }
     assert_int_equal(lli_weights_verify(&n->weights, &n->config, NULL, &err), LLMINF_E_NUMERIC);

@@ -236,12 +236,11 @@ static void test_row(void **state)
     struct network_run run;
     uint32_t blocks[64];
     int32_t ids[1024];
-    size_t size, n;
+    size_t n;
     uint64_t seed = row->spec.seed;
     double *want, error = 0, squares = 0;
     float *got;
-    uint8_t *bytes = test_model_make(&row->spec, &size);
-    assert_int_equal(network_open(&network, bytes, size), 0);
+    network_make(&network, &row->spec);
     network.config.rope.pairs = row->halves ? LLI_ROPE_HALVES : network.config.rope.pairs;
     network.config.window = row->window;
     network.config.softcap = row->softcap;
