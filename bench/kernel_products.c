@@ -202,7 +202,7 @@ int kernels_products(struct kernel_bench *b)
     int status = 0;
     for (uint32_t id = 0; id < LLI_N_TYPES && status == 0; id++) {
         const struct lli_dtype *type = lli_dtype_find(id);
-        if (type && b->kernels.matmul[id])
+        if (type && b->kernels.matmul[id] && (b->options->types == 0 || b->options->types >> id & 1))
             status = measure_type(b, type);
     }
     return status;

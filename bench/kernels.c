@@ -60,9 +60,9 @@ int kernels_run(const struct options *o, const struct lli_backend *backend, stru
     int status;
     lli_registry_fill(&b.kernels, backend);
     status = kernels_products(&b);
-    if (status == 0)
+    if (status == 0 && o->types == 0)
         status = kernels_rows(&b);
-    if (status == 0)
+    if (status == 0 && o->types == 0)
         status = kernels_attention(&b);
     lli_fenv_leave(state);
     return status;

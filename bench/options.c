@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/kernels.h"
 #include "base/dtype.h"
 #include "examples/program.h"
 #include "forward/forward.h"
 
 static const char *model, *threads, *backend, *prefill, *decode, *depth, *sessions, *prompt, *gen, *kv, *runs, *buffer, *rows,
-    *shape, *kernel_ms, *json, *kernels, *cold;
+    *types, *shape, *kernel_ms, *json, *kernels, *cold;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; not needed for --kernels", &model},
@@ -27,6 +28,7 @@ static const struct flag flags[] = {
     {"--cold", NULL, "load once more before, with the file dropped from the page cache", &cold},
     {"--kernels", NULL, "time the kernels alone", &kernels},
     {"--rows", "LIST", "kernels: rows of activations (default 1,4,16,512)", &rows},
+    {"--types", "LIST", "kernels: products of these weights only, as q4_0,q6_k, and no other kernel", &types},
     {"--shape", "K,N", "kernels: inputs and outputs of a matrix (default 2048,8192)", &shape},
     {"--kernel-ms", "N", "kernels: least time of a run (default 50)", &kernel_ms},
     {"--buffer", "MIB", "memory read for the bandwidth; 0: four times the last cache (default)", &buffer},
@@ -70,6 +72,25 @@ static void read_list(struct list *out, const char *flag, const char *text, uint
     }
 }
 
+/* A bit for each type named. */
+static uint64_t read_types(const char *text)
+{
+    uint64_t found = 0;
+    while (text != NULL) {
+        size_t n = strcspn(text, ",");
+        uint32_t id = 0;
+        const struct lli_dtype *type = NULL;
+        while (id < LLI_N_TYPES &&
+               !((type = lli_dtype_find(id)) && strlen(type->name) == n && strncmp(type->name, text, n) == 0))
+            id++;
+        if (id == LLI_N_TYPES)
+            fail_usage(&program, "is no list of weight types", "--types");
+        found |= UINT64_C(1) << id;
+        text = text[n] == ',' ? text + n + 1 : NULL;
+    }
+    return found;
+}
+
 static const struct {
     const char *name;
     int type;
@@ -104,6 +125,7 @@ void options_read(struct options *out, int argc, char **argv)
     out->gen = read_number("--gen", gen, 32, 1, 1 << 20);
     out->runs = (int)read_number("--runs", runs, 3, 1, 64);
     out->buffer_bytes = (size_t)read_number("--buffer", buffer, 0, 0, 1 << 20) << 20;
+    out->types = read_types(types);
     out->kernel_seconds = read_number("--kernel-ms", kernel_ms, 50, 1, 60000) / 1e3;
     read_list(&out->sessions, "--sessions", sessions != NULL ? sessions : "1,4,16", 1024);
     read_list(&out->rows, "--rows", rows != NULL ? rows : "1,4,16,512", 4096);

@@ -23,6 +23,7 @@ struct options {
     uint32_t prefill, decode, depth, prompt, gen;
     struct list sessions;
     struct list rows, shape; /* of --kernels: activation rows; K and N */
+    uint64_t types;          /* of --kernels: a bit for each; 0: all, and the other kernels */
     size_t buffer_bytes;     /* 0: chosen from the caches */
     double kernel_seconds;   /* a kernel is repeated for so long */
 };
