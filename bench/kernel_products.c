@@ -12,7 +12,7 @@
 #include "base/dtype.h"
 #include "base/half.h"
 
-enum { ALIGN = 64, PER_WORKER = 8, TILE_ROWS = 192 }; /* pieces as forward/linear.c cuts them */
+enum { ALIGN = 64, PER_WORKER = 16, TILE_ROWS = 192 }; /* pieces as forward/linear.c cuts them */
 
 struct product_job {
     struct kernel_bench *b;

@@ -34,6 +34,11 @@ struct seat {
     int index;
 };
 
+/* A worker's run of pieces: first << 32 | last. A line of its own, and the one that is fetched with it. */
+struct share {
+    _Alignas(128) _Atomic uint64_t run;
+};
+
 int lli_workers_thread(pthread_t *out, const char *name, size_t stack_bytes, void *(*run)(void *), void *arg)
 {
     pthread_attr_t attributes;
@@ -180,9 +185,10 @@ int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, in
         return lli_fail_os(err, code, "threads", "cannot make a lock");
     w->threads = lli_alloc_array(heap, (size_t)n, sizeof *w->threads);
     w->seats = seats = lli_alloc_array(heap, (size_t)n, sizeof *seats);
-    if (w->threads == NULL || seats == NULL) {
+    w->shares = lli_alloc_aligned(heap, (size_t)n * sizeof(struct share), _Alignof(struct share));
+    if (w->threads == NULL || seats == NULL || w->shares == NULL) {
         lli_workers_finish(w);
-        return lli_fail_memory(err, "threads", (size_t)n * (sizeof *w->threads + sizeof *seats));
+        return lli_fail_memory(err, "threads", (size_t)n * (sizeof *w->threads + sizeof *seats + sizeof(struct share)));
     }
     for (int i = 1; i < n; i++) {
         seats[i].workers = w;
@@ -221,6 +227,7 @@ void lli_workers_finish(struct lli_workers *w)
     if (w->heap != NULL) {
         lli_free(w->heap, w->threads);
         lli_free(w->heap, w->seats);
+        lli_free(w->heap, w->shares);
     }
     memset(w, 0, sizeof *w);
 }
@@ -265,24 +272,76 @@ void lli_workers_run(struct lli_workers *w, lli_work_fn *work, void *arg)
 struct sharing {
     lli_share_fn *piece;
     void *arg;
-    size_t n_pieces;
-    _Atomic size_t next;
+    struct share *shares;
 };
+
+static uint64_t run_of(uint64_t first, uint64_t last)
+{
+    return first << 32 | last;
+}
+
+static uint32_t first_of(uint64_t run)
+{
+    return (uint32_t)(run >> 32);
+}
+
+static uint32_t length_of(uint64_t run)
+{
+    return (uint32_t)run - first_of(run);
+}
+
+/* The first piece of a worker's own run. 0: it has none left. */
+static int take_first(uint32_t *out, struct share *own)
+{
+    uint64_t run = atomic_load_explicit(&own->run, memory_order_relaxed);
+    do
+        if (length_of(run) == 0)
+            return 0;
+    while (!atomic_compare_exchange_weak_explicit(&own->run, &run, run + run_of(1, 0), memory_order_relaxed,
+                                                  memory_order_relaxed));
+    *out = first_of(run);
+    return 1;
+}
+
+/* The second half of another's run, which becomes this worker's own. A run that is the same as before has the same pieces to
+ * do, so it does no harm if it was away meanwhile. */
+static int take_half(struct share *shares, int index, int n)
+{
+    for (int i = 1; i < n; i++) {
+        struct share *other = &shares[(index + i) % n];
+        uint64_t run = atomic_load_explicit(&other->run, memory_order_relaxed), middle;
+        while (length_of(run) > 0) {
+            middle = first_of(run) + length_of(run) / 2;
+            if (atomic_compare_exchange_weak_explicit(&other->run, &run, run_of(first_of(run), middle), memory_order_relaxed,
+                                                      memory_order_relaxed)) {
+                atomic_store_explicit(&shares[index].run, run_of(middle, (uint32_t)run), memory_order_relaxed);
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
 
 static void take_pieces(void *arg, int index, int n)
 {
-    struct sharing *s = arg;
-    size_t i;
-    (void)n;
-    while ((i = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed)) < s->n_pieces)
-        s->piece(s->arg, i, index);
+    const struct sharing *s = arg;
+    uint32_t piece;
+    do
+        while (take_first(&piece, &s->shares[index]))
+            s->piece(s->arg, piece, index);
+    while (take_half(s->shares, index, n));
 }
 
 void lli_workers_share(struct lli_workers *w, lli_share_fn *piece, void *arg, size_t n_pieces)
 {
-    struct sharing sharing = {.piece = piece, .arg = arg, .n_pieces = n_pieces};
-    if (n_pieces <= 1 || w->n == 1)
-        take_pieces(&sharing, 0, 1);
-    else
-        run(w, take_pieces, &sharing, 0);
+    struct sharing sharing = {.piece = piece, .arg = arg, .shares = w->shares};
+    uint64_t n = (uint64_t)w->n;
+    if (n_pieces <= 1 || n == 1) {
+        for (size_t i = 0; i < n_pieces; i++)
+            piece(arg, i, 0);
+        return;
+    }
+    for (uint64_t i = 0; i < n; i++)
+        atomic_store_explicit(&sharing.shares[i].run, run_of(i * n_pieces / n, (i + 1) * n_pieces / n), memory_order_relaxed);
+    run(w, take_pieces, &sharing, 0);
 }

@@ -20,6 +20,7 @@ struct lli_workers {
     struct lli_heap *heap;
     pthread_t *threads; /* n - 1 */
     void *seats;        /* what each thread starts with; owned */
+    void *shares;       /* [n] the pieces that each has before it; owned */
     int n, n_started;
     int64_t spin_ns;
     pthread_mutex_t lock;
@@ -43,8 +44,9 @@ void lli_workers_run(struct lli_workers *w, lli_work_fn *work, void *arg);
 /* A piece of what is to be done, 0 .. n_pieces - 1; index: 0 .. n - 1, of the worker that does it. */
 typedef void lli_share_fn(void *arg, size_t piece, int index);
 
-/* Does each piece once, on whatever workers come in time: with more threads than cores nobody waits for one that sleeps.
- * Returns when all are done. */
+/* Does each piece once (fewer than 2^32), on whatever workers come in time: with more threads than cores nobody waits for one
+ * that sleeps. Each begins with a run of its own, in ascending order, and then takes half of what another has left. Returns
+ * when all are done. */
 void lli_workers_share(struct lli_workers *w, lli_share_fn *piece, void *arg, size_t n_pieces);
 
 /* Starts a thread as the workers are: signals blocked, named (15 bytes), `stack_bytes` of stack. 0 or an errno. */

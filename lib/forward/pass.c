@@ -1,4 +1,4 @@
-/* forward/pass.c - pieces are handed out by one counter, so a slow worker holds nobody up for more than a piece. */
+/* forward/pass.c - pieces are handed out as base/workers.h does it: a slow worker holds nobody up for more than a piece. */
 #include "forward/pass.h"
 
 struct stage {
