@@ -31,8 +31,8 @@ enum {
 struct lli_q8 {
     int8_t q[LLI_ACT_BLOCK]; /* in -127 .. 127 */
     float d, sx;             /* scale; scale * sum of q */
-    int16_t sums[2];         /* of 16 q */
-    int32_t minus_sum;       /* of all q */
+    int16_t minus_sums[2];   /* of 16 q each */
+    int32_t minus_8_sum;     /* of all q, times -8: what an offset of 8 takes off */
 };
 
 static inline size_t lli_q8_blocks(size_t n)

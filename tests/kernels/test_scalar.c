@@ -246,19 +246,19 @@ static void test_quantise(void **state)
         }
         assert_true(a[0].d == 16.0f / 127);
         assert_true(a[0].sx == (float)sum * a[0].d);
-        assert_int_equal(a[0].sums[0] + a[0].sums[1], sum);
-        assert_int_equal(a[0].minus_sum, -sum);
+        assert_int_equal(a[0].minus_sums[0] + a[0].minus_sums[1], -sum);
+        assert_int_equal(a[0].minus_8_sum, -8 * sum);
         assert_int_equal(a[1].q[0], 127);
         assert_int_equal(a[1].q[1], 0);
         assert_int_equal(a[1].q[2], 2);
         assert_int_equal(a[1].q[3], -2);
-        assert_int_equal(a[1].sums[0], 127);
+        assert_int_equal(a[1].minus_sums[0], -127);
         assert_int_equal(a[2].q[0], 0);
-        assert_true(a[2].d == 0 && a[2].sx == 0 && a[2].sums[0] == 0);
+        assert_true(a[2].d == 0 && a[2].sx == 0 && a[2].minus_sums[0] == 0);
         for (size_t i = 0; i < 32; i++)
             wild[i] = i == 7 ? -INFINITY : 1;
         assert_int_equal(TABLES[b].quantise(a, wild, 32), -1);
-        assert_true(a[0].q[0] == 0 && a[0].d == 0 && a[0].sx == 0 && a[0].sums[0] == 0 && a[0].minus_sum == 0);
+        assert_true(a[0].q[0] == 0 && a[0].d == 0 && a[0].sx == 0 && a[0].minus_sums[0] == 0 && a[0].minus_8_sum == 0);
         wild[7] = NAN;
         assert_int_equal(TABLES[b].quantise(a, wild, 32), -1);
         wild[7] = 3.4e38f;

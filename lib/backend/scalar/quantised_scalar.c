@@ -249,8 +249,8 @@ static inline float add_offset(float acc, const struct block *w, const int16_t *
 
 static inline float add_minima(float acc, const struct block *w, const int16_t *wide, const struct lli_q8 *x)
 {
-    int32_t mins = w->min[0] * x->sums[0] + w->min[1] * x->sums[1];
-    return lli_fma_f32((float)mins, -(w->m * x->d), add_plain(acc, w, wide, x));
+    int32_t minus = w->min[0] * x->minus_sums[0] + w->min[1] * x->minus_sums[1];
+    return lli_fma_f32((float)-minus, -(w->m * x->d), add_plain(acc, w, wide, x));
 }
 
 /* ---- what a weight is worth */

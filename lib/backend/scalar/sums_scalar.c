@@ -51,17 +51,19 @@ static void quantise_block(struct lli_q8 *out, const float *x)
 {
     float a = largest(x, LLI_ACT_BLOCK);
     float inv = a < 0x1p-100f ? 0.0f : 127.0f / a;
+    int32_t sum = 0;
     out->d = a < 0x1p-100f ? 0.0f : a / 127.0f;
     for (size_t i = 0; i < LLI_ACT_BLOCK; i++)
         out->q[i] = (int8_t)lli_round_f32(x[i] * inv);
     for (size_t h = 0; h < 2; h++) {
-        int32_t sum = 0;
+        int32_t half = 0;
         for (size_t i = 0; i < 16; i++)
-            sum += out->q[16 * h + i];
-        out->sums[h] = (int16_t)sum;
+            half += out->q[16 * h + i];
+        out->minus_sums[h] = (int16_t)-half;
+        sum += half;
     }
-    out->minus_sum = -(out->sums[0] + out->sums[1]);
-    out->sx = (float)-out->minus_sum * out->d;
+    out->minus_8_sum = -8 * sum;
+    out->sx = (float)sum * out->d;
 }
 
 int LLI_SCALAR(quantise)(struct lli_q8 *out, const float *x, size_t n)

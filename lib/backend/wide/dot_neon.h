@@ -9,7 +9,7 @@
 
 #include "backend/wide/dot.h"
 
-enum { LLI_TILE = 6 };
+enum { LLI_TILE = 6, LLI_FEW = 1, LLI_FEW_GROUPS = LLI_GROUPS };
 #define LLI_BYTE_FLIP 0u
 
 /* 4 bytes in every lane. */
@@ -79,12 +79,6 @@ LLI_INLINE lli_words lli_half_scale(lli_words scale)
     return scale;
 }
 
-/* What repays the offset of the codes of elements whose q add up to `sum`. */
-LLI_INLINE int32x4_t lli_neon_owed(int bias, int sum)
-{
-    return vdupq_n_s32(-bias * sum);
-}
-
 /* The value is made here: a compiler that puts off sums, or loads early for all steps, runs out of registers. */
 LLI_INLINE void lli_neon_make_now(int32x4_t *value)
 {
@@ -103,31 +97,32 @@ LLI_INLINE void lli_neon_make_now(int32x4_t *value)
 #define LLI_NEON(op) lli_neon_##op##_long
 #endif
 
-LLI_INLINE int lli_dot_tile(int bits, int halves, int is_expanded)
+LLI_INLINE int lli_dot_tile(int bits, int halves, int offset, int is_expanded)
 {
     (void)bits;
+    (void)offset;
     (void)is_expanded;
     return LLI_NEON(tile)(halves);
 }
 
 LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                               lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b,
-                              int n_x)
+                              int n_x, int n_g)
 {
     int32x4_t sum[LLI_TILE][LLI_GROUPS];
     LLI_UNROLL for (int t = 0; t < n_x; t++)
     {
-        int32x4_t owed = lli_neon_owed(bias, bias == 0 ? 0 : -x[t][b].minus_sum);
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sum[t][g] = owed;
+        int32x4_t owed = vdupq_n_s32(bias / 8 * x[t][b].minus_8_sum);
+        LLI_UNROLL for (int g = 0; g < n_g; g++) sum[t][g] = owed;
     }
-    LLI_NEON(add)(sum, planes, codes, bits, x, b, n_x, 0, 8);
-    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
+    LLI_NEON(add)(sum, planes, codes, bits, x, b, n_x, n_g, 0, 8);
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++) idot[t][g] =
         (lli_floats)vcvtq_f32_s32(sum[t][g]);
 }
 
 LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                                lli_codes_fn *codes, const struct lli_scales *scales, int bits, int bias,
-                               const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
+                               const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x, int n_g)
 {
     int32x4_t total[LLI_TILE][LLI_GROUPS];
     LLI_UNROLL for (int h = 0; h < 2; h++)
@@ -135,17 +130,17 @@ LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint
         int32x4_t sum[LLI_TILE][LLI_GROUPS];
         LLI_UNROLL for (int t = 0; t < n_x; t++)
         {
-            int32x4_t owed = lli_neon_owed(bias, bias == 0 ? 0 : x[t][b].sums[h]);
-            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sum[t][g] = owed;
+            int32x4_t owed = vdupq_n_s32(bias * x[t][b].minus_sums[h]);
+            LLI_UNROLL for (int g = 0; g < n_g; g++) sum[t][g] = owed;
         }
-        LLI_NEON(add)(sum, planes, codes, bits, x, b, n_x, 4 * h, 4 * h + 4);
-        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        LLI_NEON(add)(sum, planes, codes, bits, x, b, n_x, n_g, 4 * h, 4 * h + 4);
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++)
         {
             int32x4_t scale = (int32x4_t)scales[g].half[h];
             total[t][g] = h == 0 ? vmulq_s32(sum[t][g], scale) : vmlaq_s32(total[t][g], sum[t][g], scale);
         }
     }
-    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++) idot[t][g] =
         (lli_floats)vcvtq_f32_s32(total[t][g]);
 }
 

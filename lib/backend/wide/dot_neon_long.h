@@ -19,10 +19,10 @@ LLI_INLINE int steps_that_fit(int bits)
 
 LLI_INLINE void lli_neon_add_long(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                                   lli_codes_fn *codes, int bits, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x,
-                                  int first, int last)
+                                  int n_g, int first, int last)
 {
     int n = steps_that_fit(bits) < last - first ? steps_that_fit(bits) : last - first;
-    LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+    LLI_UNROLL for (int g = 0; g < n_g; g++)
     {
         int32x4_t low[LLI_TILE], high[LLI_TILE]; /* rows 0, 0, 1, 1 and 2, 2, 3, 3 of the group */
         LLI_UNROLL for (int from = first; from < last; from += n)

@@ -31,15 +31,15 @@ LLI_INLINE struct lli_neon_rows rows_of(const uint8_t *planes, lli_codes_fn *cod
 
 LLI_INLINE void lli_neon_add_matrix(int32x4_t sum[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                                     lli_codes_fn *codes, int bits, const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x,
-                                    int first, int last)
+                                    int n_g, int first, int last)
 {
     /* [t], [t + 1]: of the group's first and second two rows with rows t, t + 1; a last one stands twice in its pair. */
     int32x4_t square[LLI_TILE][LLI_GROUPS];
     if (n_x == 1) {
-        lli_neon_add_dot(sum, planes, codes, bits, x, b, n_x, first, last);
+        lli_neon_add_dot(sum, planes, codes, bits, x, b, n_x, n_g, first, last);
         return;
     }
-    LLI_UNROLL for (int t = 0; t < n_x; t += 2) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+    LLI_UNROLL for (int t = 0; t < n_x; t += 2) LLI_UNROLL for (int g = 0; g < n_g; g++)
     {
         int other = t + 1 < n_x ? t + 1 : t;
         square[t][g] = vzip1q_s32(sum[t][g], sum[other][g]);
@@ -50,7 +50,7 @@ LLI_INLINE void lli_neon_add_matrix(int32x4_t sum[LLI_TILE][LLI_GROUPS], const u
         size_t at = 4 * (size_t)i;
         int8x16_t q[LLI_TILE];
         LLI_UNROLL for (int t = 0; t < n_x; t += 2) q[t] = pair_of(x[t][b].q + at, x[t + 1 < n_x ? t + 1 : t][b].q + at);
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        LLI_UNROLL for (int g = 0; g < n_g; g++)
         {
             struct lli_neon_rows w = rows_of(planes[g], codes, i);
             LLI_UNROLL for (int t = 0; t < n_x; t += 2)
@@ -62,7 +62,7 @@ LLI_INLINE void lli_neon_add_matrix(int32x4_t sum[LLI_TILE][LLI_GROUPS], const u
             }
         }
     }
-    LLI_UNROLL for (int t = 0; t < n_x; t += 2) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+    LLI_UNROLL for (int t = 0; t < n_x; t += 2) LLI_UNROLL for (int g = 0; g < n_g; g++)
     {
         sum[t][g] = vuzp1q_s32(square[t][g], square[t + 1][g]);
         if (t + 1 < n_x)

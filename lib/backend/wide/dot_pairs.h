@@ -12,6 +12,8 @@
 
 enum {
     LLI_TILE = 6,
+    LLI_FEW = 4,
+    LLI_FEW_GROUPS = 1,
     LLI_CODES_ROWS = 16 /* word rows of an expanded block */
 };
 #define LLI_BYTE_FLIP 0u
@@ -22,8 +24,9 @@ LLI_INLINE int lli_doubles(int bits)
     return bits == 8;
 }
 
-LLI_INLINE int lli_dot_tile(int bits, int halves, int is_expanded)
+LLI_INLINE int lli_dot_tile(int bits, int halves, int offset, int is_expanded)
 {
+    (void)offset;
     if (is_expanded && lli_doubles(bits))
         return 5;
     return bits <= 4 && !halves ? LLI_PAIRS_TILE : LLI_PAIRS_TILE_WIDE;
@@ -58,23 +61,25 @@ LLI_INLINE lli_integers multiply_step(lli_integers w, lli_integers q, int bits)
 /* sum (from zero if `opens`) += `by` times the products of steps first .. last - 1, which fit int16 together. */
 LLI_INLINE void add_steps(lli_integers sum[LLI_TILE][LLI_GROUPS], int opens, const lli_integers by[LLI_GROUPS],
                           const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes, int bits,
-                          const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x, int first, int last)
+                          const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x, int n_g, int first, int last)
 {
     lli_integers narrow[LLI_TILE][LLI_GROUPS];
     LLI_UNROLL for (int i = first; i < last; i++)
     {
-        lli_integers w0 = (lli_integers)codes(planes[0], i), w1 = (lli_integers)codes(planes[1], i);
+        lli_integers w[LLI_GROUPS];
+        LLI_UNROLL for (int g = 0; g < n_g; g++) w[g] = (lli_integers)codes(planes[g], i);
         LLI_UNROLL for (int t = 0; t < n_x; t++)
         {
             lli_integers q = (lli_integers)lli_words_of(x[t][b].q + 4 * i);
-            lli_integers p0 = multiply_step(w0, q, bits), p1 = multiply_step(w1, q, bits);
-            narrow[t][0] = i == first ? p0 : LLI_MM(add_epi16)(narrow[t][0], p0);
-            narrow[t][1] = i == first ? p1 : LLI_MM(add_epi16)(narrow[t][1], p1);
-            make_now(&narrow[t][0]);
-            make_now(&narrow[t][1]);
+            LLI_UNROLL for (int g = 0; g < n_g; g++)
+            {
+                lli_integers pairs = multiply_step(w[g], q, bits);
+                narrow[t][g] = i == first ? pairs : LLI_MM(add_epi16)(narrow[t][g], pairs);
+                make_now(&narrow[t][g]);
+            }
         }
     }
-    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++)
     {
         lli_integers wide = LLI_MM(madd_epi16)(narrow[t][g], by[g]);
         sum[t][g] = opens ? wide : LLI_MM(add_epi32)(sum[t][g], wide);
@@ -84,19 +89,19 @@ LLI_INLINE void add_steps(lli_integers sum[LLI_TILE][LLI_GROUPS], int opens, con
 
 LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                               lli_codes_fn *codes, int bits, int bias, const struct lli_q8 *const x[LLI_TILE], size_t b,
-                              int n_x)
+                              int n_x, int n_g)
 {
     const lli_integers ones[LLI_GROUPS] = {LLI_MM(set1_epi16)(1), LLI_MM(set1_epi16)(1)};
     lli_integers sum[LLI_TILE][LLI_GROUPS];
     int n = steps_that_fit(bits);
-    LLI_UNROLL for (int i = 0; i < 8; i += n) add_steps(sum, i == 0, ones, planes, codes, bits, x, b, n_x, i, i + n);
+    LLI_UNROLL for (int i = 0; i < 8; i += n) add_steps(sum, i == 0, ones, planes, codes, bits, x, b, n_x, n_g, i, i + n);
     LLI_UNROLL for (int t = 0; t < n_x; t++)
     {
-        lli_integers minus_sum = (lli_integers)lli_words_of(&x[t][b].minus_sum);
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        lli_integers minus_8_sum = (lli_integers)lli_words_of(&x[t][b].minus_8_sum);
+        LLI_UNROLL for (int g = 0; g < n_g; g++)
         {
             if (bias != 0)
-                sum[t][g] = LLI_MM(add_epi32)(sum[t][g], LLI_MM(slli_epi32)(minus_sum, __builtin_ctz((unsigned)bias)));
+                sum[t][g] = LLI_MM(add_epi32)(sum[t][g], LLI_MM(slli_epi32)(minus_8_sum, __builtin_ctz((unsigned)bias / 8)));
             idot[t][g] = (lli_floats)LLI_MM(cvtepi32_ps)(sum[t][g]);
         }
     }
@@ -105,26 +110,27 @@ LLI_INLINE void lli_dot_whole(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8
 /* Owed: -bias * (scale of the first half * its sum of q + scale of the second * its). */
 LLI_INLINE void lli_dot_halves(lli_floats idot[LLI_TILE][LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS],
                                lli_codes_fn *codes, const struct lli_scales *scales, int bits, int bias,
-                               const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x)
+                               const struct lli_q8 *const x[LLI_TILE], size_t b, int n_x, int n_g)
 {
     lli_integers sum[LLI_TILE][LLI_GROUPS], owed[LLI_GROUPS];
     int n = steps_that_fit(bits) < 4 ? steps_that_fit(bits) : 4;
     LLI_UNROLL for (int h = 0; h < 2; h++)
     {
-        const lli_integers by[LLI_GROUPS] = {(lli_integers)scales[0].half[h], (lli_integers)scales[1].half[h]};
+        lli_integers by[LLI_GROUPS];
+        LLI_UNROLL for (int g = 0; g < n_g; g++) by[g] = (lli_integers)scales[g].half[h];
         LLI_UNROLL for (int i = 4 * h; i < 4 * h + 4; i += n)
-            add_steps(sum, i == 0, by, planes, codes, bits, x, b, n_x, i, i + n);
+            add_steps(sum, i == 0, by, planes, codes, bits, x, b, n_x, n_g, i, i + n);
     }
-    LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+    LLI_UNROLL for (int g = 0; g < n_g; g++)
     {
         lli_words both = (scales[g].half[0] & 0xffff) | (scales[g].half[1] & 0xffff0000);
-        owed[g] = LLI_MM(mullo_epi16)((lli_integers)both, LLI_MM(set1_epi16)((int16_t)-bias));
+        owed[g] = LLI_MM(mullo_epi16)((lli_integers)both, LLI_MM(set1_epi16)((int16_t)bias));
     }
     LLI_UNROLL for (int t = 0; t < n_x; t++)
     {
-        lli_integers sums = (lli_integers)lli_words_of(x[t][b].sums);
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) idot[t][g] =
-            (lli_floats)LLI_MM(cvtepi32_ps)(LLI_MM(add_epi32)(sum[t][g], LLI_MM(madd_epi16)(sums, owed[g])));
+        lli_integers minus_sums = (lli_integers)lli_words_of(x[t][b].minus_sums);
+        LLI_UNROLL for (int g = 0; g < n_g; g++) idot[t][g] =
+            (lli_floats)LLI_MM(cvtepi32_ps)(LLI_MM(add_epi32)(sum[t][g], LLI_MM(madd_epi16)(minus_sums, owed[g])));
     }
 }
 

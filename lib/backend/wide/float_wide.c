@@ -38,7 +38,7 @@ LLI_INLINE void tile(const struct lli_product *p, const uint8_t *const groups[LL
                      int n_x, size_t size, load_fn *load)
 {
     size_t ahead = p->n_rows <= FEW ? AHEAD : row == 0 ? LLI_GROUPS * LLI_LANES * size * p->n_in : 0;
-    lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3 * LLI_TILE * LLI_GROUPS];
+    lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3][LLI_TILE][LLI_GROUPS];
     const float *x[LLI_TILE];
     size_t n_blocks = (p->n_in + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK;
     LLI_UNROLL for (int t = 0; t < n_x; t++) x[t] = p->x + (row + (size_t)t) * p->n_in;
@@ -48,9 +48,10 @@ LLI_INLINE void tile(const struct lli_product *p, const uint8_t *const groups[LL
             lli_floats_of(0.0f);
         add_terms(acc, groups, x, lli_segment_at(n_blocks, s) * LLI_ACT_BLOCK, last < p->n_in ? last : p->n_in, n_x, ahead,
                   size, load);
-        lli_tree_join(acc[0], parked, n_x * LLI_GROUPS, s);
+        lli_tree_join(acc, parked, n_x, LLI_GROUPS, s);
     }
-    LLI_UNROLL for (int t = 0; t < n_x; t++) lli_tree_store(p->out + (row + (size_t)t) * p->out_stride + o, acc[t], n_o);
+    LLI_UNROLL for (int t = 0; t < n_x; t++)
+        lli_tree_store(p->out + (row + (size_t)t) * p->out_stride + o, acc[t], n_o, LLI_GROUPS);
 }
 
 LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last, size_t size, load_fn *load)

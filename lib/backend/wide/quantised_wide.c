@@ -13,10 +13,8 @@
 #include "backend/wide/tree.h"
 
 enum {
-    SIDE_BY_SIDE = 2, /* tiles of weight rows of one row of activations (Zen 4, Q4_0: 24 GB/s a core, 19 with one) */
-    MAX_ACC = LLI_TILE > SIDE_BY_SIDE ? LLI_TILE : SIDE_BY_SIDE,
     ROWS = 192,   /* rows of activations that share an expanded chunk */
-    AHEAD = 2048, /* bytes of prefetching on each stream of one row of activations */
+    AHEAD = 4096, /* bytes of prefetching on the stream of few rows of activations */
     LINE = 64     /* bytes of a cache line */
 };
 
@@ -43,9 +41,8 @@ struct wanted {
 /* What is done with a chunk: n blocks of K from `first` on. */
 struct piece {
     size_t first, n;
-    int opens;   /* the sums start from +0 */
-    int joins;   /* the first `left` blocks end a segment, the others are the next: the sum is that of both */
-    size_t left; /* n if not `joins` */
+    size_t left; /* the first `left` go on with a segment; the others are the next one, whose sum is added to it */
+    int opens;   /* that segment starts here, from +0 */
     struct wanted next;
 };
 
@@ -82,26 +79,27 @@ LLI_INLINE size_t group_bytes(const struct format *f, size_t n_blocks)
 /* The terms of block b, for n_x rows of activations. In an expanded chunk it is block i; doubled is NULL elsewhere. */
 LLI_INLINE void add_block(lli_floats (*acc)[LLI_GROUPS], const uint8_t *const planes[LLI_GROUPS], lli_codes_fn *codes,
                           const struct lli_scales *scales, const struct kind *kind, const struct lli_q8 *const x[LLI_TILE],
-                          size_t b, int n_x, const struct lli_doubled *doubled, size_t i)
+                          size_t b, int n_x, int n_g, const struct lli_doubled *doubled, size_t i)
 {
     lli_floats idot[LLI_TILE][LLI_GROUPS];
     if (doubled && lli_doubles(kind->bits))
         lli_dot_doubled(idot, planes, doubled, i, n_x);
     else if (kind->halves)
-        lli_dot_halves(idot, planes, codes, scales, kind->bits, kind->bias, x, b, n_x);
+        lli_dot_halves(idot, planes, codes, scales, kind->bits, kind->bias, x, b, n_x, n_g);
     else
-        lli_dot_whole(idot, planes, codes, kind->bits, kind->bias, x, b, n_x);
+        lli_dot_whole(idot, planes, codes, kind->bits, kind->bias, x, b, n_x, n_g);
     LLI_UNROLL for (int t = 0; t < n_x; t++)
     {
         lli_floats dx = lli_floats_of(x[t][b].d);
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        LLI_UNROLL for (int g = 0; g < n_g; g++)
         {
             acc[t][g] = lli_floats_fma(idot[t][g], scales[g].d * dx, acc[t][g]);
             if (kind->offset)
                 acc[t][g] = lli_floats_fma(scales[g].m, lli_floats_of(x[t][b].sx), acc[t][g]);
             if (kind->minima)
-                acc[t][g] = lli_floats_fma(lli_floats_int(lli_words_dot_pairs(scales[g].minima, lli_words_of(x[t][b].sums))),
-                                           -(scales[g].m * dx), acc[t][g]);
+                acc[t][g] =
+                    lli_floats_fma(lli_floats_int(lli_words_dot_pairs(scales[g].minima, lli_words_of(x[t][b].minus_sums))),
+                                   scales[g].m * dx, acc[t][g]);
         }
     }
 }
@@ -114,7 +112,7 @@ LLI_INLINE void tile_rows(const struct lli_q8 *x[LLI_TILE], const struct lli_pro
 /* Tiles of activations, as equal as can be. */
 LLI_INLINE size_t tiles_of(size_t n_rows, const struct kind *kind, int is_expanded)
 {
-    size_t most = (size_t)lli_dot_tile(kind->bits, kind->halves, is_expanded);
+    size_t most = (size_t)lli_dot_tile(kind->bits, kind->halves, kind->offset, is_expanded);
     return (n_rows + most - 1) / most;
 }
 
@@ -165,55 +163,43 @@ LLI_INLINE void go_on(struct place *at, const struct format *f)
     }
 }
 
-/* A block of one tile. */
-LLI_INLINE void add_packed(lli_floats (*acc)[LLI_GROUPS], const uint8_t *const groups[LLI_GROUPS], size_t skip,
-                           const struct place *at, const struct lli_q8 *const x[LLI_TILE], int n_x, const struct format *f)
+/* A block of n_g groups. */
+LLI_INLINE void add_packed(lli_floats (*acc)[LLI_GROUPS], const uint8_t *const groups[LLI_GROUPS], const struct place *at,
+                           const struct lli_q8 *const x[LLI_TILE], int n_x, int n_g, const struct format *f)
 {
     const uint8_t *planes[LLI_GROUPS];
     struct lli_scales scales[LLI_GROUPS];
-    LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+    LLI_UNROLL for (int g = 0; g < n_g; g++)
     {
-        const uint8_t *group = groups[g] + skip;
-        planes[g] = group + at->block + f->own * LLI_LANES;
-        f->scales(&scales[g], group + at->unit, group + at->block);
+        planes[g] = groups[g] + at->block + f->own * LLI_LANES;
+        f->scales(&scales[g], groups[g] + at->unit, groups[g] + at->block);
     }
-    add_block(acc, planes, f->codes, scales, &f->kind, x, 0, n_x, NULL, 0);
+    add_block(acc, planes, f->codes, scales, &f->kind, x, 0, n_x, n_g, NULL, 0);
 }
 
-/* Some rows of activations, of which this is one part of `n_parts`; or one row and n_tiles neighbouring tiles of weight rows
- * side by side: memory answers faster to several streams. */
-LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, int n_tiles,
-                       size_t row, int n_x, size_t part, size_t n_parts, const struct format *f)
+/* n_g groups and some rows of activations, of which this is one part of `n_parts`. What is wanted next is `next`, or, if NULL,
+ * the bytes ahead on the streams of these groups. */
+LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,
+                       int n_x, int n_g, const struct wanted *next, const struct format *f)
 {
     const struct lli_q8 *x[LLI_TILE];
-    lli_floats acc[MAX_ACC][LLI_GROUPS], parked[3 * MAX_ACC * LLI_GROUPS];
-    size_t n_blocks = p->n_in / LLI_ACT_BLOCK, bytes = group_bytes(f, n_blocks), tile_bytes = LLI_GROUPS * bytes;
-    struct wanted next = want(groups, 0, n_blocks, n_blocks, part, n_parts, f);
+    lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3][LLI_TILE][LLI_GROUPS];
+    size_t n_blocks = p->n_in / LLI_ACT_BLOCK;
     struct place at = {.block = f->header * LLI_LANES};
     tile_rows(x, p, row, n_x);
     for (size_t s = 0; s < 8; s++) {
-        LLI_UNROLL for (int i = 0; i < n_tiles * n_x; i++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[i][g] =
-            lli_floats_of(0.0f);
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++) acc[t][g] = lli_floats_of(0.0f);
         for (size_t last = lli_segment_at(n_blocks, s + 1); at.b < last; go_on(&at, f)) {
-            if (n_tiles == 1)
-                ask(&next, at.b);
-            LLI_UNROLL for (int i = 0; i < n_tiles; i++)
-            {
-                /* At its end the stream of a group goes on in the tiles that follow. */
-                size_t soon = at.block + AHEAD, jump = soon < bytes ? 0 : (size_t)n_tiles * tile_bytes - bytes;
-                for (int g = 0; n_tiles > 1 && g < LLI_GROUPS; g++)
-                    prefetch(groups[g] + (size_t)i * tile_bytes + soon + jump, block_bytes(f) / LINE + 1);
-                add_packed(acc + i * n_x, groups, (size_t)i * tile_bytes, &at, x, n_x, f);
-            }
+            if (next)
+                ask(next, at.b);
+            else
+                LLI_UNROLL for (int g = 0; g < n_g; g++) prefetch(groups[g] + at.block + AHEAD, block_bytes(f) / LINE + 1);
+            add_packed(acc, groups, &at, x, n_x, n_g, f);
             LLI_UNROLL for (int t = 0; t < n_x; t++) x[t]++;
         }
-        lli_tree_join(acc[0], parked, n_tiles * n_x * LLI_GROUPS, s);
+        lli_tree_join(acc, parked, n_x, n_g, s);
     }
-    LLI_UNROLL for (int i = 0; i < n_tiles; i++) LLI_UNROLL for (int t = 0; t < n_x; t++)
-    {
-        size_t first = (size_t)i * LLI_GROUPS * LLI_LANES;
-        lli_tree_store(p->out + (row + (size_t)t) * p->out_stride + o + first, acc[i * n_x + t], n_o - first);
-    }
+    LLI_UNROLL for (int t = 0; t < n_x; t++) lli_tree_store(p->out + (row + (size_t)t) * p->out_stride + o, acc[t], n_o, n_g);
 }
 
 /* ---- through expanded chunks */
@@ -251,39 +237,37 @@ LLI_INLINE void expand(struct expanded_block *out, const uint8_t *const groups[L
         }
 }
 
+/* Blocks from .. to - 1 of the chunk. */
+LLI_INLINE void add_run(lli_floats (*acc)[LLI_GROUPS], const struct room *room, const struct lli_q8 *const x[LLI_TILE],
+                        const struct piece *piece, size_t from, size_t to, int n_x, const struct kind *kind)
+{
+    for (size_t b = from; b < to; b++) {
+        const uint8_t *planes[LLI_GROUPS];
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) planes[g] = room->chunk[b].codes[g];
+        ask(&piece->next, b);
+        add_block(acc, planes, lli_codes_expanded, room->chunk[b].scales, kind, x, piece->first + b, n_x, LLI_GROUPS,
+                  &room->doubled, b);
+    }
+}
+
 LLI_INLINE void use_chunk(struct room *room, const struct lli_product *p, size_t row, size_t at, const struct piece *piece,
                           int n_x, const struct kind *kind)
 {
-    const struct expanded_block *chunk = room->chunk;
-    const struct lli_doubled *doubled = &room->doubled;
-    lli_floats(*sums)[LLI_GROUPS] = room->sums + at;
+    lli_floats(*sums)[LLI_GROUPS] = room->sums + at, acc[LLI_TILE][LLI_GROUPS];
     const struct lli_q8 *x[LLI_TILE];
-    lli_floats acc[LLI_TILE][LLI_GROUPS], ended[LLI_TILE][LLI_GROUPS];
     tile_rows(x, p, row + at, n_x);
     if (lli_doubles(kind->bits))
         lli_double(&room->doubled, x, piece->first, piece->n, n_x);
-    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-    {
-        acc[t][g] = piece->opens ? lli_floats_of(0.0f) : sums[t][g];
-        ended[t][g] = lli_floats_of(0.0f);
-    }
-    for (size_t b = 0, end = piece->left;; end = piece->n) {
-        for (; b < end; b++) {
-            const uint8_t *planes[LLI_GROUPS];
-            LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) planes[g] = chunk[b].codes[g];
-            ask(&piece->next, b);
-            add_block(acc, planes, lli_codes_expanded, chunk[b].scales, kind, x, piece->first + b, n_x, doubled, b);
-        }
-        if (!piece->joins || end == piece->n)
-            break;
-        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
-        {
-            ended[t][g] = acc[t][g];
-            acc[t][g] = lli_floats_of(0.0f);
-        }
-    }
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] =
+        piece->opens ? lli_floats_of(0.0f) : sums[t][g];
+    add_run(acc, room, x, piece, 0, piece->left, n_x, kind);
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sums[t][g] = acc[t][g];
+    if (piece->left == piece->n)
+        return;
+    LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = lli_floats_of(0.0f);
+    add_run(acc, room, x, piece, piece->left, piece->n, n_x, kind);
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sums[t][g] =
-        piece->joins ? ended[t][g] + acc[t][g] : acc[t][g];
+        sums[t][g] + acc[t][g];
 }
 
 typedef void tile_fn(struct room *room, const struct lli_product *p, size_t row, size_t at, const struct piece *piece);
@@ -307,7 +291,7 @@ LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t
     static void name##_##n_x(struct room *room, const struct lli_product *p, size_t row, size_t at, const struct piece *piece) \
     {                                                                                                                          \
         const struct kind kind = {__VA_ARGS__};                                                                                \
-        if (n_x <= lli_dot_tile(kind.bits, kind.halves, 1))                                                                    \
+        if (n_x <= lli_dot_tile(kind.bits, kind.halves, kind.offset, 1))                                                       \
             use_chunk(room, p, row, at, piece, n_x, &kind);                                                                    \
     }
 
@@ -384,8 +368,8 @@ LLI_INLINE void sum_segment(struct room *room, const struct lli_product *p, cons
     if (first == last)
         memset(room->sums, 0, n_rows * sizeof *room->sums);
     for (size_t b = first; b < last; b += LLI_CHUNK) {
-        struct piece piece = {.first = b, .n = last - b < LLI_CHUNK ? last - b : LLI_CHUNK, .opens = b == first};
-        piece.left = piece.n;
+        size_t n = last - b < LLI_CHUNK ? last - b : LLI_CHUNK;
+        struct piece piece = {.first = b, .n = n, .left = n, .opens = b == first};
         use_piece(room, p, groups, &piece, row, n_rows, f);
     }
 }
@@ -394,7 +378,7 @@ LLI_INLINE void sum_segment(struct room *room, const struct lli_product *p, cons
 LLI_INLINE void sum_both(struct room *room, const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t first,
                          size_t middle, size_t last, size_t row, size_t n_rows, const struct format *f)
 {
-    struct piece piece = {.first = first, .n = last - first, .opens = 1, .joins = 1, .left = middle - first};
+    struct piece piece = {.first = first, .n = last - first, .left = middle - first, .opens = 1};
     use_piece(room, p, groups, &piece, row, n_rows, f);
 }
 
@@ -419,27 +403,28 @@ LLI_INLINE void expanded(const struct lli_product *p, const uint8_t *const group
         join(room, n_rows, pair);
     }
     for (size_t i = 0; i < n_rows; i++)
-        lli_tree_store(p->out + (row + i) * p->out_stride + o, room->sums[i], n_o);
+        lli_tree_store(p->out + (row + i) * p->out_stride + o, room->sums[i], n_o, LLI_GROUPS);
 }
 
 /* ---- products */
 
 typedef void direct_fn(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,
-                       size_t part, size_t n_parts);
+                       const struct wanted *next);
 
-/* Of a format: for one row of activations and tiles side by side, and for so many rows. */
+/* Of a format: so many rows of activations with LLI_FEW_GROUPS groups, and with LLI_GROUPS. */
 struct direct {
-    direct_fn *beside, *rows[7];
+    direct_fn *few[5], *rows[7];
 };
 
 LLI_INLINE void multiply_tile(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o,
                               const struct format *f, const struct direct *direct)
 {
-    size_t n_tiles = tiles_of(p->n_rows, &f->kind, 0);
+    size_t n_tiles = tiles_of(p->n_rows, &f->kind, 0), n_blocks = p->n_in / LLI_ACT_BLOCK;
     if (p->n_rows <= f->direct)
         for (size_t i = 0; i < n_tiles; i++) {
             size_t row = tile_at(i, p->n_rows, n_tiles);
-            direct->rows[tile_at(i + 1, p->n_rows, n_tiles) - row](p, groups, o, n_o, row, i, n_tiles);
+            struct wanted next = want(groups, 0, n_blocks, n_blocks, i, n_tiles, f);
+            direct->rows[tile_at(i + 1, p->n_rows, n_tiles) - row](p, groups, o, n_o, row, &next);
         }
     else
         for (size_t row = 0; row < p->n_rows; row += ROWS)
@@ -449,40 +434,47 @@ LLI_INLINE void multiply_tile(const struct lli_product *p, const uint8_t *const 
 LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last, const struct format *f,
                          const struct direct *direct)
 {
-    size_t bytes = group_bytes(f, p->n_in / LLI_ACT_BLOCK), tile = LLI_GROUPS * LLI_LANES, step;
+    size_t bytes = group_bytes(f, p->n_in / LLI_ACT_BLOCK);
+    size_t step = (p->n_rows <= LLI_FEW ? LLI_FEW_GROUPS : LLI_GROUPS) * LLI_LANES;
     for (size_t o = first; o < last; o += step) {
         const uint8_t *groups[LLI_GROUPS];
-        int beside = p->n_rows == 1 && last - o >= SIDE_BY_SIDE * tile;
-        step = beside ? SIDE_BY_SIDE * tile : tile;
         size_t n_o = last - o < step ? last - o : step;
         lli_tile_groups(groups, (const uint8_t *)p->weights + o / LLI_LANES * bytes, bytes, n_o);
-        if (beside)
-            direct->beside(p, groups, o, n_o, 0, 0, 1);
+        if (p->n_rows <= LLI_FEW)
+            direct->few[p->n_rows](p, groups, o, n_o, 0, NULL);
         else
             multiply_tile(p, groups, o, n_o, f, direct);
     }
 }
 
-#define DIRECT(name, n_tiles, n_x, ...)                                                                                        \
+#define DIRECT(name, most, n_x, n_g, fetch, ...)                                                                               \
     static void name(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,   \
-                     size_t part, size_t n_parts)                                                                              \
+                     const struct wanted *next)                                                                                \
     {                                                                                                                          \
         const struct format format = {__VA_ARGS__};                                                                            \
-        if (n_x <= lli_dot_tile(format.kind.bits, format.kind.halves, 0))                                                      \
-            direct(p, groups, o, n_o, n_tiles, row, n_x, part, n_parts, &format);                                              \
+        (void)next;                                                                                                            \
+        if (n_x <= most)                                                                                                       \
+            direct(p, groups, o, n_o, row, n_x, n_g, fetch, &format);                                                          \
     }
+#define FEW(type, n_x, ...) DIRECT(type##_few_##n_x, LLI_FEW, n_x, LLI_FEW_GROUPS, NULL, __VA_ARGS__)
+#define ROWS_OF(type, n_x, ...)                                                                                                \
+    DIRECT(type##_##n_x, lli_dot_tile(format.kind.bits, format.kind.halves, format.kind.offset, 0), n_x, LLI_GROUPS, next,     \
+           __VA_ARGS__)
 
 #define QUANTISED_TYPE(type, kind, use, ...)                                                                                   \
-    DIRECT(type##_beside, SIDE_BY_SIDE, 1, {kind}, use, __VA_ARGS__)                                                           \
-    DIRECT(type##_1, 1, 1, {kind}, use, __VA_ARGS__)                                                                           \
-    DIRECT(type##_2, 1, 2, {kind}, use, __VA_ARGS__)                                                                           \
-    DIRECT(type##_3, 1, 3, {kind}, use, __VA_ARGS__)                                                                           \
-    DIRECT(type##_4, 1, 4, {kind}, use, __VA_ARGS__)                                                                           \
-    DIRECT(type##_5, 1, 5, {kind}, use, __VA_ARGS__)                                                                           \
-    DIRECT(type##_6, 1, 6, {kind}, use, __VA_ARGS__)                                                                           \
+    FEW(type, 1, {kind}, use, __VA_ARGS__)                                                                                     \
+    FEW(type, 2, {kind}, use, __VA_ARGS__)                                                                                     \
+    FEW(type, 3, {kind}, use, __VA_ARGS__)                                                                                     \
+    FEW(type, 4, {kind}, use, __VA_ARGS__)                                                                                     \
+    ROWS_OF(type, 1, {kind}, use, __VA_ARGS__)                                                                                 \
+    ROWS_OF(type, 2, {kind}, use, __VA_ARGS__)                                                                                 \
+    ROWS_OF(type, 3, {kind}, use, __VA_ARGS__)                                                                                 \
+    ROWS_OF(type, 4, {kind}, use, __VA_ARGS__)                                                                                 \
+    ROWS_OF(type, 5, {kind}, use, __VA_ARGS__)                                                                                 \
+    ROWS_OF(type, 6, {kind}, use, __VA_ARGS__)                                                                                 \
     void LLI_WIDE(matmul_##type)(const struct lli_product *p, size_t first, size_t last)                                       \
     {                                                                                                                          \
-        static const struct direct direct = {type##_beside,                                                                    \
+        static const struct direct direct = {{NULL, type##_few_1, type##_few_2, type##_few_3, type##_few_4},                   \
                                              {NULL, type##_1, type##_2, type##_3, type##_4, type##_5, type##_6}};              \
         const struct format format = {{kind}, use, __VA_ARGS__};                                                               \
         multiply(p, first, last, &format, &direct);                                                                            \

@@ -86,9 +86,9 @@ LLI_INLINE void quantise_block(struct lli_q8 *out, const float *x)
     sum1 = lli_v16_store_int8s(out->q + LLI_V16, lli_v16_mul(x1, lli_v16_set(inv)));
     out->d = a < 0x1p-100f ? 0.0f : a / 127.0f;
     out->sx = (float)(sum0 + sum1) * out->d;
-    out->sums[0] = (int16_t)sum0;
-    out->sums[1] = (int16_t)sum1;
-    out->minus_sum = -(sum0 + sum1);
+    out->minus_sums[0] = (int16_t)-sum0;
+    out->minus_sums[1] = (int16_t)-sum1;
+    out->minus_8_sum = -8 * (sum0 + sum1);
 }
 
 int LLI_WIDE(quantise)(struct lli_q8 *out, const float *x, size_t n)

@@ -7,15 +7,17 @@
 #include "backend/segments.h"
 #include "backend/wide/dot.h"
 
-/* Segment s (0 .. 7, ascending) has the sums v[n]: joins them with what waits for them in parked[3][n], and parks the result.
- * v holds the whole sums after the last segment. */
-LLI_INLINE void lli_tree_join(lli_floats *v, lli_floats *parked, int n, size_t s)
+/* Segment s (0 .. 7, ascending) has the sums v of n_x rows and n_g groups: joins them with what waits for them in `parked`, and
+ * parks the result. v holds the whole sums after the last segment. */
+LLI_INLINE void lli_tree_join(lli_floats (*v)[LLI_GROUPS], lli_floats (*parked)[LLI_TILE][LLI_GROUPS], int n_x, int n_g,
+                              size_t s)
 {
     size_t level = 0;
     for (; s & 1; s >>= 1, level++)
-        LLI_UNROLL for (int i = 0; i < n; i++) v[i] = parked[level * (size_t)n + (size_t)i] + v[i];
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++) v[t][g] =
+            parked[level][t][g] + v[t][g];
     if (level < 3)
-        LLI_UNROLL for (int i = 0; i < n; i++) parked[level * (size_t)n + (size_t)i] = v[i];
+        LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++) parked[level][t][g] = v[t][g];
 }
 
 /* The groups of a tile of n outputs, which stand one after the other at `at`. Those that are not there are the first one:
@@ -26,16 +28,16 @@ LLI_INLINE void lli_tile_groups(const uint8_t *groups[LLI_GROUPS], const uint8_t
         groups[g] = g * LLI_LANES < n ? at + g * group_bytes : at;
 }
 
-/* The first n of the groups' outputs. */
-LLI_INLINE void lli_tree_store(float *out, const lli_floats sum[LLI_GROUPS], size_t n)
+/* The first n of n_g groups' outputs. */
+LLI_INLINE void lli_tree_store(float *out, const lli_floats sum[LLI_GROUPS], size_t n, int n_g)
 {
-    if (n < LLI_GROUPS * LLI_LANES) {
+    if (n < (size_t)n_g * LLI_LANES) {
         lli_floats copy[LLI_GROUPS]; /* sums whose address is taken would be stored at each step */
-        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) copy[g] = sum[g];
+        LLI_UNROLL for (int g = 0; g < n_g; g++) copy[g] = sum[g];
         memcpy(out, copy, n * sizeof *out);
         return;
     }
-    LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) lli_floats_store(out + g * LLI_LANES, sum[g]);
+    LLI_UNROLL for (int g = 0; g < n_g; g++) lli_floats_store(out + g * LLI_LANES, sum[g]);
 }
 
 #endif
