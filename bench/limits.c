@@ -18,6 +18,7 @@ enum { MAX_RUNS = 64, ALIGN = 4096, FRESH_NS = 20000000, PASS_NS = 8000000, FIRS
 static const struct peak *const peaks[] = {
 #if defined(__x86_64__)
     &peak_avx512,
+    &peak_avx2_vnni,
     &peak_avx2,
 #elif defined(__aarch64__)
     &peak_i8mm,

@@ -20,7 +20,7 @@ struct peak {
 };
 
 extern const struct peak peak_plain;
-extern const struct peak peak_avx2, peak_avx512;         /* x86-64 */
+extern const struct peak peak_avx2, peak_avx2_vnni, peak_avx512;        /* x86-64 */
 extern const struct peak peak_neon, peak_dot, peak_i8mm; /* aarch64 */
 
 /* The strongest whose needs are among `features`. */

@@ -20,7 +20,7 @@ static uint64_t xcr0(void)
 uint64_t lli_cpu_features(void)
 {
     const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ;
-    unsigned a, b, c, d, b7, c7;
+    unsigned a, b, c, d, a7, b7, c7;
     uint64_t features = 0, state;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
         return 0;
@@ -29,9 +29,11 @@ uint64_t lli_cpu_features(void)
         return 0;
     features |= c & bit_FMA ? LLI_CPU_FMA : 0;
     features |= c & bit_F16C ? LLI_CPU_F16C : 0;
-    if (!__get_cpuid_count(7, 0, &a, &b7, &c7, &d))
+    if (!__get_cpuid_count(7, 0, &a7, &b7, &c7, &d))
         return features;
     features |= b7 & bit_AVX2 ? LLI_CPU_AVX2 : 0;
+    if (a7 >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d))
+        features |= a & bit_AVXVNNI ? LLI_CPU_AVX_VNNI : 0;
     if ((state & STATE_AVX512) == STATE_AVX512 && (b7 & avx512) == avx512) {
         features |= LLI_CPU_AVX512;
         features |= c7 & bit_AVX512VNNI ? LLI_CPU_VNNI : 0;

@@ -12,7 +12,8 @@ enum {
     LLI_CPU_VNNI = 1u << 4,   /* AVX512_VNNI */
     LLI_CPU_NEON = 1u << 5,
     LLI_CPU_DOTPROD = 1u << 6,
-    LLI_CPU_I8MM = 1u << 7
+    LLI_CPU_I8MM = 1u << 7,
+    LLI_CPU_AVX_VNNI = 1u << 8 /* the same instructions as VNNI, encoded for 256 bits */
 };
 
 /* LLI_CPU_* bits. Asks anew at each call (CPUID may be slow in a virtual machine): not for a step. */

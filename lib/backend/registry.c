@@ -27,6 +27,14 @@ static void fill_avx512(struct lli_kernels *kernels)
     else
         lli_fill_avx512(kernels);
 }
+/* Likewise. */
+static void fill_avx2(struct lli_kernels *kernels)
+{
+    if (lli_cpu_features() & LLI_CPU_AVX_VNNI)
+        lli_fill_avx2_vnni(kernels);
+    else
+        lli_fill_avx2(kernels);
+}
 #elif defined(__aarch64__)
 /* Three builds, likewise. */
 static void fill_neon(struct lli_kernels *kernels)
@@ -44,7 +52,7 @@ static void fill_neon(struct lli_kernels *kernels)
 static const struct lli_backend backends[] = {
 #if defined(__x86_64__)
     {"avx512", AVX2_NEEDS | LLI_CPU_AVX512, LLI_CPU_VNNI, 16, fill_avx512},
-    {"avx2", AVX2_NEEDS, 0, 8, lli_fill_avx2},
+    {"avx2", AVX2_NEEDS, LLI_CPU_AVX_VNNI, 8, fill_avx2},
 #elif defined(__aarch64__)
     {"neon", LLI_CPU_NEON, LLI_CPU_DOTPROD | LLI_CPU_I8MM, 4, fill_neon},
 #endif

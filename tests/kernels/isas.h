@@ -23,6 +23,7 @@ static const struct isa ISAS[] = {
 #if defined(__x86_64__)
     {"avx512_vnni", LLI_CPU_AVX512 | LLI_CPU_VNNI | LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C, 16, lli_fill_avx512_vnni},
     {"avx512", LLI_CPU_AVX512 | LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C, 16, lli_fill_avx512},
+    {"avx2_vnni", LLI_CPU_AVX_VNNI | LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C, 8, lli_fill_avx2_vnni},
     {"avx2", LLI_CPU_AVX2 | LLI_CPU_FMA | LLI_CPU_F16C, 8, lli_fill_avx2},
 #elif defined(__aarch64__)
     {"neon", LLI_CPU_NEON, 4, lli_fill_neon},

@@ -1,4 +1,4 @@
-/* backend/wide/dot_avx2.h - 8 rows; products of bytes by pairs. Included by dot.h. */
+/* backend/wide/dot_avx2.h - 8 rows. Products of bytes as AVX-VNNI does them, or by pairs without it. Included by dot.h. */
 #ifndef LLI_BACKEND_WIDE_DOT_AVX2_H
 #define LLI_BACKEND_WIDE_DOT_AVX2_H
 
@@ -68,6 +68,12 @@ LLI_INLINE lli_words lli_words_look_up(const uint8_t table[16], lli_words w)
 #define LLI_MM_REGISTER "x"
 typedef __m256i lli_integers;
 
+#if defined(LLI_ISA_AVX2_VNNI)
+#define LLI_DPBUSD _mm256_dpbusd_avx_epi32
+enum { LLI_VNNI_TILE = 3, LLI_VNNI_TILE_OFFSET = 3, LLI_VNNI_TILE_HALVES = 3 };
+
+#include "backend/wide/dot_vnni.h"
+#else
 enum { LLI_PAIRS_TILE = 3, LLI_PAIRS_TILE_WIDE = 2 };
 
 /* q with the sign of w. */
@@ -82,5 +88,6 @@ LLI_INLINE lli_integers lli_four_times(const uint8_t bytes[16])
 }
 
 #include "backend/wide/dot_pairs.h"
+#endif
 
 #endif

@@ -64,13 +64,16 @@ LLI_INLINE lli_words lli_words_look_up(const uint8_t table[16], lli_words w)
     return (lli_words)_mm512_shuffle_epi8(all, (__m512i)w);
 }
 
-#if defined(LLI_ISA_AVX512_VNNI)
-#include "backend/wide/dot_vnni.h"
-#else
 #define LLI_MM(op) _mm512_##op
 #define LLI_MM_REGISTER "v"
 typedef __m512i lli_integers;
 
+#if defined(LLI_ISA_AVX512_VNNI)
+#define LLI_DPBUSD _mm512_dpbusd_epi32
+enum { LLI_VNNI_TILE = 6, LLI_VNNI_TILE_OFFSET = 5, LLI_VNNI_TILE_HALVES = 4 };
+
+#include "backend/wide/dot_vnni.h"
+#else
 enum { LLI_PAIRS_TILE = 6, LLI_PAIRS_TILE_WIDE = 4 };
 
 /* q with the sign of w. Where w is 0, any number: the product is 0. */

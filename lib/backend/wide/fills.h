@@ -8,6 +8,7 @@
 #if defined(__x86_64__)
 void lli_fill_avx512_vnni(struct lli_kernels *out);
 void lli_fill_avx512(struct lli_kernels *out);
+void lli_fill_avx2_vnni(struct lli_kernels *out);
 void lli_fill_avx2(struct lli_kernels *out);
 #elif defined(__aarch64__)
 void lli_fill_neon(struct lli_kernels *out);

@@ -19,6 +19,10 @@
 #define LLI_WIDE(op) lli_##op##_avx512
 #define LLI_LANES 16
 #define LLI_GROUPS 2
+#elif defined(LLI_ISA_AVX2_VNNI)
+#define LLI_WIDE(op) lli_##op##_avx2_vnni
+#define LLI_LANES 8
+#define LLI_GROUPS 2
 #elif defined(LLI_ISA_AVX2)
 #define LLI_WIDE(op) lli_##op##_avx2
 #define LLI_LANES 8
