@@ -141,10 +141,14 @@ LLI_INLINE struct wanted want(const uint8_t *const groups[LLI_GROUPS], size_t fi
     return next;
 }
 
-LLI_INLINE void ask(const struct wanted *next, size_t i)
+LLI_INLINE void ask(struct wanted *next)
 {
-    for (int g = 0; g < LLI_GROUPS; g++)
-        prefetch(next->at[g] + i * next->lines * LINE, next->lines);
+    for (size_t i = 0; i < next->lines; i++)
+        LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
+        {
+            prefetch(next->at[g], 1);
+            next->at[g] += LINE;
+        }
 }
 
 /* ---- straight from the packed groups */
@@ -169,10 +173,11 @@ LLI_INLINE void add_packed(lli_floats (*acc)[LLI_GROUPS], const uint8_t *const g
 {
     const uint8_t *planes[LLI_GROUPS];
     struct lli_scales scales[LLI_GROUPS];
+    size_t unit = f->unit == 1 ? at->block - f->header * LLI_LANES : at->unit; /* one number less to keep */
     LLI_UNROLL for (int g = 0; g < n_g; g++)
     {
         planes[g] = groups[g] + at->block + f->own * LLI_LANES;
-        f->scales(&scales[g], groups[g] + at->unit, groups[g] + at->block);
+        f->scales(&scales[g], groups[g] + unit, groups[g] + at->block);
     }
     add_block(acc, planes, f->codes, scales, &f->kind, x, 0, n_x, n_g, NULL, 0);
 }
@@ -186,12 +191,13 @@ LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[
     lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3][LLI_TILE][LLI_GROUPS];
     size_t n_blocks = p->n_in / LLI_ACT_BLOCK;
     struct place at = {.block = f->header * LLI_LANES};
+    struct wanted wanted = next ? *next : (struct wanted){.lines = 0};
     tile_rows(x, p, row, n_x);
     for (size_t s = 0; s < 8; s++) {
         LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++) acc[t][g] = lli_floats_of(0.0f);
         for (size_t last = lli_segment_at(n_blocks, s + 1); at.b < last; go_on(&at, f)) {
             if (next)
-                ask(next, at.b);
+                ask(&wanted);
             else
                 LLI_UNROLL for (int g = 0; g < n_g; g++) prefetch(groups[g] + at.block + AHEAD, block_bytes(f) / LINE + 1);
             add_packed(acc, groups, &at, x, n_x, n_g, f);
@@ -239,12 +245,13 @@ LLI_INLINE void expand(struct expanded_block *out, const uint8_t *const groups[L
 
 /* Blocks from .. to - 1 of the chunk. */
 LLI_INLINE void add_run(lli_floats (*acc)[LLI_GROUPS], const struct room *room, const struct lli_q8 *const x[LLI_TILE],
-                        const struct piece *piece, size_t from, size_t to, int n_x, const struct kind *kind)
+                        const struct piece *piece, struct wanted *next, size_t from, size_t to, int n_x,
+                        const struct kind *kind)
 {
     for (size_t b = from; b < to; b++) {
         const uint8_t *planes[LLI_GROUPS];
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) planes[g] = room->chunk[b].codes[g];
-        ask(&piece->next, b);
+        ask(next);
         add_block(acc, planes, lli_codes_expanded, room->chunk[b].scales, kind, x, piece->first + b, n_x, LLI_GROUPS,
                   &room->doubled, b);
     }
@@ -255,17 +262,18 @@ LLI_INLINE void use_chunk(struct room *room, const struct lli_product *p, size_t
 {
     lli_floats(*sums)[LLI_GROUPS] = room->sums + at, acc[LLI_TILE][LLI_GROUPS];
     const struct lli_q8 *x[LLI_TILE];
+    struct wanted next = piece->next;
     tile_rows(x, p, row + at, n_x);
     if (lli_doubles(kind->bits))
         lli_double(&room->doubled, x, piece->first, piece->n, n_x);
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] =
         piece->opens ? lli_floats_of(0.0f) : sums[t][g];
-    add_run(acc, room, x, piece, 0, piece->left, n_x, kind);
+    add_run(acc, room, x, piece, &next, 0, piece->left, n_x, kind);
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sums[t][g] = acc[t][g];
     if (piece->left == piece->n)
         return;
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] = lli_floats_of(0.0f);
-    add_run(acc, room, x, piece, piece->left, piece->n, n_x, kind);
+    add_run(acc, room, x, piece, &next, piece->left, piece->n, n_x, kind);
     LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) sums[t][g] =
         sums[t][g] + acc[t][g];
 }
