@@ -21,13 +21,14 @@ struct attention_desk {
 struct attention_job {
     struct kernel_bench *b;
     uint32_t type;
+    size_t n_heads; /* of a piece */
     size_t head_dim, head_bytes, page_bytes, layer_bytes, n_layers, layer;
     size_t first, n_rows, n_splits, n_tiles; /* position of the first row; rows; splits that they see; tiles of them */
     float *memory;                           /* of all desks */
     struct attention_desk *desks;            /* [workers] */
 };
 
-/* ---- one piece: a tile of rows, a split, a head of K and V */
+/* ---- one piece: a tile of rows, a split, a head of K and V, or all heads for a single row, as forward/attend.c does it */
 
 /* The head's part of K of each page of a split; V lies a page behind. */
 static void find_pages(const uint8_t *out[LLI_SPLIT_PAGES], const struct attention_job *j, size_t split, size_t head)
@@ -37,27 +38,30 @@ static void find_pages(const uint8_t *out[LLI_SPLIT_PAGES], const struct attenti
         out[i] = at + (split * LLI_SPLIT_PAGES + i) * 2 * j->page_bytes;
 }
 
+/* Of n_heads heads, behind each other; returns those of one. */
 static size_t take_queries(struct attention_desk *desk, const struct attention_job *j, size_t tile, size_t split)
 {
     size_t n = 0, at = split * LLI_SPLIT_TOKENS;
-    for (size_t row = tile * TILE_ROWS; row < j->n_rows && row < (tile + 1) * TILE_ROWS; row++) {
-        size_t end = j->first + row + 1;
-        for (size_t g = 0; g < GROUP && end > at; g++, n++) {
-            uint32_t last = end - at < LLI_SPLIT_TOKENS ? (uint32_t)(end - at) : LLI_SPLIT_TOKENS;
-            desk->queries[n] =
-                (struct lli_query){.q = desk->q + n * j->head_dim, .o = desk->o + n * j->head_dim, .first = 0, .last = last};
+    for (size_t head = 0; head < j->n_heads; head++)
+        for (size_t row = tile * TILE_ROWS; row < j->n_rows && row < (tile + 1) * TILE_ROWS; row++) {
+            size_t end = j->first + row + 1;
+            for (size_t g = 0; g < GROUP && end > at; g++, n++) {
+                uint32_t last = end - at < LLI_SPLIT_TOKENS ? (uint32_t)(end - at) : LLI_SPLIT_TOKENS;
+                desk->queries[n] = (struct lli_query){
+                    .q = desk->q + n * j->head_dim, .o = desk->o + n * j->head_dim, .first = 0, .last = last};
+            }
         }
-    }
-    return n;
+    return n / j->n_heads;
 }
 
-/* Heads innermost: workers read neighbouring memory at the same time. */
 static void attend(void *arg, size_t piece, int worker)
 {
     const struct attention_job *j = arg;
     struct attention_desk *desk = &j->desks[worker];
-    size_t head = piece % KV_HEADS, split = piece / KV_HEADS % j->n_splits, tile = piece / KV_HEADS / j->n_splits;
-    struct lli_attend call = {.queries = desk->queries, .head_dim = j->head_dim, .scale = 0.125f, .scratch = desk->scratch};
+    size_t n_pieces = KV_HEADS / j->n_heads, head = piece % n_pieces * j->n_heads;
+    size_t split = piece / n_pieces % j->n_splits, tile = piece / n_pieces / j->n_splits;
+    struct lli_attend call = {
+        .queries = desk->queries, .n_heads = j->n_heads, .head_dim = j->head_dim, .scale = 0.125f, .scratch = desk->scratch};
     call.n_queries = take_queries(desk, j, tile, split);
     if (call.n_queries == 0)
         return;
@@ -72,7 +76,7 @@ static void attend(void *arg, size_t piece, int worker)
 static void run_round(void *arg)
 {
     struct attention_job *j = arg;
-    lli_workers_share(j->b->limits->workers, attend, j, j->n_tiles * j->n_splits * KV_HEADS);
+    lli_workers_share(j->b->limits->workers, attend, j, j->n_tiles * j->n_splits * (KV_HEADS / j->n_heads));
     j->layer = (j->layer + 1) % j->n_layers;
 }
 
@@ -141,7 +145,8 @@ static void report_attention(const struct attention_job *j, const char *name, co
 
 static int measure(struct kernel_bench *b, const char *name, size_t head_dim, size_t first, size_t n_rows)
 {
-    struct attention_job j = {.b = b, .head_dim = head_dim, .first = first, .n_rows = n_rows};
+    struct attention_job j = {
+        .b = b, .n_heads = n_rows == 1 ? KV_HEADS : 1, .head_dim = head_dim, .first = first, .n_rows = n_rows};
     double positions = (double)n_rows * (double)first + (double)n_rows * (double)(n_rows + 1) / 2;
     int status = init(&j);
     if (status == 0) {

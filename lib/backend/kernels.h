@@ -21,7 +21,8 @@ enum {
     LLI_PAGE_TOKENS = 16, /* tokens of a page of K or V: a lane each */
     LLI_SPLIT_PAGES = 16, /* pages of a split of attention */
     LLI_SPLIT_TOKENS = LLI_SPLIT_PAGES * LLI_PAGE_TOKENS,
-    LLI_ATTEND_TILE = 12,          /* queries that a kernel takes at a time, at most */
+    LLI_ATTEND_TILE = 12,          /* queries of one head that a kernel takes at a time, at most */
+    LLI_ATTEND_HEADS = 32,         /* queries of several heads in one call, at most */
     LLI_MATMUL_STEP = 32,          /* ranges of weight rows begin at a multiple: of every backend's lanes */
     LLI_MATMUL_SCRATCH = 192 << 10 /* bytes a product may use */
 };
@@ -95,13 +96,16 @@ struct lli_query {
     uint32_t first, last;
 };
 
-/* Queries against one split of one head of K and V. */
+/* Queries against one split of neighbouring heads of K and V. Several heads in one call are read page by page, in runs as
+ * long as all of them. */
 struct lli_attend {
-    struct lli_query *queries; /* any number; best if neighbours see about the same */
-    size_t n_queries, head_dim;
+    struct lli_query *queries; /* [n_heads, n_queries]; best if neighbours see about the same */
+    size_t n_heads, n_queries; /* of more than one head LLI_ATTEND_HEADS in all, at most; else any number */
+    size_t head_dim;
     float scale, softcap;                                   /* softcap 0: none */
-    const uint8_t *k[LLI_SPLIT_PAGES], *v[LLI_SPLIT_PAGES]; /* the head's part of each page; valid from the first page that a
-                                                               query sees to the last; all positions in these are finite */
+    const uint8_t *k[LLI_SPLIT_PAGES], *v[LLI_SPLIT_PAGES]; /* the first head's part of each page, the others behind it; valid
+                                                               from the first page that a query sees to the last; all
+                                                               positions in these are finite */
     const uint8_t *next[LLI_SPLIT_PAGES]; /* the keys of the call that follows, to be fetched early; NULL: unknown */
     void *scratch;                        /* lli_attend_scratch(head_dim) bytes, aligned to 64 */
 };
@@ -110,10 +114,11 @@ struct lli_attend {
  * t % 16; o[d] = sum over t of p[t] * v[t, d]. */
 typedef void lli_attend_fn(const struct lli_attend *a);
 
-/* Bytes: a tile's queries turned, and its scores with a line between them. */
+/* Bytes: queries turned, and their scores with a line between them; a kernel rounds up the queries of a head, by a third at
+ * most. */
 static inline size_t lli_attend_scratch(size_t head_dim)
 {
-    return LLI_ATTEND_TILE * (head_dim + LLI_SPLIT_TOKENS + 16) * sizeof(float);
+    return (LLI_ATTEND_HEADS + LLI_ATTEND_HEADS / 3 + 1) * (head_dim + LLI_SPLIT_TOKENS + 16) * sizeof(float);
 }
 
 /* The softmax's numerators, in place: x[i] = exp(x[i] - m), m = max x. Gives m and sum16(x). */

@@ -18,7 +18,7 @@ struct work {
     const struct stage *stage;
     const struct lli_tile *tile;
     size_t first_head, end_head;
-    size_t kv_head; /* that is in hand */
+    size_t kv_head; /* that is in hand, in a call of some heads each in turn */
     size_t group;
     int is_spread;
     struct lli_query *queries; /* of a split; those of a row stand together */
@@ -65,10 +65,11 @@ static size_t head_of(const struct work *w, size_t row)
     return row * w->pass->config->n_heads + w->kv_head * w->group;
 }
 
-static size_t take_queries(const struct work *w, size_t split)
+/* Behind the first n. Returns how many there are then. */
+static size_t take_queries(const struct work *w, size_t split, size_t n)
 {
     const struct lli_scratch *s = &w->pass->scratch;
-    size_t n = 0, head_dim = w->pass->config->head_dim;
+    size_t head_dim = w->pass->config->head_dim;
     for (size_t row = w->tile->first_row; row < w->tile->first_row + w->tile->n_rows; row++) {
         struct lli_query u;
         int is_first = split == first_split(w->pass->config, &w->pass->plan->rows[row]);
@@ -86,10 +87,10 @@ static size_t take_queries(const struct work *w, size_t split)
     return n;
 }
 
-static void keep(const struct work *w, size_t split)
+static size_t keep(const struct work *w, size_t split, size_t n)
 {
     const struct lli_scratch *s = &w->pass->scratch;
-    size_t n = 0, head_dim = w->pass->config->head_dim;
+    size_t head_dim = w->pass->config->head_dim;
     for (size_t row = w->tile->first_row; row < w->tile->first_row + w->tile->n_rows; row++) {
         struct lli_query seen;
         int is_first = split == first_split(w->pass->config, &w->pass->plan->rows[row]);
@@ -107,6 +108,7 @@ static void keep(const struct work *w, size_t split)
             }
         }
     }
+    return n;
 }
 
 /* Pages of a split: those that the tile has positions in. */
@@ -128,11 +130,32 @@ static void find_pages(const uint8_t **k, const uint8_t **v, const struct work *
     }
 }
 
+/* Heads of a call: several where each has few queries. */
+static size_t heads_of_call(const struct work *w)
+{
+    size_t most = LLI_ATTEND_HEADS / (w->tile->n_rows * w->group), all = w->end_head - w->first_head;
+    return most < 1 ? 1 : most < all ? most : all;
+}
+
+/* n heads from `head` on. */
+static void attend_heads(struct work *w, struct lli_attend *call, size_t split, size_t head, size_t n)
+{
+    size_t taken = 0, kept = 0;
+    for (w->kv_head = head; w->kv_head < head + n; w->kv_head++)
+        taken = take_queries(w, split, taken);
+    call->n_heads = n;
+    call->n_queries = taken / n;
+    w->pass->kernels.attend[w->pass->pages.type](call);
+    for (w->kv_head = head; w->kv_head < head + n; w->kv_head++)
+        kept = keep(w, split, kept);
+}
+
 /* Heads innermost: so K and V are read in runs as long as all of them. */
 static void attend_splits(struct work *w, size_t first, size_t last, int worker)
 {
     const struct lli_pass *pass = w->pass;
     const struct lli_scratch *s = &pass->scratch;
+    size_t each = heads_of_call(w);
     struct lli_attend call = {
         .queries = w->queries,
         .head_dim = pass->config->head_dim,
@@ -141,16 +164,14 @@ static void attend_splits(struct work *w, size_t first, size_t last, int worker)
         .scratch = s->attend + (size_t)worker * s->attend_bytes,
     };
     for (size_t split = first; split < last; split++)
-        for (w->kv_head = w->first_head; w->kv_head < w->end_head; w->kv_head++) {
-            size_t next_head = w->kv_head + 1 < w->end_head ? w->kv_head + 1 : w->first_head;
-            size_t next_split = next_head > w->kv_head ? split : split + 1;
-            find_pages(call.k, call.v, w, split, w->kv_head);
+        for (size_t head = w->first_head; head < w->end_head; head += each) {
+            size_t next_head = head + each < w->end_head ? head + each : w->first_head;
+            size_t next_split = next_head > head ? split : split + 1;
+            find_pages(call.k, call.v, w, split, head);
             memset(call.next, 0, sizeof call.next);
             if (next_split < last)
                 find_pages(call.next, NULL, w, next_split, next_head);
-            call.n_queries = take_queries(w, split);
-            pass->kernels.attend[pass->pages.type](&call);
-            keep(w, split);
+            attend_heads(w, &call, split, head, w->end_head - head < each ? w->end_head - head : each);
         }
 }
 

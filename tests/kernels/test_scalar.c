@@ -556,6 +556,7 @@ static void check_pages(uint32_t type, size_t n_heads, size_t head_dim, size_t n
     void *scratch = malloc(lli_attend_scratch(head_dim));
     struct lli_query queries[MAX_QUERIES], literal[MAX_QUERIES];
     struct lli_attend a = {.queries = queries,
+                           .n_heads = 1,
                            .n_queries = n_queries,
                            .head_dim = head_dim,
                            .scale = 0.25f,

@@ -14,7 +14,7 @@
 #include "kernels/isas.h"
 #include "support/support.h"
 
-enum { MAX_N = 4099, MARGIN = 20, AREA = MARGIN + MAX_N + MARGIN };
+enum { MAX_N = 4409, MARGIN = 20, AREA = MARGIN + MAX_N + MARGIN };
 
 static const size_t LARGE[] = {255, 256, 257, 1000, 2048, MAX_N};
 
@@ -287,30 +287,30 @@ static void test_dequant(void **state)
 
 /* ---- attention */
 
-enum { MAX_HEAD = 136, MAX_QUERIES = 27, MAX_HEADS = 3, PAGE_BYTES = MAX_HEAD * 16 * 4 };
+enum { MAX_HEAD = 136, MAX_QUERIES = LLI_ATTEND_HEADS, MAX_HEADS = 9, PAGE_BYTES = MAX_HEAD * 16 * 4 };
 
 static const uint32_t KV_TYPES[] = {LLI_F32, LLI_F16, LLI_Q8_0};
 
 enum { N_KV_TYPES = sizeof KV_TYPES / sizeof *KV_TYPES };
 
 static struct split {
-    _Alignas(64) uint8_t k[LLI_SPLIT_PAGES][PAGE_BYTES];
-    _Alignas(64) uint8_t v[LLI_SPLIT_PAGES][PAGE_BYTES];
+    _Alignas(64) uint8_t k[LLI_SPLIT_PAGES][MAX_HEADS * PAGE_BYTES];
+    _Alignas(64) uint8_t v[LLI_SPLIT_PAGES][MAX_HEADS * PAGE_BYTES];
 } SPLIT;
 
-static _Alignas(64) uint8_t SCRATCH[LLI_ATTEND_TILE * (MAX_HEAD + LLI_SPLIT_TOKENS + 16) * 4];
+static void *SCRATCH; /* of the largest head; on the heap, where its end is guarded */
 
 /* Finite values of the type, in all tokens. */
 static void fill_split(uint32_t type, size_t head_dim, int kind)
 {
     for (size_t page = 0; page < LLI_SPLIT_PAGES; page++)
         for (size_t t = 0; t < 16; t++) {
-            float k[MAX_HEAD], v[MAX_HEAD];
-            for (size_t d = 0; d < head_dim; d++) {
+            float k[MAX_HEADS * MAX_HEAD], v[MAX_HEADS * MAX_HEAD];
+            for (size_t d = 0; d < MAX_HEADS * head_dim; d++) {
                 k[d] = kind == ORDINARY ? support_random_float(&seed) : value(kind);
                 v[d] = kind == ORDINARY ? support_random_float(&seed) : value(kind);
             }
-            SCALAR.kv_store[type](SPLIT.k[page], SPLIT.v[page], k, v, 1, head_dim, t);
+            SCALAR.kv_store[type](SPLIT.k[page], SPLIT.v[page], k, v, MAX_HEADS, head_dim, t);
         }
 }
 
@@ -352,16 +352,17 @@ static void choose_range(struct lli_query *u, size_t i, size_t mode)
         u->last = u->first + 1;
 }
 
-static void check_attend(uint32_t type, size_t head_dim, size_t n_queries, size_t mode, int kind)
+static void check_attend(uint32_t type, size_t head_dim, size_t n_heads, size_t n_queries, size_t mode, int kind)
 {
     struct lli_query queries[2][MAX_QUERIES];
-    struct lli_attend a = {.n_queries = n_queries, .head_dim = head_dim, .scale = 0.3f, .scratch = SCRATCH};
+    struct lli_attend a = {.n_heads = n_heads, .n_queries = n_queries, .head_dim = head_dim, .scale = 0.3f, .scratch = SCRATCH};
+    size_t n = n_heads * n_queries;
     uint32_t from = LLI_SPLIT_TOKENS, to = 0;
     static const float caps[] = {0, 0, 2, 50};
     a.softcap = caps[support_random(&seed) % 4];
     poison();
     fill(X, AREA, kind);
-    for (size_t i = 0; i < n_queries; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct lli_query *u = &queries[0][i];
         choose_range(u, i, mode);
         from = u->first < from ? u->first : from;
@@ -380,7 +381,7 @@ static void check_attend(uint32_t type, size_t head_dim, size_t n_queries, size_
     SCALAR.attend[type](&a);
     a.queries = queries[1];
     WIDE.attend[type](&a);
-    for (size_t i = 0; i < n_queries; i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct lli_query *want = &queries[0][i], *got = &queries[1][i];
         assert_same("attend's sum", head_dim, &want->l, &got->l, 1);
         assert_true(want->m == got->m || isnan(want->l)); /* of two zeros either is the greatest */
@@ -400,7 +401,23 @@ static void test_attend(void **state)
                 fill_split(KV_TYPES[t], head_dims[h], kind == ANY ? ORDINARY : kind);
                 for (size_t n = 1; n <= MAX_QUERIES; n += n < 14 ? step : 12)
                     for (size_t mode = n % step % 2; mode < 5; mode += kind == ORDINARY && n < 9 ? 1 : 3)
-                        check_attend(KV_TYPES[t], head_dims[h], n, mode, kind);
+                        check_attend(KV_TYPES[t], head_dims[h], 1, n, mode, kind);
+            }
+}
+
+/* Several heads in a call, each with few queries or more. */
+static void test_attend_heads(void **state)
+{
+    static const size_t head_dims[] = {1, 16, 33, 64, 80, 128, MAX_HEAD};
+    (void)state;
+    seed = 12;
+    for (size_t t = 0; t < N_KV_TYPES; t++)
+        for (size_t h = 0; h < sizeof head_dims / sizeof *head_dims; h++)
+            for (int kind = 0; kind < N_KINDS; kind++) {
+                fill_split(KV_TYPES[t], head_dims[h], kind == ANY ? ORDINARY : kind);
+                for (size_t n_heads = 1; n_heads <= MAX_HEADS; n_heads++)
+                    for (size_t n = 1; n * n_heads <= LLI_ATTEND_HEADS; n++)
+                        check_attend(KV_TYPES[t], head_dims[h], n_heads, n, (n + n_heads) % 5, kind);
             }
 }
 
@@ -409,6 +426,9 @@ static void test_attend(void **state)
 static int take(void **state)
 {
     const struct isa *isa = *state;
+    if (!SCRATCH)
+        SCRATCH = aligned_alloc(64, lli_attend_scratch(MAX_HEAD) / 64 * 64 + 64);
+    assert_non_null(SCRATCH);
     lli_fill_scalar(&SCALAR);
     lli_fill_scalar(&WIDE);
     isa->fill(&WIDE);
@@ -422,7 +442,7 @@ int main(void)
         cmocka_unit_test_setup(test_merge, take),    cmocka_unit_test_setup(test_exp, take),
         cmocka_unit_test_setup(test_rope, take),     cmocka_unit_test_setup(test_quantise, take),
         cmocka_unit_test_setup(test_dequant, take),  cmocka_unit_test_setup(test_store, take),
-        cmocka_unit_test_setup(test_attend, take),
+        cmocka_unit_test_setup(test_attend, take),   cmocka_unit_test_setup(test_attend_heads, take),
     };
     return run_on_isas(tests, sizeof tests / sizeof *tests);
 }

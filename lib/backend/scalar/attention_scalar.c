@@ -9,13 +9,14 @@ enum { T = LLI_PAGE_TOKENS, QUERIES = 8, CHANNELS = 16 };
 
 /* How a type is read. */
 struct page_type {
+    uint32_t id; /* enum lli_type */
     /* Channel d of a page's 16 tokens. */
     void (*key)(float *out, const uint8_t *page, size_t head_dim, size_t d);
     /* n <= 16 channels of token t, from d on. */
     void (*value)(float *out, const uint8_t *page, size_t head_dim, size_t t, size_t d, size_t n);
 };
 
-#define FLOAT_PAGE(type, size)                                                                                                 \
+#define FLOAT_PAGE(type, type_id, size)                                                                                        \
     static inline void key_##type(float *out, const uint8_t *page, size_t head_dim, size_t d)                                  \
     {                                                                                                                          \
         (void)head_dim;                                                                                                        \
@@ -28,10 +29,10 @@ struct page_type {
         else                                                                                                                   \
             lli_load_##type(out, page + (t * head_dim + d) * size, n);                                                         \
     }                                                                                                                          \
-    static const struct page_type page_##type = {key_##type, value_##type};
+    static const struct page_type page_##type = {type_id, key_##type, value_##type};
 
-FLOAT_PAGE(f32, 4)
-FLOAT_PAGE(f16, 2)
+FLOAT_PAGE(f32, LLI_F32, 4)
+FLOAT_PAGE(f16, LLI_F16, 2)
 
 static inline float scale_at(const uint8_t *scales, size_t i)
 {
@@ -54,7 +55,7 @@ static inline void value_q8_0(float *out, const uint8_t *page, size_t head_dim, 
         out[j] = (float)(int8_t)page[t * head_dim + d + j] * scale;
 }
 
-static const struct page_type page_q8_0 = {key_q8_0, value_q8_0};
+static const struct page_type page_q8_0 = {LLI_Q8_0, key_q8_0, value_q8_0};
 
 /* ---- one token is stored */
 
@@ -188,7 +189,9 @@ LLI_INLINE void add_page(const float *p, const struct lli_query *u, size_t n, co
     }
 }
 
-LLI_INLINE void attend_some(const struct lli_attend *a, struct lli_query *u, size_t n, const struct page_type *type)
+/* n queries of one head, whose part of the pages begins at `skip`. */
+LLI_INLINE void attend_some(const struct lli_attend *a, struct lli_query *u, size_t n, size_t skip,
+                            const struct page_type *type)
 {
     size_t from = LLI_SPLIT_TOKENS, to = 0;
     float *scores = a->scratch;
@@ -197,13 +200,13 @@ LLI_INLINE void attend_some(const struct lli_attend *a, struct lli_query *u, siz
         to = (u[i].last + T - 1) / T > to ? (u[i].last + T - 1) / T : to;
     }
     for (size_t page = from; page < to; page++)
-        score_page(scores + page * T, u, n, a->k[page], a->head_dim, a->scale, type);
+        score_page(scores + page * T, u, n, a->k[page] + skip, a->head_dim, a->scale, type);
     for (size_t i = 0; i < n; i++) {
         soften(&u[i], scores + i * LLI_SPLIT_TOKENS, a->softcap);
         memset(u[i].o, 0, a->head_dim * sizeof *u[i].o);
     }
     for (size_t page = from; page < to; page++)
-        add_page(scores, u, n, a->v[page], page, a->head_dim, type);
+        add_page(scores, u, n, a->v[page] + skip, page, a->head_dim, type);
     for (size_t i = 0; i < n; i++)
         for (size_t d = 0; d < a->head_dim; d++)
             u[i].o[d] = u[i].o[d] + 0.0f; /* no -0: a masked position with p = +0 would change it */
@@ -211,8 +214,10 @@ LLI_INLINE void attend_some(const struct lli_attend *a, struct lli_query *u, siz
 
 LLI_INLINE void attend(const struct lli_attend *a, const struct page_type *type)
 {
-    for (size_t i = 0; i < a->n_queries; i += QUERIES)
-        attend_some(a, a->queries + i, lli_min_size(QUERIES, a->n_queries - i), type);
+    for (size_t h = 0; h < a->n_heads; h++)
+        for (size_t i = 0; i < a->n_queries; i += QUERIES)
+            attend_some(a, a->queries + h * a->n_queries + i, lli_min_size(QUERIES, a->n_queries - i),
+                        h * lli_kv_head_bytes(type->id, a->head_dim), type);
 }
 
 void LLI_SCALAR(merge)(float *out, float *max, float *sum, const float *o, float m, float l, size_t n)

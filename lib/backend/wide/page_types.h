@@ -6,6 +6,7 @@
 #include "backend/wide/vector.h"
 
 struct lli_page_type {
+    uint32_t id;    /* enum lli_type */
     size_t size;    /* bytes of an element */
     int has_scales; /* behind the elements */
     /* What key is given for 32 channels from d on. */
@@ -66,8 +67,8 @@ LLI_INLINE lli_v16 lli_page_value_q8_0(const uint8_t *page, size_t head_dim, siz
                        lli_v16_set_half(scales + (t * n_blocks + d / LLI_ACT_BLOCK) * 2));
 }
 
-static const struct lli_page_type lli_page_f32 = {4, 0, lli_page_no_scale, lli_page_key_f32, lli_page_value_f32};
-static const struct lli_page_type lli_page_f16 = {2, 0, lli_page_no_scale, lli_page_key_f16, lli_page_value_f16};
-static const struct lli_page_type lli_page_q8_0 = {1, 1, lli_page_scale_q8_0, lli_page_key_q8_0, lli_page_value_q8_0};
+static const struct lli_page_type lli_page_f32 = {LLI_F32, 4, 0, lli_page_no_scale, lli_page_key_f32, lli_page_value_f32};
+static const struct lli_page_type lli_page_f16 = {LLI_F16, 2, 0, lli_page_no_scale, lli_page_key_f16, lli_page_value_f16};
+static const struct lli_page_type lli_page_q8_0 = {LLI_Q8_0, 1, 1, lli_page_scale_q8_0, lli_page_key_q8_0, lli_page_value_q8_0};
 
 #endif
