@@ -283,10 +283,12 @@ LLI_INLINE void sum_heads(const struct lli_attend *a, const struct tile *tile, s
     for (size_t head = 0; head < a->n_heads; head++) {
         x.queries = tile->queries + head * tile->n;
         x.p = tile->scores + head * n_q * STRIDE + (page - tile->first) * LLI_V16;
-        for (size_t p = 0; p < x.last - x.first; p++) {
-            x.v[page + p] = run.pages[p] + head * run.head_bytes;
-            x.near[page + p] = x.ahead[page + p] = ahead_of(&run, p, head);
-        }
+        LLI_UNROLL
+        for (size_t p = 0; p < n_pages; p++)
+            if (page + p < x.last) {
+                x.v[page + p] = run.pages[p] + head * run.head_bytes;
+                x.near[page + p] = x.ahead[page + p] = ahead_of(&run, p, head);
+            }
         sum_channels(tile, &x, a->head_dim, n_q, n_d, type);
     }
 }
