@@ -50,6 +50,10 @@ static llminf_status open_engine(struct llminf_context *context, const struct ll
         .max_sessions = (uint32_t)lli_values_int(values, "max_sessions"),
         .max_waiting = (uint32_t)lli_values_int(values, "max_waiting"),
         .step_tokens = (uint32_t)lli_values_int(values, "step_tokens"),
+        .batching = LLI_BATCHING_INFLIGHT,
+        .admit_reserve = 0.25,
+        .age_steps = 1024,
+        .bypass_limit = 16,
         .n_threads = (int)lli_values_int(values, "threads"),
         .spin_ns = lli_values_int(values, "spin_ns"),
     };

@@ -119,6 +119,7 @@ static llminf_status pick(llminf_sampler *sampler, const float *logits, size_t c
 {
     const int32_t *history = (const int32_t *)(const void *)sampler->history.bytes;
     size_t n_history = sampler->history.len / sizeof *history;
+    struct lli_draw how = {.params = &sampler->params, .bias = sampler->bias, .n_bias = sampler->n_bias};
     llminf_status status = LLMINF_OK;
     uint64_t state;
     if (logits == NULL || count == 0 || count > LLI_MAX_TOKENS)
@@ -131,8 +132,7 @@ static llminf_status pick(llminf_sampler *sampler, const float *logits, size_t c
             return lli_fail_memory(error, "sampler", count * sizeof(struct lli_candidate));
     }
     state = lli_fenv_enter();
-    status = lli_chain_pick(token_out, &sampler->chain, &sampler->params, sampler->bias, sampler->n_bias, logits, history,
-                            n_history, n_history, error);
+    status = lli_chain_pick(token_out, &sampler->chain, &how, logits, history, n_history, n_history, error);
     lli_fenv_leave(state);
     return status;
 }

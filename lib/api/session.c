@@ -25,7 +25,8 @@ llminf_status llminf_session_open(llminf_session **out, llminf_context *context,
         return lli_fail_memory(error, "session", sizeof *session);
     status = lli_values_copy(&values, &context->model->heap, "session", options, error);
     if (status == LLMINF_OK) {
-        status = lli_timeline_open(&session->timeline, context->engine, lli_values_int(&values, "max_length"), error);
+        struct lli_timeline_options timeline = {.max_length = lli_values_int(&values, "max_length")};
+        status = lli_timeline_open(&session->timeline, context->engine, &timeline, error);
         lli_values_finish(&values);
     }
     if (status != LLMINF_OK) {
@@ -177,6 +178,8 @@ static llminf_status generate(llminf_session *session, const llminf_sampler *sam
         .special = (int)lli_values_int(values, "special"),
         .echo = (int)lli_values_int(values, "echo"),
         .logits = logits_mode(lli_values_text(values, "logits")),
+        .logprobs = -1,
+        .prompt_logprobs = -1,
     };
     if (sampler != NULL) {
         params.sampler = sampler->params;

@@ -1,5 +1,5 @@
-/* sample/chain.c - the stages in their order. Bias and penalties change the logits; if the temperature is 0 the best of them
- * is it, else the filters drop candidates and one of the others is drawn. */
+/* sample/chain.c - the stages in their order. Bias, bans and penalties change the logits; if the temperature is 0 the best of
+ * them is it, else the filters drop candidates and one of the others is drawn. */
 #include "sample/chain.h"
 
 #include <float.h>
@@ -72,15 +72,16 @@ static int32_t draw(const struct lli_chain *chain, const struct lli_sampler_para
     return lli_pick_draw(&ranking, p->temperature, lli_rng_draw(p->seed, pos, 0));
 }
 
-int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_sampler_params *params,
-                       const struct lli_bias *bias, size_t n_bias, const float *logits, const int32_t *history,
-                       size_t n_history, uint64_t pos, struct llminf_error *err)
+int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_draw *how, const float *logits,
+                       const int32_t *history, size_t n_history, uint64_t pos, struct llminf_error *err)
 {
+    const struct lli_sampler_params *params = how->params;
     int32_t status = check(logits, chain->n, err);
     if (status != LLMINF_OK)
         return status;
     memcpy(chain->logits, logits, chain->n * sizeof *logits);
-    add_bias(chain, bias, n_bias);
+    add_bias(chain, how->bias, how->n_bias);
+    lli_ban_apply(chain->logits, chain->n, how->bans, how->n_bans, history, n_history);
     lli_penalty_apply(chain->logits, chain->counts, chain->n, params, history, n_history);
     status = check(chain->logits, chain->n, err);
     if (status != LLMINF_OK)

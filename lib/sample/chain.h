@@ -1,4 +1,4 @@
-/* sample/chain.h - from logits to one token: bias, penalties, filters, temperature, draw, in that order.
+/* sample/chain.h - from logits to one token: bias, bans, penalties, filters, temperature, draw, in that order.
  *
  * Candidates are ordered by (logit descending, id ascending). The draw is Philox4x32-10 keyed by the seed, counter =
  * (position of the token, draw number), so it depends on nothing else. docs/numerics.md. */
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "sample/ban.h"
 
 struct llminf_error;
 
@@ -46,10 +47,18 @@ struct lli_chain {
 int32_t lli_chain_init(struct lli_chain *chain, struct lli_heap *heap, uint32_t n); /* 0 or MEMORY */
 void lli_chain_finish(struct lli_chain *chain);
 
+/* What a token is picked by; nothing is owned. */
+struct lli_draw {
+    const struct lli_sampler_params *params;
+    const struct lli_bias *bias;
+    size_t n_bias;
+    const struct lli_ban *bans;
+    size_t n_bans;
+};
+
 /* The token at position pos. logits [n] are not changed; history: the tokens before it, ids inside the vocabulary (others
- * are ignored). bias may be NULL. Allocates nothing. NUMERIC if a logit is NaN or +Inf or all are -Inf (also after bias). */
-int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_sampler_params *params,
-                       const struct lli_bias *bias, size_t n_bias, const float *logits, const int32_t *history,
-                       size_t n_history, uint64_t pos, struct llminf_error *err);
+ * are ignored). Allocates nothing. NUMERIC if a logit is NaN or +Inf or all are -Inf (also after bias and bans). */
+int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_draw *how, const float *logits,
+                       const int32_t *history, size_t n_history, uint64_t pos, struct llminf_error *err);
 
 #endif

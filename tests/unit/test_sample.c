@@ -50,7 +50,8 @@ static void fill(float *logits)
 static int32_t pick(const struct lli_sampler_params *params, const float *logits, uint64_t pos)
 {
     int32_t token = -1;
-    assert_int_equal(lli_chain_pick(&token, &chain, params, NULL, 0, logits, NULL, 0, pos, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = params}, logits, NULL, 0, pos, NULL),
+                     LLMINF_OK);
     return token;
 }
 
@@ -299,21 +300,26 @@ static void test_penalties(void **state)
     logits[9] = 3;
     params.repeat_penalty = 2; /* 3: 2, 7: 1.75, 9: 1.5 */
     logits[20] = 1.9f;
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, NULL, 0, logits, history, 6, 6, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params}, logits, history, 6, 6, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 3);
     params.frequency_penalty = 0.1; /* 3 occurs twice: 1.8 */
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, NULL, 0, logits, history, 6, 6, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params}, logits, history, 6, 6, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 20);
     params.penalty_window = 3; /* 7 alone */
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, NULL, 0, logits, history, 6, 6, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params}, logits, history, 6, 6, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 3);
     params.repeat_penalty = 1;
     params.frequency_penalty = 0;
     params.penalty_window = -1;
     params.presence_penalty = 3;
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, NULL, 0, logits, NULL, 0, 0, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params}, logits, NULL, 0, 0, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 3);
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, NULL, 0, logits, history, 6, 6, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params}, logits, history, 6, 6, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 20);
 }
 
@@ -326,13 +332,19 @@ static void test_bias(void **state)
     (void)state;
     params.temperature = 0;
     logits[3] = 1;
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, bias, 1, logits, NULL, 0, 0, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params, .bias = bias, .n_bias = 1}, logits,
+                                    NULL, 0, 0, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 3);
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, bias, 4, logits, NULL, 0, 0, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params, .bias = bias, .n_bias = 4}, logits,
+                                    NULL, 0, 0, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 5);
     params.temperature = 1;
     for (uint64_t pos = 0; pos < 2000; pos++) {
-        assert_int_equal(lli_chain_pick(&token, &chain, &params, bias + 2, 1, logits, NULL, 0, pos, NULL), LLMINF_OK);
+        assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params, .bias = bias + 2, .n_bias = 1},
+                                        logits, NULL, 0, pos, NULL),
+                         LLMINF_OK);
         assert_int_not_equal(token, 3);
     }
 }
@@ -346,16 +358,21 @@ static void test_numeric(void **state)
     (void)state;
     for (int i = 0; i < 3; i++) {
         logits[399] = bad[i];
-        assert_int_equal(lli_chain_pick(&token, &chain, &neutral, NULL, 0, logits, NULL, 0, 0, &error), LLMINF_E_NUMERIC);
+        assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &neutral}, logits, NULL, 0, 0, &error),
+                         LLMINF_E_NUMERIC);
         assert_int_equal(error.position, 399);
     }
     for (int i = 0; i < N; i++)
         logits[i] = -INFINITY;
-    assert_int_equal(lli_chain_pick(&token, &chain, &neutral, NULL, 0, logits, NULL, 0, 0, &error), LLMINF_E_NUMERIC);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &neutral}, logits, NULL, 0, 0, &error),
+                     LLMINF_E_NUMERIC);
     logits[8] = -1e-45f;
     assert_int_equal(pick(&neutral, logits, 0), 8);
-    assert_int_equal(lli_chain_pick(&token, &chain, &neutral, &(struct lli_bias){8, -INFINITY}, 1, logits, NULL, 0, 0, &error),
-                     LLMINF_E_NUMERIC);
+    assert_int_equal(
+        lli_chain_pick(&token, &chain,
+                       &(struct lli_draw){.params = &neutral, .bias = &(struct lli_bias){8, -INFINITY}, .n_bias = 1}, logits,
+                       NULL, 0, 0, &error),
+        LLMINF_E_NUMERIC);
 }
 
 /* Extremes of temperature. */
