@@ -102,33 +102,30 @@ static void serve(struct making *m, enum class class)
 
 /* ---- who is admitted */
 
-/* Blocks that admission leaves alone. */
-static uint32_t held_back(const struct lli_engine *engine)
+/* Blocks that a request may still take until its end. */
+static uint32_t blocks_to_come(const struct lli_engine *engine, const struct lli_timeline *t)
 {
-    uint64_t to_come = 0;
-    if (engine->running.n == 0)
-        return 0;
-    for (const struct lli_timeline *t = engine->running.first; t; t = t->links[LLI_LINK_REQUEST].next) {
-        uint32_t held = lli_table_held(&t->table, &engine->pool);
-        to_come += t->request.footprint > held ? t->request.footprint - held : 0;
-    }
-    double share = engine->batching == LLI_BATCHING_STATIC ? 1 : engine->admit_reserve;
-    uint64_t n = engine->watermark + (uint64_t)(share * (double)to_come);
-    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+    return lli_table_need(&t->table, &engine->pool, t->request.n_max);
 }
 
-/* Blocks that must be there for its next rows. */
-static uint32_t blocks_wanted(const struct lli_engine *engine, const struct lli_timeline *t, uint32_t end)
+/* Blocks that admission leaves alone, for those that run and for t itself. */
+static uint32_t held_back(const struct lli_engine *engine, const struct lli_timeline *t, uint32_t need)
 {
-    uint32_t need = lli_table_need(&t->table, &engine->pool, end), held = lli_table_held(&t->table, &engine->pool);
-    if (engine->batching == LLI_BATCHING_STATIC && t->request.footprint > held + need)
-        return t->request.footprint - held;
-    return need;
+    double share = engine->batching == LLI_BATCHING_STATIC ? 1 : engine->admit_reserve;
+    uint64_t to_come = blocks_to_come(engine, t), watermark = engine->running.n > 0 ? engine->watermark : 0;
+    to_come -= to_come > need ? need : to_come;
+    if (engine->running.n == 0 && engine->batching != LLI_BATCHING_STATIC)
+        return 0; /* alone it has the whole pool */
+    for (const struct lli_timeline *r = engine->running.first; r; r = r->links[LLI_LINK_REQUEST].next)
+        to_come += blocks_to_come(engine, r);
+    uint64_t n = watermark + (uint64_t)(share * (double)to_come);
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 static int fits(const struct lli_engine *engine, const struct lli_timeline *t, uint32_t end)
 {
-    return (uint64_t)blocks_wanted(engine, t, end) + held_back(engine) <= lli_pool_available(&engine->pool);
+    uint32_t need = lli_table_need(&t->table, &engine->pool, end);
+    return (uint64_t)need + held_back(engine, t, need) <= lli_pool_available(&engine->pool);
 }
 
 /* Looks its tokens up, if it holds nothing. 0: another computes the very next block, so it waits for that. */

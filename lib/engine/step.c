@@ -180,7 +180,7 @@ static void commit_ride(struct lli_engine *engine, struct lli_ride *ride)
         lli_roster_fail(engine, t, ride->status, &ride->error);
     else if (ride->n_picked > 0)
         take_tokens(engine, ride);
-    else if (t->table.n_computed == t->n_tokens)
+    else if (ride->first + ride->n_rows == t->n_tokens) /* nothing was to follow */
         lli_roster_finish(engine, t);
 }
 

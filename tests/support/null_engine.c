@@ -60,8 +60,13 @@ void null_engine_init(struct null_engine *e, uint32_t n_blocks)
                                              .age_steps = 1024,
                                              .bypass_limit = 16,
                                              .n_threads = 1};
-    e->options.kv_budget_bytes = (int64_t)(n_blocks * lli_forward_block_bytes(&e->config, 0) + lli_pool_bytes(n_blocks));
+    null_engine_pool(e, 1 + (n_blocks - 1) * 16 / LLI_BLOCK_TOKENS);
     null_forward_reset();
+}
+
+void null_engine_pool(struct null_engine *e, uint32_t n_blocks)
+{
+    e->options.kv_budget_bytes = (int64_t)(n_blocks * lli_forward_block_bytes(&e->config, 0) + lli_pool_bytes(n_blocks));
 }
 
 int32_t null_engine_open(struct null_engine *e, struct llminf_error *err)
