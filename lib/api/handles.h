@@ -7,6 +7,7 @@
 
 #include "llminf/llminf.h"
 
+#include "api/bans.h"
 #include "api/check.h"
 #include "api/options.h"
 #include "base/alloc.h"
@@ -57,6 +58,7 @@ struct llminf_sampler {
     struct lli_sampler_params params;
     struct lli_bias *bias;
     size_t n_bias;
+    struct lli_bans bans;
     struct lli_chain chain;    /* sized at the first pick */
     struct lli_buffer history; /* int32_t each: tokens that were accepted */
 };

@@ -18,6 +18,16 @@ static void read_params(struct lli_sampler_params *out, const struct lli_values 
     out->presence_penalty = lli_values_float(values, "presence_penalty");
 }
 
+static llminf_status read_bans(struct llminf_sampler *sampler, const struct lli_values *values, llminf_error *error)
+{
+    const struct lli_value *list = lli_values_at(values, "ban");
+    if (list->n_items == 0)
+        return LLMINF_OK;
+    if (sampler->model == NULL)
+        return lli_fail(error, LLMINF_E_OPTION, "ban", "is text, want a sampler with a model to encode it");
+    return lli_bans_init(&sampler->bans, sampler->heap, &sampler->model->vocab, list->items, list->n_items, error);
+}
+
 llminf_status llminf_sampler_open(llminf_sampler **out, llminf_model *model, const llminf_options *options, llminf_error *error)
 {
     struct lli_heap own, *heap = &own;
@@ -41,10 +51,16 @@ llminf_status llminf_sampler_open(llminf_sampler **out, llminf_model *model, con
         return status;
     }
     read_params(&sampler->params, &values);
-    lli_values_finish(&values);
     lli_heap_init(&sampler->own, NULL, NULL, NULL);
     sampler->heap = model != NULL ? &model->heap : &sampler->own;
     sampler->model = model;
+    status = read_bans(sampler, &values, error);
+    lli_values_finish(&values);
+    if (status != LLMINF_OK) {
+        lli_bans_finish(&sampler->bans);
+        lli_free(heap, sampler);
+        return status;
+    }
     if (model != NULL)
         lli_handles_model_ref(model);
     lli_buffer_init(&sampler->history, sampler->heap);
@@ -64,6 +80,7 @@ void llminf_sampler_close(llminf_sampler *sampler)
     lli_chain_finish(&sampler->chain);
     lli_buffer_finish(&sampler->history);
     lli_free(sampler->heap, sampler->bias);
+    lli_bans_finish(&sampler->bans);
     lli_heap_init(&own, NULL, NULL, NULL); /* a sampler without a model lies in its own heap */
     if (model != NULL)
         heap = &model->heap;
@@ -119,7 +136,11 @@ static llminf_status pick(llminf_sampler *sampler, const float *logits, size_t c
 {
     const int32_t *history = (const int32_t *)(const void *)sampler->history.bytes;
     size_t n_history = sampler->history.len / sizeof *history;
-    struct lli_draw how = {.params = &sampler->params, .bias = sampler->bias, .n_bias = sampler->n_bias};
+    struct lli_draw how = {.params = &sampler->params,
+                           .bias = sampler->bias,
+                           .n_bias = sampler->n_bias,
+                           .bans = sampler->bans.at,
+                           .n_bans = sampler->bans.n};
     llminf_status status = LLMINF_OK;
     uint64_t state;
     if (logits == NULL || count == 0 || count > LLI_MAX_TOKENS)
