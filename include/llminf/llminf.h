@@ -14,10 +14,10 @@
  *   llminf_session_read and llminf_session_read_tokens give what fits.
  * - Times are nanoseconds; as a timeout -1 is for ever and 0 polls. Unknown flag bits are LLMINF_E_INVALID.
  * - Threads. Free: version, status, schema, llminf_backend_at. Shared (any number of threads on one handle): all of
- *   model and text, all of context but llminf_context_step, llminf_session_open, _wait, _cancel, _int. Confined (one thread
- *   at a time on one handle; a second gets LLMINF_E_BUSY, without harm): options, sampler, all other session functions,
- *   llminf_context_step. Different sessions in parallel threads are the normal case: whatever is in flight is computed
- *   together, and each gets the bits that it would get alone.
+ *   model and text, all of context but llminf_context_step, llminf_session_open, _load, _load_memory, _wait, _cancel,
+ *   _int. Confined (one thread at a time on one handle; a second gets LLMINF_E_BUSY, without harm): options, sampler, all
+ *   other session functions, llminf_context_step. Different sessions in parallel threads are the normal case: whatever is
+ *   in flight is computed together, and each gets the bits that it would get alone.
  * - Nothing in this library ends the process, whatever the file, the prompt or the option. */
 #ifndef LLMINF_LLMINF_H
 #define LLMINF_LLMINF_H
@@ -273,6 +273,21 @@ LLMINF_API llminf_status llminf_session_logits(llminf_session *session, size_t p
  * "logprobs" or "prompt_logprobs". Both arrays have `capacity` elements. */
 LLMINF_API llminf_status llminf_session_logprobs(llminf_session *session, size_t position, llminf_token *tokens,
                                                  float *logprobs, size_t capacity, size_t *count_out, llminf_error *error);
+
+/* Tokens, keys and values, with the model's fingerprint and a checksum. The file appears whole or not at all: new file, fsync,
+ * rename. May block. */
+LLMINF_API llminf_status llminf_session_save(llminf_session *session, const char *path, llminf_error *error);
+
+/* The same bytes into memory. */
+LLMINF_API llminf_status llminf_session_save_memory(llminf_session *session, void *bytes, size_t capacity, size_t *size_out,
+                                                    llminf_error *error);
+
+/* A new session from such a file, of this or any older release; goes on with the same bits. LLMINF_E_FORMAT for damage,
+ * LLMINF_E_MISMATCH for another model or kv_type. What is loaded is shared with forks only. May block. */
+LLMINF_API llminf_status llminf_session_load(llminf_session **out, llminf_context *context, const char *path,
+                                             const llminf_options *options, llminf_error *error);
+LLMINF_API llminf_status llminf_session_load_memory(llminf_session **out, llminf_context *context, const void *bytes,
+                                                    size_t size, const llminf_options *options, llminf_error *error);
 
 /* State, stop reason, counters, times ("stats.session"). */
 LLMINF_API llminf_status llminf_session_int(const llminf_session *session, const char *key, int64_t *value_out,

@@ -54,6 +54,7 @@ static llminf_status open_engine(struct llminf_context *context, const struct ll
         .config = &model->config,
         .vocab = &model->vocab,
         .backend = lli_registry_find(name),
+        .fingerprint = model->fingerprint,
         .kv_type = kv_type_named(lli_values_text(values, "kv_type")),
         .kv_budget_bytes = lli_values_int(values, "kv_budget_bytes"),
         .max_sessions = (uint32_t)lli_values_int(values, "max_sessions"),

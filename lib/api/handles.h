@@ -32,7 +32,9 @@ struct llminf_model {
     struct lli_config config;
     struct lli_weights weights; /* the file's */
     struct lli_packings packings;
-    const char **shapes; /* [n_tensors] "64,512", in the file's arena */
+    uint64_t fingerprint;
+    char fingerprint_text[17]; /* hexadecimal */
+    const char **shapes;       /* [n_tensors] "64,512", in the file's arena */
     struct lli_log log;
     int has_log;
 };
@@ -62,6 +64,12 @@ struct llminf_sampler {
     struct lli_chain chain;    /* sized at the first pick */
     struct lli_buffer history; /* int32_t each: tokens that were accepted */
 };
+
+/* A session around the timeline that `make` makes. */
+typedef llminf_status lli_session_make(struct lli_timeline **out, struct llminf_context *context,
+                                       const struct lli_timeline_options *options, const void *arg, llminf_error *error);
+llminf_status lli_session_new(llminf_session **out, llminf_context *context, const llminf_options *options,
+                              lli_session_make *make, const void *arg, llminf_error *error);
 
 void lli_handles_model_ref(struct llminf_model *model);
 void lli_handles_model_unref(struct llminf_model *model);

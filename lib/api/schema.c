@@ -149,6 +149,7 @@ static const struct lli_schema_row stats_model_rows[] = {
     VALUE("arch", "text", "", "architecture"),
     VALUE("tokenizer", "text", "", "kind of the vocabulary"),
     VALUE("chat_template", "text", "", "the file's chat template"),
+    VALUE("fingerprint", "text", "", "tells models apart, as saved sessions do"),
     VALUE("n_params", "int", "", "elements of all tensors"),
     VALUE("n_layers", "int", "", "layers"),
     VALUE("n_embd", "int", "", "width"),

@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "text/encode.h"
 
-llminf_status llminf_session_open(llminf_session **out, llminf_context *context, const llminf_options *options,
-                                  llminf_error *error)
+llminf_status lli_session_new(llminf_session **out, llminf_context *context, const llminf_options *options,
+                              lli_session_make *make, const void *arg, llminf_error *error)
 {
     struct lli_values values = {0};
     struct llminf_session *session;
@@ -32,7 +32,7 @@ llminf_status llminf_session_open(llminf_session **out, llminf_context *context,
             .no_prefix_cache = !lli_values_int(&values, "prefix_cache"),
             .is_pinned = (int)lli_values_int(&values, "pinned"),
         };
-        status = lli_timeline_open(&session->timeline, context->engine, &timeline, error);
+        status = make(&session->timeline, context, &timeline, arg, error);
         lli_values_finish(&values);
     }
     if (status != LLMINF_OK) {
@@ -44,6 +44,19 @@ llminf_status llminf_session_open(llminf_session **out, llminf_context *context,
     atomic_fetch_add_explicit(&context->handle.refs, 1, memory_order_relaxed);
     *out = session;
     return LLMINF_OK;
+}
+
+static llminf_status make_empty(struct lli_timeline **out, struct llminf_context *context,
+                                const struct lli_timeline_options *options, const void *arg, llminf_error *error)
+{
+    (void)arg;
+    return lli_timeline_open(out, context->engine, options, error);
+}
+
+llminf_status llminf_session_open(llminf_session **out, llminf_context *context, const llminf_options *options,
+                                  llminf_error *error)
+{
+    return lli_session_new(out, context, options, make_empty, NULL, error);
 }
 
 void llminf_session_close(llminf_session *session)

@@ -218,7 +218,10 @@ static void name_links(struct lli_engine *engine)
 static void settle_options(struct lli_engine *engine, const struct lli_engine_options *options)
 {
     engine->vocab = options->vocab;
+    engine->config = options->config;
     engine->process = getpid();
+    engine->fingerprint = options->fingerprint;
+    engine->kv_type = options->kv_type;
     engine->event_fd = -1;
     engine->max_sessions = options->max_sessions;
     engine->max_running = options->max_running > 0 ? options->max_running : DEFAULT_RUNNING;

@@ -34,6 +34,7 @@ struct lli_engine_options {
     const struct lli_weights *weights;
     const struct lli_vocab *vocab;
     const struct lli_backend *backend;
+    uint64_t fingerprint;    /* of the model, for saved sessions */
     int kv_type;             /* enum lli_kv_type */
     int64_t kv_budget_bytes; /* 0: one session of full length, at most 1/4 of the memory open to the process */
     uint32_t max_sessions;   /* open at once */
@@ -94,7 +95,10 @@ struct lli_salt {
 struct lli_engine {
     struct lli_heap *heap;
     const struct lli_vocab *vocab;
+    const struct lli_config *config;
     pid_t process;
+    uint64_t fingerprint;
+    int kv_type;
     uint32_t max_length; /* of a session that does not say */
     size_t text_bytes;   /* no token decodes to more */
     uint32_t max_sessions, max_running, max_waiting, step_tokens, age_steps, bypass_limit, watermark;
@@ -126,6 +130,7 @@ struct lli_engine {
     uint32_t n_pinned;            /* blocks promised to pinned timelines */
     uint32_t n_paused, n_closing; /* n_closing: threads that wait for `landed` */
     uint64_t n_arrived;
+    uint32_t n_saving; /* saves and loads that hold blocks for a while: who lacks them waits */
     int is_stopping;
     int event_fd;                   /* host_driven: readable while there is work; -1: not asked for */
     struct lli_engine_stats totals; /* options in force, counters */

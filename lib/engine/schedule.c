@@ -51,7 +51,7 @@ static struct lli_timeline *find_victim(const struct lli_engine *engine, const s
     return found;
 }
 
-/* Blocks up to `end`, at the cost of soft holders and of those behind in order. 0: t itself is no longer running. */
+/* Blocks up to `end`, at the cost of soft holders and of those behind in order. 0: not now, or t itself no longer runs. */
 static int reserve(struct making *m, struct lli_timeline *t, uint32_t end)
 {
     struct lli_engine *engine = m->engine;
@@ -60,6 +60,8 @@ static int reserve(struct making *m, struct lli_timeline *t, uint32_t end)
         if (lli_roster_release(engine, t))
             continue;
         struct lli_timeline *victim = find_victim(engine, t);
+        if (!victim && engine->n_saving > 0)
+            return 0; /* some are held for a save: later */
         if (!victim && engine->running.first == t)
             break;
         drop(m, victim ? victim : t);

@@ -243,6 +243,22 @@ void lli_forward_forget(struct lli_forward *f, uint32_t block)
     lli_pages_forget(&f->pass.pages, block);
 }
 
+size_t lli_forward_saved_bytes(const struct lli_forward *f)
+{
+    return 2 * f->pass.config->n_layers * f->pass.pages.page_bytes;
+}
+
+void lli_forward_save_block(const struct lli_forward *f, uint32_t block, void *out)
+{
+    memcpy(out, lli_pages_k(&f->pass.pages, block, 0), lli_forward_saved_bytes(f));
+}
+
+void lli_forward_load_block(struct lli_forward *f, uint32_t block, const void *bytes)
+{
+    lli_pages_clear(&f->pass.pages, block);
+    memcpy(lli_pages_k(&f->pass.pages, block, 0), bytes, lli_forward_saved_bytes(f));
+}
+
 size_t lli_forward_kv_bytes(const struct lli_forward *f)
 {
     return f->pass.pages.block_bytes * f->pass.pages.n_blocks;

@@ -46,6 +46,12 @@ size_t lli_forward_scratch_bytes(const struct lli_forward *f);
 /* Nobody needs the bytes of this block: its pages may go back to the system. Not while a plan with it runs. */
 void lli_forward_forget(struct lli_forward *f, uint32_t block);
 
+/* The bytes of a block as they are saved: layer by layer K, then V, head by head, the same on every backend and for every
+ * number of threads. For a block all of whose positions are stored, and that no step writes meanwhile. */
+size_t lli_forward_saved_bytes(const struct lli_forward *f);
+void lli_forward_save_block(const struct lli_forward *f, uint32_t block, void *out);
+void lli_forward_load_block(struct lli_forward *f, uint32_t block, const void *bytes);
+
 /* Computes the plan. Every sequence gets its status; the others are not harmed by one that fails. */
 void lli_forward_run(struct lli_forward *f, struct lli_plan *plan);
 

@@ -22,7 +22,7 @@ uint32_t lli_table_footprint(const struct lli_pool *pool, uint32_t n_tokens, uin
     return n;
 }
 
-static void begin_chain(struct lli_table *table, const struct lli_pool *pool)
+void lli_table_restart(struct lli_table *table, const struct lli_pool *pool)
 {
     table->n_published = 0;
     table->hash = lli_prefix_seed(pool, table->extra);
@@ -33,7 +33,7 @@ static void begin_chain(struct lli_table *table, const struct lli_pool *pool)
 void lli_table_init(struct lli_table *table, const struct lli_pool *pool, uint64_t extra, int is_private)
 {
     *table = (struct lli_table){.extra = extra, .is_private = is_private};
-    begin_chain(table, pool);
+    lli_table_restart(table, pool);
 }
 
 int32_t lli_table_reserve(struct lli_table *table, struct lli_heap *heap, uint32_t n_groups, uint32_t cap)
@@ -166,7 +166,7 @@ void lli_table_find(struct lli_hit *out, struct lli_table *table, struct lli_poo
 /* The chain ends behind n blocks, whose lead entries are there. */
 static void follow_chain(struct lli_table *table, const struct lli_pool *pool, uint32_t n)
 {
-    begin_chain(table, pool);
+    lli_table_restart(table, pool);
     if (n == 0)
         return;
     const struct lli_block *last = &pool->blocks[table->blocks[0][n - 1]];

@@ -56,6 +56,9 @@ uint32_t lli_table_footprint(const struct lli_pool *pool, uint32_t n_tokens, uin
 /* An empty table of this key. No memory yet. */
 void lli_table_init(struct lli_table *table, const struct lli_pool *pool, uint64_t extra, int is_private);
 
+/* The empty table's key was changed. */
+void lli_table_restart(struct lli_table *table, const struct lli_pool *pool);
+
 /* Room for cap entries a group, so that nothing below allocates; the entries stay. 0 or MEMORY, and as before. */
 int32_t lli_table_reserve(struct lli_table *table, struct lli_heap *heap, uint32_t n_groups, uint32_t cap);
 void lli_table_finish(struct lli_table *table, struct lli_heap *heap); /* after cut(0) */

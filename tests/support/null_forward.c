@@ -262,6 +262,22 @@ void lli_forward_forget(struct lli_forward *f, uint32_t block)
     memset(f->entries + (size_t)block * LLI_BLOCK_TOKENS, 0x5a, LLI_BLOCK_TOKENS * sizeof *f->entries);
 }
 
+size_t lli_forward_saved_bytes(const struct lli_forward *f)
+{
+    (void)f;
+    return LLI_BLOCK_TOKENS * sizeof(struct entry);
+}
+
+void lli_forward_save_block(const struct lli_forward *f, uint32_t block, void *out)
+{
+    memcpy(out, f->entries + (size_t)block * LLI_BLOCK_TOKENS, LLI_BLOCK_TOKENS * sizeof *f->entries);
+}
+
+void lli_forward_load_block(struct lli_forward *f, uint32_t block, const void *bytes)
+{
+    memcpy(f->entries + (size_t)block * LLI_BLOCK_TOKENS, bytes, LLI_BLOCK_TOKENS * sizeof *f->entries);
+}
+
 static void copy_blocks(const struct lli_forward *f, const struct lli_plan *plan)
 {
     for (uint32_t i = 0; i < plan->n_copies; i++) {
