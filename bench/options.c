@@ -10,7 +10,7 @@
 #include "forward/forward.h"
 
 static const char *model, *threads, *backend, *prefill, *decode, *depth, *sessions, *prompt, *gen, *kv, *runs, *buffer, *rows,
-    *shape, *kernel_ms, *json, *kernels, *cold;
+    *shape, *kernel_ms, *json, *kernels, *cold, *trace, *mode, *budget;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; not needed for --kernels", &model},
@@ -25,6 +25,9 @@ static const struct flag flags[] = {
     {"--kv", "TYPE", "elements of K and V: f16 (default), f32 or q8_0", &kv},
     {"--runs", "N", "runs of each measurement, of which the median is taken (default 3)", &runs},
     {"--cold", NULL, "load once more before, with the file dropped from the page cache", &cold},
+    {"--trace", "FILE", "requests that arrive by a trace, and nothing else", &trace},
+    {"--mode", "NAME", "batching of the trace: static, continuous or inflight (default)", &mode},
+    {"--budget", "MIB", "K and V of the trace; 0: one session of full length (default)", &budget},
     {"--kernels", NULL, "time the kernels alone", &kernels},
     {"--rows", "LIST", "kernels: rows of activations (default 1,4,16,512)", &rows},
     {"--shape", "K,N", "kernels: inputs and outputs of a matrix (default 2048,8192)", &shape},
@@ -110,6 +113,9 @@ void options_read(struct options *out, int argc, char **argv)
     read_list(&out->shape, "--shape", shape != NULL ? shape : "2048,8192", 1 << 17);
     if (out->shape.n != 2 || out->shape.at[0] % 256 != 0 || out->shape.at[1] % 32 != 0)
         fail_usage(&program, "want K,N with K a multiple of 256 and N of 32", "--shape");
+    out->trace = trace;
+    out->mode = mode != NULL ? mode : "inflight";
+    out->budget_bytes = (size_t)read_number("--budget", budget, 0, 0, 1 << 20) << 20;
     out->json = json != NULL;
     out->kernels = kernels != NULL;
     out->cold = cold != NULL;
