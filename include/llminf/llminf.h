@@ -46,8 +46,9 @@ typedef void (*llminf_release_fn)(void *user, void *memory, size_t size);
 typedef int64_t (*llminf_read_fn)(void *user, int64_t offset, void *bytes, size_t size);
 /* done: 0..1; non-zero ends the call with LLMINF_E_CALLBACK. */
 typedef int32_t (*llminf_progress_fn)(void *user, double done);
-/* On the engine's thread, or the one that steps: returns soon, calls free functions, llminf_session_cancel and _int only. */
+/* On the engine's thread, or the one that steps: return soon, call free functions, llminf_session_cancel and _int only. */
 typedef void (*llminf_notify_fn)(void *user);
+typedef int32_t (*llminf_filter_fn)(void *user, float *logits, size_t count, const llminf_token *history, size_t n_history);
 
 enum {
     LLMINF_TEXT_SPECIAL = 1, /* encode: what spells a control token becomes it; decode: control tokens are shown */
@@ -305,6 +306,11 @@ LLMINF_API void llminf_sampler_close(llminf_sampler *sampler);
 /* Replaces the list of values added to logits; -Inf forbids a token. */
 LLMINF_API llminf_status llminf_sampler_set_bias(llminf_sampler *sampler, const llminf_token *tokens, const float *bias,
                                                  size_t count, llminf_error *error);
+
+/* A stage of the host, before all others: it may change the logits, and non-zero ends the generation with
+ * LLMINF_E_CALLBACK. NULL removes it. `user` lives until the sampler is closed and the generations that copied it are over. */
+LLMINF_API llminf_status llminf_sampler_set_filter(llminf_sampler *sampler, llminf_filter_fn filter, void *user,
+                                                   llminf_error *error);
 
 /* Stand-alone: one token from any array of logits; changes nothing. */
 LLMINF_API llminf_status llminf_sampler_pick(llminf_sampler *sampler, const float *logits, size_t count,

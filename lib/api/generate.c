@@ -65,6 +65,8 @@ static llminf_status generate(llminf_session *session, const llminf_sampler *sam
         params.n_bias = sampler->n_bias;
         params.bans = sampler->bans.at;
         params.n_bans = sampler->bans.n;
+        params.filter = sampler->filter;
+        params.user = sampler->user;
     }
     if (params.n_bans > 0 && sampler->model != session->context->model)
         return lli_fail(error, LLMINF_E_INVALID, "ban", "the sampler was opened with another model");

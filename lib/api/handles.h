@@ -61,6 +61,8 @@ struct llminf_sampler {
     struct lli_bias *bias;
     size_t n_bias;
     struct lli_bans bans;
+    lli_chain_filter *filter; /* NULL: none */
+    void *user;
     struct lli_chain chain;    /* sized at the first pick */
     struct lli_buffer history; /* int32_t each: tokens that were accepted */
 };

@@ -115,6 +115,8 @@ static const struct lli_schema_row sampler_rows[] = {
     INT("penalty_window", 64, -1, 2147483647, NONE, "tokens looked back by the penalties; -1: all"),
     FLOAT("frequency_penalty", 0.0, -10, 10, "subtracted per occurrence"),
     FLOAT("presence_penalty", 0.0, -10, 10, "subtracted once"),
+    TEXT("order", "penalties,top_k,top_p,min_p,temperature", 128,
+         "the stages that run, in their order; penalties, if named, first"),
     LIST("ban", 4096, "texts that may not be produced: the last token of each is forbidden behind the others"),
 };
 

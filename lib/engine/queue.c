@@ -83,6 +83,8 @@ static void copy_wishes(struct lli_request *request, const struct lli_request_pa
     request->stop.min_tokens = params->min_tokens;
     request->stop.ignore_eog = params->ignore_eog;
     request->stop.special = params->special;
+    request->filter = params->filter;
+    request->user = params->user;
     request->read_ahead = params->read_ahead;
     request->priority = params->priority;
     request->asked_ns = lli_clock_ns();

@@ -28,6 +28,8 @@ struct lli_request_params {
     size_t n_bias;
     const struct lli_ban *bans; /* runs of tokens that may not come */
     size_t n_bans;
+    lli_chain_filter *filter; /* NULL: none; called on the thread that runs the steps */
+    void *user;
     int64_t max_tokens;           /* -1: up to max_length; 0: compute the prompt only */
     int64_t min_tokens;           /* no end of generation, stop text or stop token before this many, the ending one counted */
     const struct lli_text *stops; /* texts that end the output and are not part of it */
@@ -65,6 +67,8 @@ struct lli_request {
     size_t n_bias;
     struct lli_ban *bans;
     size_t n_bans;
+    lli_chain_filter *filter;
+    void *user;
     struct lli_stop stop;
     struct lli_kept kept;
     struct lli_scored scored;

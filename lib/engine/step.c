@@ -19,7 +19,15 @@ static int32_t pick(struct lli_engine *engine, struct lli_picker *picker, struct
     struct lli_timeline *t = ride->timeline;
     struct lli_request *request = &t->request;
     uint32_t n_tokens = t->n_tokens + ride->n_picked;
-    struct lli_draw draw = {&request->sampler, request->bias, request->n_bias, request->bans, request->n_bans};
+    struct lli_draw draw = {
+        .params = &request->sampler,
+        .bias = request->bias,
+        .n_bias = request->n_bias,
+        .bans = request->bans,
+        .n_bans = request->n_bans,
+        .filter = request->filter,
+        .user = request->user,
+    };
     int32_t status =
         lli_chain_pick(&t->tokens[n_tokens], &picker->chain, &draw, logits, t->tokens, n_tokens, n_tokens, &ride->error);
     if (status != LLMINF_OK)
@@ -69,11 +77,27 @@ static int32_t sample(struct lli_engine *engine, struct lli_picker *picker, stru
     return LLMINF_OK;
 }
 
-static void sample_ride(void *arg, size_t i, int worker)
+static void sample_ride(struct lli_engine *engine, uint32_t i, int worker)
 {
-    struct lli_engine *engine = arg;
     struct lli_batch *batch = &engine->batch;
     batch->rides[i].status = sample(engine, &engine->pickers[worker], &batch->rides[i], &batch->plan.seqs[i]);
+}
+
+static void share_ride(void *arg, size_t i, int worker)
+{
+    struct lli_engine *engine = arg;
+    if (!engine->batch.rides[i].timeline->request.filter)
+        sample_ride(engine, (uint32_t)i, worker);
+}
+
+/* A host's filter is called on this thread only. */
+static void sample_all(struct lli_engine *engine)
+{
+    const struct lli_batch *batch = &engine->batch;
+    lli_workers_share(&engine->workers, share_ride, engine, batch->n_rides);
+    for (uint32_t i = 0; i < batch->n_rides; i++)
+        if (batch->rides[i].timeline->request.filter)
+            sample_ride(engine, i, 0);
 }
 
 void lli_step_run(struct lli_engine *engine)
@@ -82,7 +106,7 @@ void lli_step_run(struct lli_engine *engine)
     int64_t start_ns = lli_clock_ns(), forward_ns;
     lli_forward_run(engine->forward, &batch->plan);
     forward_ns = lli_clock_ns();
-    lli_workers_share(&engine->workers, sample_ride, engine, batch->n_rides);
+    sample_all(engine);
     batch->ns = lli_clock_ns() - start_ns;
     batch->forward_ns = forward_ns - start_ns;
 }

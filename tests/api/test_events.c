@@ -337,6 +337,62 @@ static void test_ban(void **state)
     llminf_context_close(context);
 }
 
+/* A host's own stage: every token is one that it allows, and it can end the generation. */
+struct filter {
+    pthread_t thread;
+    int n_calls, n_most;
+};
+
+static int32_t only_even(void *user, float *logits, size_t count, const llminf_token *history, size_t n_history)
+{
+    struct filter *f = user;
+    (void)history;
+    if (n_history < 20 || (f->n_calls++ > 0 && !pthread_equal(f->thread, pthread_self())))
+        return 1;
+    f->thread = pthread_self();
+    for (size_t i = 1; i < count; i += 2)
+        logits[i] = -INFINITY;
+    return f->n_calls > f->n_most;
+}
+
+static void test_filter(void **state)
+{
+    struct filter f = {.n_most = 12};
+    llminf_sampler *sampler;
+    llminf_token ids[64], token;
+    llminf_error error;
+    size_t n;
+    (void)state;
+    llminf_context *context = open_context(BAG("context", "threads", "2"));
+    llminf_options *options = BAG("sampler", "order", "temperature,top_k", "top_k", "40"),
+                   *bad = BAG("sampler", "order", "top_k,heat");
+    assert_int_equal(llminf_sampler_open(&sampler, model, bad, &error), LLMINF_E_OPTION);
+    assert_string_equal(error.subject, "order");
+    assert_int_equal(llminf_sampler_open(&sampler, model, options, NULL), LLMINF_OK);
+    assert_int_equal(llminf_sampler_set_filter(sampler, only_even, &f, NULL), LLMINF_OK);
+    llminf_session *session = open_session(context, NULL);
+    llminf_options *how = BAG("generate", "max_tokens", "40", "ignore_eog", "1");
+    assert_int_equal(llminf_session_generate(session, sampler, how, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_wait(session, -1, &error), LLMINF_E_CALLBACK);
+    assert_string_equal(error.subject, "filter");
+    assert_int_equal(session_number(session, "stop_reason"), LLMINF_STOP_ERROR);
+    assert_int_equal(llminf_session_tokens(session, 20, ids, 64, &n, NULL), LLMINF_OK);
+    assert_int_equal(n, 12);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(ids[i] % 2, 0);
+    float *logits = calloc(n_vocab, sizeof *logits);
+    assert_int_equal(llminf_sampler_pick(sampler, logits, n_vocab, &token, &error), LLMINF_E_CALLBACK);
+    assert_int_equal(llminf_sampler_set_filter(sampler, NULL, NULL, NULL), LLMINF_OK);
+    assert_int_equal(llminf_sampler_pick(sampler, logits, n_vocab, &token, NULL), LLMINF_OK);
+    free(logits);
+    llminf_options_close(how);
+    llminf_options_close(bad);
+    llminf_options_close(options);
+    llminf_sampler_close(sampler);
+    llminf_session_close(session);
+    llminf_context_close(context);
+}
+
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
 static void test_trim_and_salt(void **state)
@@ -494,9 +550,10 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_host_driven),   cmocka_unit_test(test_notify),   cmocka_unit_test(test_descriptor),
-        cmocka_unit_test(test_read_ahead),    cmocka_unit_test(test_logprobs), cmocka_unit_test(test_ban),
-        cmocka_unit_test(test_trim_and_salt), cmocka_unit_test(test_metrics),  cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_host_driven), cmocka_unit_test(test_notify),        cmocka_unit_test(test_descriptor),
+        cmocka_unit_test(test_read_ahead),  cmocka_unit_test(test_logprobs),      cmocka_unit_test(test_ban),
+        cmocka_unit_test(test_filter),      cmocka_unit_test(test_trim_and_salt), cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -146,7 +146,15 @@ static int32_t tell_token(struct teller *teller, struct null_story *s, const str
     size_t before = teller->text.len, start = 0;
     int32_t token;
     null_forward_oracle(logits, NULL_VOCAB, s->tokens, s->n);
-    struct lli_draw how = {&p->sampler, p->bias, p->n_bias, p->bans, p->n_bans};
+    struct lli_draw how = {
+        .params = &p->sampler,
+        .bias = p->bias,
+        .n_bias = p->n_bias,
+        .bans = p->bans,
+        .n_bans = p->n_bans,
+        .filter = p->filter,
+        .user = p->user,
+    };
     int32_t status = lli_chain_pick(&token, &teller->chain, &how, logits, s->tokens, s->n, s->n, NULL);
     if (status != LLMINF_OK)
         return status;
