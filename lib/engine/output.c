@@ -77,13 +77,14 @@ static void wake(struct lli_output *output)
     set_event(output, !is_silent(output));
 }
 
-void lli_output_start(struct lli_output *output, uint32_t n_readable)
+void lli_output_start(struct lli_output *output, uint32_t n_readable, uint32_t n_read)
 {
     pthread_mutex_lock(&output->lock);
     output->status = LLMINF_AGAIN;
-    output->n_readable = output->n_text = output->n_read = n_readable;
+    output->n_readable = output->n_text = n_readable;
+    output->n_read = n_read;
     output->text_end = UINT64_MAX;
-    set_event(output, 0);
+    set_event(output, !is_silent(output));
     pthread_mutex_unlock(&output->lock);
 }
 

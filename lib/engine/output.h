@@ -44,7 +44,7 @@ int32_t lli_output_init(struct lli_output *output, struct llminf_error *err); /*
 void lli_output_finish(struct lli_output *output);                            /* accepts a zeroed struct */
 
 /* The engine's side. release and end wake readers. */
-void lli_output_start(struct lli_output *output, uint32_t n_readable);
+void lli_output_start(struct lli_output *output, uint32_t n_readable, uint32_t n_read);
 void lli_output_release(struct lli_output *output, uint32_t n_readable);
 void lli_output_end(struct lli_output *output, const struct lli_verdict *verdict, int32_t status,
                     const struct llminf_error *error);

@@ -86,6 +86,9 @@ struct lli_request {
     uint32_t n_overtaken; /* later ones that were admitted while it was blocked at the head */
     uint32_t n_follow;    /* steps that it waited in vain for a block that another computes */
     uint32_t n_followed;  /* tokens that it could have shared then */
+    uint64_t tried_step;  /* the plan that last found no room for it, 0: none; and what there was then: */
+    uint64_t tried_ended; /* generations ended or paused */
+    uint32_t tried_room;  /* blocks available */
 
     /* what became of it */
     uint32_t n_cached, n_preempted, n_drafted, n_accepted;       /* n_cached: prompt tokens that were found */

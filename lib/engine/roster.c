@@ -75,17 +75,15 @@ int lli_roster_release(struct lli_engine *engine, const struct lli_timeline *spa
 static uint32_t largest_footprint(const struct lli_engine *engine)
 {
     uint32_t largest = 0;
-    const struct lli_queue *queues[] = {&engine->waiting, &engine->running};
-    for (int i = 0; i < 2; i++)
-        for (const struct lli_timeline *t = queues[i]->first; t; t = t->links[LLI_LINK_REQUEST].next)
-            if (!t->is_pinned && t->request.footprint > largest)
-                largest = t->request.footprint;
+    for (const struct lli_timeline *t = engine->timelines.first; t; t = t->links[LLI_LINK_ALL].next)
+        if (!t->is_pinned && t->state != LLI_TIMELINE_IDLE && t->request.footprint > largest)
+            largest = t->request.footprint;
     return largest;
 }
 
-static int32_t check_pins(const struct lli_engine *engine, const struct lli_timeline *t, struct llminf_error *err)
+int32_t lli_roster_promise(const struct lli_engine *engine, const struct lli_timeline *t, uint32_t n, struct llminf_error *err)
 {
-    uint32_t n = t->request.footprint, other = 0, pinned = engine->n_pinned - t->n_promised;
+    uint32_t other = 0, pinned = engine->n_pinned - t->n_promised;
     if (t->is_pinned)
         other = largest_footprint(engine);
     if ((uint64_t)pinned + n + other <= engine->pool.n_blocks - 1)
@@ -115,7 +113,7 @@ int32_t lli_roster_enter(struct lli_engine *engine, struct lli_timeline *t, stru
         status =
             lli_fail(err, LLMINF_E_FULL, "max_waiting", "%u generations run and %u wait", engine->running.n, engine->waiting.n);
     else if (engine->n_pinned > 0 || t->is_pinned)
-        status = check_pins(engine, t, err);
+        status = lli_roster_promise(engine, t, request->footprint, err);
     if (status != LLMINF_OK) {
         engine->totals.refused++;
         return status;

@@ -23,6 +23,10 @@ struct llminf_error;
  * footprint would take what pinned timelines have been promised. */
 int32_t lli_roster_enter(struct lli_engine *engine, struct lli_timeline *t, struct llminf_error *err);
 
+/* May the timeline come to hold n blocks, beside what pinned ones have been promised? If it is pinned itself, so that the
+ * largest request of the others still fits. 0 or FULL. */
+int32_t lli_roster_promise(const struct lli_engine *engine, const struct lli_timeline *t, uint32_t n, struct llminf_error *err);
+
 void lli_roster_run(struct lli_engine *engine, struct lli_timeline *t);
 void lli_roster_pause(struct lli_engine *engine, struct lli_timeline *t);
 void lli_roster_resume(struct lli_engine *engine, struct lli_timeline *t);

@@ -10,7 +10,8 @@
 enum {
     LOOKS = 32,       /* waiting requests that a plan looks at */
     MIN_PREFILL = 32, /* rows that a prefill gets beside all decodes */
-    MAX_FOLLOW = 64   /* steps to wait for another's block */
+    MAX_FOLLOW = 64,  /* steps to wait for another's block */
+    TRY_EVERY = 16    /* steps after which one that found no room looks again, if no room came meanwhile */
 };
 
 enum class { DECODE, PREFILL };
@@ -173,16 +174,36 @@ static int make_room(uint32_t *n_rows_out, struct making *m, struct lli_timeline
     return 0;
 }
 
+/* It found no room, and nothing became better since: to look its tokens up again would cost time for nothing. */
+static int is_hopeless(const struct lli_engine *engine, const struct lli_timeline *t)
+{
+    const struct lli_request *r = &t->request;
+    return r->tried_step > 0 && engine->batch.plan.number - r->tried_step < TRY_EVERY && engine->running.n > 0 &&
+           r->tried_ended == (uint64_t)(engine->totals.ended + engine->totals.pauses) &&
+           lli_pool_available(&engine->pool) <= r->tried_room;
+}
+
+static void note_failure(const struct lli_engine *engine, struct lli_timeline *t)
+{
+    t->request.tried_step = engine->batch.plan.number;
+    t->request.tried_ended = (uint64_t)(engine->totals.ended + engine->totals.pauses);
+    t->request.tried_room = lli_pool_available(&engine->pool);
+}
+
 /* 1: it runs. 0: it is blocked. -1: it waits for another's block. */
 static int try_admit(struct making *m, struct lli_timeline *t)
 {
     struct lli_engine *engine = m->engine;
     int held = t->table.n > 0;
     uint32_t n;
+    if (is_hopeless(engine, t))
+        return 0;
     if (!look_up(engine, t))
         return -1;
-    if (!make_room(&n, m, t, held))
+    if (!make_room(&n, m, t, held)) {
+        note_failure(engine, t);
         return 0;
+    }
     if (!held) {
         t->request.n_cached += t->table.n_computed;
         engine->totals.prefix_tokens += t->n_tokens;

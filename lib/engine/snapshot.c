@@ -283,7 +283,7 @@ static int take_blocks(struct lli_timeline *t, const struct snapshot *s)
     uint32_t n = s->n_blocks * LLI_BLOCK_TOKENS;
     struct lli_hit hit;
     int32_t status;
-    if (n == 0 || (t->is_pinned && (uint64_t)engine->n_pinned + s->n_blocks > engine->pool.n_blocks - 1))
+    if (n == 0 || (t->is_pinned && lli_roster_promise(engine, t, s->n_blocks, NULL) != LLMINF_OK))
         return 0;
     lli_table_find(&hit, &t->table, &engine->pool, t->tokens, t->n_tokens);
     if (hit.n_tokens >= n) {

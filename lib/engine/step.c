@@ -71,6 +71,8 @@ static int32_t sample(struct lli_engine *engine, struct lli_picker *picker, stru
             continue;
         int32_t proposed = i + 1 < ride->n_rows ? t->tokens[pos + 1] : -1;
         int32_t status = pick(engine, picker, ride, logits);
+        if (status != LLMINF_OK && ride->n_picked > 0)
+            return LLMINF_OK; /* as without guesses: those before it came, and it fails in the next step */
         if (status != LLMINF_OK || ride->verdict.reason != LLI_STOP_NONE || t->tokens[pos + 1] != proposed)
             return status;
     }
@@ -200,6 +202,8 @@ static void commit_ride(struct lli_engine *engine, struct lli_ride *ride)
         lli_table_roll_back(&t->table, &engine->pool);
     if (atomic_load(&t->is_cancelled))
         lli_roster_stop(engine, t, LLI_STOP_CANCEL);
+    else if (ride->status != LLMINF_OK && ride->n_drafts > 0)
+        t->draft.lookup = NULL; /* it may have been a guess that failed: again, without any */
     else if (ride->status != LLMINF_OK)
         lli_roster_fail(engine, t, ride->status, &ride->error);
     else if (ride->n_picked > 0)

@@ -245,45 +245,47 @@ int32_t lli_timeline_tokens(struct lli_timeline *t, size_t from, int32_t *out, s
 
 /* ---- forks ------------------------------------------------------------------------------------------------------- */
 
-/* Under the engine's lock: all that both have in common. */
+/* All that both have in common. */
 static int32_t share(struct lli_timeline *to, const struct lli_timeline *from, struct llminf_error *err)
 {
     struct lli_engine *engine = from->engine;
-    uint32_t held = lli_table_held(&from->table, &engine->pool);
-    if (from->is_pinned && (uint64_t)engine->n_pinned + held > engine->pool.n_blocks - 1)
-        return lli_fail(err, LLMINF_E_FULL, NAME, "%u blocks beside %u pinned, the pool has %u", held, engine->n_pinned,
-                        engine->pool.n_blocks - 1);
-    lli_table_fork(&to->table, &engine->pool, &from->table);
-    to->max_length = from->max_length;
+    int32_t status = LLMINF_OK;
+    pthread_mutex_lock(&engine->lock);
     to->is_pinned = from->is_pinned;
-    to->n_tokens = from->n_tokens;
-    to->n_reached = from->n_reached;
-    to->n_said = from->n_said;
-    to->last_step = from->last_step;
-    lli_roster_settle(engine, to);
-    return LLMINF_OK;
+    if (to->is_pinned)
+        status = lli_roster_promise(engine, to, lli_table_held(&from->table, &engine->pool), err);
+    if (status == LLMINF_OK) {
+        lli_table_fork(&to->table, &engine->pool, &from->table);
+        to->max_length = from->max_length;
+        to->n_tokens = from->n_tokens;
+        to->n_reached = from->n_reached;
+        to->n_said = from->n_said;
+        to->last_step = from->last_step;
+        lli_roster_settle(engine, to);
+    }
+    pthread_mutex_unlock(&engine->lock);
+    return status;
 }
 
 int32_t lli_timeline_fork(struct lli_timeline **out, struct lli_timeline *t, struct llminf_error *err)
 {
+    struct lli_engine *engine = t->engine;
     struct lli_timeline *copy;
     uint32_t n_tokens;
     *out = NULL;
     int32_t status = enter_idle(t, &n_tokens, err);
     if (status == LLMINF_OK)
-        status = make(&copy, t->engine, err);
+        status = make(&copy, engine, err);
     if (status != LLMINF_OK)
         return status;
     status = reserve_tokens(copy, n_tokens, err);
     if (status == LLMINF_OK &&
-        lli_table_reserve(&copy->table, t->engine->heap, t->engine->pool.n_groups, t->table.n) != LLMINF_OK)
-        status = lli_fail_memory(err, NAME, t->table.n * sizeof(uint32_t));
+        lli_table_reserve(&copy->table, engine->heap, engine->pool.n_groups, lli_table_blocks(n_tokens)) != LLMINF_OK)
+        status = lli_fail_memory(err, NAME, lli_table_blocks(n_tokens) * sizeof(uint32_t));
     if (status == LLMINF_OK) {
         if (n_tokens > 0)
             memcpy(copy->tokens, t->tokens, n_tokens * sizeof *t->tokens);
-        pthread_mutex_lock(&t->engine->lock);
         status = share(copy, t, err);
-        pthread_mutex_unlock(&t->engine->lock);
     }
     if (status != LLMINF_OK)
         lli_timeline_close(copy);
@@ -394,7 +396,9 @@ static int32_t submit(struct lli_timeline *t, struct making *making, struct llmi
     t->draft = making->draft;
     t->stop_reason = LLI_STOP_NONE;
     t->stop_index = -1;
-    lli_output_start(&t->output, t->n_tokens);
+    lli_output_start(&t->output, t->n_tokens, making->from);
+    if (making->from < t->n_tokens)
+        lli_roster_announce(engine, t); /* there is an echo to be read */
     lli_thread_wake(engine);
     return LLMINF_OK;
 }
@@ -559,7 +563,7 @@ int32_t lli_timeline_logprobs(struct lli_timeline *t, size_t pos, struct lli_log
     int32_t status = enter_idle(t, &n_tokens, err);
     if (status != LLMINF_OK)
         return status;
-    if (pos < scored->first || pos - scored->first >= scored->n)
+    if (pos < scored->first || pos - scored->first >= scored->n || pos >= n_tokens)
         return lli_fail(err, LLMINF_E_NOT_FOUND, "position", "%zu: kept are %u from %u on", pos, scored->n, scored->first);
     *n_out = n;
     if (!out && cap == 0)

@@ -112,6 +112,25 @@ static void run_plan(void)
 
 /* ---- invariants -------------------------------------------------------------------------------------------------- */
 
+/* 15: no two full blocks have the same key. 20: a window holds no more blocks than it can see, and one on either side. */
+static void check_keys(void)
+{
+    for (uint32_t a = 1; a < m.pool.n_blocks; a++)
+        for (uint32_t b = a + 1; b < m.pool.n_blocks; b++) {
+            const struct lli_block *x = &m.pool.blocks[a], *y = &m.pool.blocks[b];
+            if (x->state == LLI_BLOCK_FULL && y->state == LLI_BLOCK_FULL && x->group == 0 && y->group == 0 &&
+                x->hash == y->hash && x->parent == y->parent && x->parent_generation == y->parent_generation)
+                complain("two full blocks have the same key", a, b);
+        }
+    for (uint32_t i = 0; i < N_SEQS; i++)
+        for (uint32_t g = 0; g < m.pool.n_groups; g++) {
+            const struct lli_table *table = &m.seqs[i].table;
+            if (m.pool.windows[g] > 0 && !table->is_planned &&
+                table->n - table->n_dropped[g] > lli_table_blocks(m.pool.windows[g]) + 2)
+                complain("a window holds more blocks than it can see", i, g);
+        }
+}
+
 static void check_all(void)
 {
     uint32_t refs[MAX_BLOCKS] = {0}, holds[MAX_BLOCKS] = {0};
@@ -319,6 +338,8 @@ static void run(uint32_t n_blocks, const uint32_t *windows, uint32_t n_groups, i
         operate();
         if (i % 8 == 0 || m.wrong[0])
             check_all();
+        if (i % 32 == 0)
+            check_keys();
         if (m.wrong[0])
             fail_msg("pool of %u, %u groups, operation %d: %s", n_blocks, n_groups, i, m.wrong);
     }
