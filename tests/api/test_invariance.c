@@ -14,6 +14,7 @@
 
 enum { N = 16, PROMPT = 70, SHARED = 40, NEW = 12, LENGTH = PROMPT + NEW };
 
+static const char *path = LLMINF_SOURCE_ROOT "/examples/demo-model/stories.gguf"; /* or the first argument */
 static llminf_model *model;
 static float *logits;
 static size_t n_vocab;
@@ -113,7 +114,7 @@ static int open_model(void **state)
 {
     int64_t n;
     (void)state;
-    if (llminf_model_open(&model, LLMINF_SOURCE_ROOT "/examples/demo-model/stories.gguf", NULL, NULL) != LLMINF_OK)
+    if (llminf_model_open(&model, path, NULL, NULL) != LLMINF_OK)
         return 1;
     if (llminf_model_int(model, "n_vocab", &n, NULL) != LLMINF_OK)
         return 1;
@@ -196,6 +197,8 @@ static void test_eviction(void **state)
     block = number(context, "kv_bytes") / number(context, "kv_blocks");
     llminf_context_close(context);
     budget = 20 * (block + 160); /* three sessions of 16 */
+    if (budget < 65536)
+        return; /* the least that there can be holds them all */
     for (char digits[24], *at = digits + sizeof digits - 1;; budget /= 10) {
         if (at == digits + sizeof digits - 1)
             *at = 0;
@@ -246,11 +249,13 @@ static void test_forks(void **state)
     llminf_context_close(context);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_others),  cmocka_unit_test(test_pieces), cmocka_unit_test(test_eviction),
         cmocka_unit_test(test_guesses), cmocka_unit_test(test_forks),
     };
+    if (argc == 2)
+        path = argv[1];
     return cmocka_run_group_tests(tests, open_model, close_model);
 }
