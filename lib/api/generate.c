@@ -55,8 +55,13 @@ static llminf_status generate(llminf_session *session, const llminf_sampler *sam
         .prompt_logprobs = (int)lli_values_int(values, "prompt_logprobs"),
         .deadline_ns = lli_values_int(values, "deadline_ns"),
         .priority = (int)lli_values_int(values, "priority"),
+        .beams = (uint32_t)lli_values_int(values, "beams"),
+        .length_penalty = lli_values_float(values, "length_penalty"),
         .read_ahead = (uint32_t)lli_values_int(values, "read_ahead"),
     };
+    if (params.beams > 1 && (sampler != NULL || params.n_stops > 0 || params.logits != LLI_LOGITS_OFF || params.logprobs >= 0 ||
+                             params.prompt_logprobs >= 0))
+        return lli_fail(error, LLMINF_E_OPTION, "beams", "goes with no sampler, stop, logits, logprobs or prompt_logprobs");
     if (strcmp(lli_values_text(values, "speculate"), "lookup") == 0)
         params.draft_limit = (uint32_t)lli_values_int(values, "draft_limit");
     if (sampler != NULL) {

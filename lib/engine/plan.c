@@ -79,6 +79,8 @@ void lli_plan_add(struct lli_batch *batch, struct lli_timeline *t, uint32_t n_ro
     ride->status = LLMINF_OK;
     t->ride = batch->n_rides++;
     t->in_flight = t->last_step = batch->plan.number;
+    if (t->group)
+        t->group->n_in_flight++;
     batch->n_rows += n_rows;
     batch->n_logits += ride->n_logits;
 }
@@ -105,6 +107,8 @@ void lli_plan_remove(struct lli_batch *batch, struct lli_timeline *t)
     batch->n_rows -= ride->n_rows;
     batch->n_logits -= ride->n_logits;
     t->in_flight = 0;
+    if (t->group)
+        t->group->n_in_flight--;
     for (batch->n_rides--; ride < batch->rides + batch->n_rides; ride++) { /* the order of the rides stays */
         *ride = ride[1];
         ride->timeline->ride--;

@@ -152,12 +152,35 @@ void lli_roster_run(struct lli_engine *engine, struct lli_timeline *t)
     }
 }
 
-void lli_roster_pause(struct lli_engine *engine, struct lli_timeline *t)
+void lli_roster_park(struct lli_engine *engine, struct lli_timeline *t)
 {
     leave(engine, t, LLI_TIMELINE_PAUSED);
     engine->n_paused++;
-    engine->totals.pauses++;
     lli_roster_settle(engine, t);
+}
+
+void lli_roster_pause(struct lli_engine *engine, struct lli_timeline *t)
+{
+    lli_roster_park(engine, t);
+    engine->totals.pauses++;
+}
+
+void lli_roster_await(struct lli_engine *engine, struct lli_timeline *t, const struct lli_request *as)
+{
+    t->request.arrival = as->arrival;
+    t->request.rank = as->rank;
+    t->request.tried_step = 0;
+    t->state = LLI_TIMELINE_WAITING;
+    insert(&engine->waiting, t);
+    lli_roster_settle(engine, t);
+}
+
+void lli_roster_retire(struct lli_engine *engine, struct lli_timeline *t)
+{
+    if (t->state != LLI_TIMELINE_IDLE)
+        leave(engine, t, LLI_TIMELINE_IDLE);
+    t->n_tokens = 0;
+    lli_roster_cut(engine, t, 0);
 }
 
 void lli_roster_resume(struct lli_engine *engine, struct lli_timeline *t)
@@ -180,6 +203,8 @@ void lli_roster_end(struct lli_engine *engine, struct lli_timeline *t, const str
                     const struct llminf_error *error)
 {
     leave(engine, t, LLI_TIMELINE_IDLE);
+    if (t->group)
+        lli_beam_dissolve(engine, t->group);
     if (t->request.deadline_ns > 0)
         lli_queue_remove(&engine->deadlines, t);
     t->stop_reason = verdict->reason;
@@ -221,7 +246,7 @@ static void stop_cancelled(struct lli_engine *engine)
 {
     for (struct lli_timeline *t = engine->timelines.first, *next; t; t = next) {
         next = t->links[LLI_LINK_ALL].next;
-        if (t->state != LLI_TIMELINE_IDLE && atomic_load(&t->is_cancelled) && !t->in_flight)
+        if (t->state != LLI_TIMELINE_IDLE && atomic_load(&t->is_cancelled) && !lli_timeline_flies(t))
             lli_roster_stop(engine, t, LLI_STOP_CANCEL);
     }
 }
@@ -235,7 +260,7 @@ void lli_roster_stop_due(struct lli_engine *engine)
     int64_t now = lli_clock_ns();
     for (struct lli_timeline *t = engine->deadlines.first, *next; t && t->request.deadline_ns <= now; t = next) {
         next = t->links[LLI_LINK_DEADLINE].next;
-        if (!t->in_flight)
+        if (!lli_timeline_flies(t))
             lli_roster_stop(engine, t, LLI_STOP_DEADLINE);
     }
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 struct lli_engine;
+struct lli_request;
 struct lli_timeline;
 struct lli_verdict;
 struct llminf_error;
@@ -30,6 +31,11 @@ int32_t lli_roster_promise(const struct lli_engine *engine, const struct lli_tim
 void lli_roster_run(struct lli_engine *engine, struct lli_timeline *t);
 void lli_roster_pause(struct lli_engine *engine, struct lli_timeline *t);
 void lli_roster_resume(struct lli_engine *engine, struct lli_timeline *t);
+
+/* A beam: to wait in the place of its session's request; until its group goes on; and not any more, without its blocks. */
+void lli_roster_await(struct lli_engine *engine, struct lli_timeline *t, const struct lli_request *as);
+void lli_roster_park(struct lli_engine *engine, struct lli_timeline *t);
+void lli_roster_retire(struct lli_engine *engine, struct lli_timeline *t);
 
 /* Back to waiting, at its old place; all its blocks are given up. It is in no plan. */
 void lli_roster_preempt(struct lli_engine *engine, struct lli_timeline *t);

@@ -63,7 +63,7 @@ static int reserve(struct making *m, struct lli_timeline *t, uint32_t end)
         struct lli_timeline *victim = find_victim(engine, t);
         if (!victim && engine->n_saving > 0)
             return 0; /* some are held for a save: later */
-        if (!victim && engine->running.first == t)
+        if (!victim && engine->running.first == t && !t->group)
             break;
         drop(m, victim ? victim : t);
         if (!victim)

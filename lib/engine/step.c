@@ -69,6 +69,10 @@ static int32_t sample(struct lli_engine *engine, struct lli_picker *picker, stru
             lli_request_score(request, pos + 1, t->tokens[pos + 1], logits, engine->vocab->n);
         if (pos + 1 < t->n_tokens || request->n_max == request->n_prompt)
             continue;
+        if (t->group) {
+            lli_beam_sample(t, logits, engine->vocab->n);
+            continue;
+        }
         int32_t proposed = i + 1 < ride->n_rows ? t->tokens[pos + 1] : -1;
         int32_t status = pick(engine, picker, ride, logits);
         if (status != LLMINF_OK && ride->n_picked > 0)
@@ -195,12 +199,16 @@ static void commit_ride(struct lli_engine *engine, struct lli_ride *ride)
 {
     struct lli_timeline *t = ride->timeline;
     t->in_flight = 0;
+    if (t->group)
+        t->group->n_in_flight--;
     count_rows(engine, t, ride);
     if (ride->status == LLMINF_OK)
         keep_rows(engine, t, ride);
     else
         lli_table_roll_back(&t->table, &engine->pool);
-    if (atomic_load(&t->is_cancelled))
+    if (t->group)
+        lli_beam_commit(engine, t, ride);
+    else if (atomic_load(&t->is_cancelled))
         lli_roster_stop(engine, t, LLI_STOP_CANCEL);
     else if (ride->status != LLMINF_OK && ride->n_drafts > 0)
         t->draft.lookup = NULL; /* it may have been a guess that failed: again, without any */

@@ -45,6 +45,7 @@ static int32_t enlist(struct lli_engine *engine, struct lli_timeline *t, struct 
 static void free_timeline(struct lli_timeline *t)
 {
     struct lli_engine *engine = t->engine;
+    lli_beam_free(t->group);
     lli_request_finish(&t->request);
     lli_table_finish(&t->table, engine->heap);
     lli_buffer_finish(&t->listener.text);
@@ -125,7 +126,7 @@ void lli_timeline_close(struct lli_timeline *t)
     pthread_mutex_lock(&engine->lock);
     atomic_store(&t->is_cancelled, 1);
     engine->n_closing++;
-    while (t->in_flight || t->is_told)
+    while (lli_timeline_flies(t) || t->is_told)
         pthread_cond_wait(&engine->landed, &engine->lock);
     engine->n_closing--;
     if (t->state != LLI_TIMELINE_IDLE)
@@ -302,7 +303,8 @@ struct making {
     struct lli_table table; /* roomier, if that was needed */
     struct lli_decode decode;
     struct lli_draft draft;
-    uint32_t from; /* the first token to be read */
+    struct lli_group *group; /* of beams, or NULL */
+    uint32_t from;           /* the first token to be read */
 };
 
 /* The hard length of the timeline, checked against what can ever fit. */
@@ -365,8 +367,11 @@ static int32_t prepare(struct making *making, struct lli_timeline *t, const stru
             status = lli_fail_memory(err, NAME, n_blocks * sizeof(uint32_t));
     if (status == LLMINF_OK)
         status = lli_request_init(&making->request, engine->heap, params, &frame, err);
-    if (status == LLMINF_OK && lli_draft_init(&making->draft, &making->request.arena, params->draft_limit) != LLMINF_OK)
+    if (status == LLMINF_OK &&
+        lli_draft_init(&making->draft, &making->request.arena, params->beams > 1 ? 0 : params->draft_limit) != LLMINF_OK)
         status = lli_fail_memory(err, "speculate", sizeof(struct lli_lookup));
+    if (status == LLMINF_OK && params->beams > 1 && params->max_tokens != 0)
+        status = lli_beam_new(&making->group, t, params->beams, params->length_penalty, n_prompt, frame.n_max, err);
     if (status == LLMINF_OK)
         status = start_decoders(making, t, params, err);
     making->request.footprint = lli_table_footprint(&engine->pool, frame.n_max, engine->batch.max_rows);
@@ -394,6 +399,9 @@ static int32_t submit(struct lli_timeline *t, struct making *making, struct llmi
     }
     atomic_store(&t->is_cancelled, 0);
     t->draft = making->draft;
+    struct lli_group *old = t->group;
+    t->group = making->group;
+    making->group = old; /* goes with what was made aside */
     t->stop_reason = LLI_STOP_NONE;
     t->stop_index = -1;
     lli_output_start(&t->output, t->n_tokens, making->from);
@@ -420,6 +428,7 @@ int32_t lli_timeline_generate(struct lli_timeline *t, const struct lli_request_p
     }
     if (status == LLMINF_OK)
         lli_output_listen(&t->listener, making.from, n_prompt, &making.decode, params->special);
+    lli_beam_free(making.group);
     lli_request_finish(&making.request);
     lli_table_finish(&making.table, t->engine->heap);
     return status;
@@ -444,10 +453,11 @@ static void push(struct lli_timeline *t)
     if (!is_cancelled && t->request.read_ahead == 0)
         return;
     pthread_mutex_lock(&engine->lock);
-    if (is_cancelled && t->state != LLI_TIMELINE_IDLE && !t->in_flight) {
+    if (is_cancelled && t->state != LLI_TIMELINE_IDLE && !lli_timeline_flies(t)) {
         lli_roster_stop(engine, t, LLI_STOP_CANCEL);
         lli_thread_wake(engine);
-    } else if (t->state == LLI_TIMELINE_PAUSED && 2 * (uint64_t)lli_output_unread(&t->output) <= t->request.read_ahead) {
+    } else if (t->state == LLI_TIMELINE_PAUSED && !t->group &&
+               2 * (uint64_t)lli_output_unread(&t->output) <= t->request.read_ahead) {
         lli_roster_resume(engine, t);
         lli_thread_wake(engine);
     }
@@ -576,6 +586,8 @@ int32_t lli_timeline_logprobs(struct lli_timeline *t, size_t pos, struct lli_log
 
 static int64_t public_state(const struct lli_timeline *t)
 {
+    if (t->group && t->group->n_live > 0)
+        return STATE_DECODE;
     if (t->state != LLI_TIMELINE_RUNNING)
         return t->state == LLI_TIMELINE_IDLE ? STATE_IDLE : STATE_QUEUED;
     return t->table.n_computed < t->request.n_prompt ? STATE_PREFILL : STATE_DECODE;

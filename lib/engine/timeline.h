@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/beam.h"
 #include "engine/draft.h"
 #include "engine/engine.h"
 #include "engine/output.h"
@@ -45,6 +46,7 @@ struct lli_timeline {
     struct lli_table table;             /* covers what is computed, in flight also the rows of the plan */
     struct lli_request request;         /* running, or the last one */
     struct lli_draft draft;             /* proposals; in flight the step's */
+    struct lli_group *group;            /* of beams, or NULL: as a session its own, as a hidden timeline the session's */
     int stop_reason, stop_index;        /* of the last generation */
     lli_notify_fn *notify;              /* NULL: nobody asked */
     void *notify_user;
@@ -57,6 +59,12 @@ static inline uint32_t lli_timeline_next(const struct lli_timeline *t)
     uint32_t first = t->table.n_computed < t->n_tokens ? t->table.n_computed : t->n_tokens - 1;
     uint32_t asked = lli_request_from(&t->request);
     return asked < first ? asked : first;
+}
+
+/* It, or one of its beams, is in the plan in flight. */
+static inline int lli_timeline_flies(const struct lli_timeline *t)
+{
+    return t->in_flight != 0 || (t->group && t->group->n_in_flight > 0);
 }
 
 struct lli_timeline_options {

@@ -393,6 +393,52 @@ static void test_filter(void **state)
     llminf_context_close(context);
 }
 
+/* More beams find a text that is at least as probable; what goes with beams is said. */
+static void test_beams(void **state)
+{
+    static const char *const refused[][2] = {{"stop", "x"}, {"logits", "all"}, {"logprobs", "0"}, {"prompt_logprobs", "0"}};
+    llminf_token tokens[1];
+    float value[1];
+    double sums[2] = {0, 0};
+    llminf_error error;
+    size_t n;
+    (void)state;
+    llminf_context *context = open_context(BAG("context", "threads", "2"));
+    llminf_session *session = open_session(context, NULL);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        llminf_options *how = BAG("generate", "beams", "2", refused[i][0], refused[i][1]);
+        assert_int_equal(llminf_session_generate(session, NULL, how, &error), LLMINF_E_OPTION);
+        assert_string_equal(error.subject, "beams");
+        llminf_options_close(how);
+    }
+    llminf_session_close(session);
+    for (int i = 0; i < 2; i++) {
+        char text[256];
+        session = open_session(context, NULL);
+        generate(session, BAG("generate", "beams", i ? "6" : "1", "max_tokens", "10", "ignore_eog", "1"));
+        assert_int_equal(llminf_session_wait(session, -1, NULL), LLMINF_DONE);
+        assert_int_equal(session_number(session, "generated"), 10);
+        assert_int_equal(session_number(session, "length"), 30);
+        assert_int_equal(llminf_session_read(session, text, sizeof text, &n, 0, NULL), LLMINF_OK);
+        assert_true(n > 0);
+        llminf_session *judge; /* the same text, scored */
+        llminf_token all[30];
+        assert_int_equal(llminf_session_tokens(session, 0, all, 30, &n, NULL), LLMINF_OK);
+        assert_int_equal(llminf_session_open(&judge, context, NULL, NULL), LLMINF_OK);
+        assert_int_equal(llminf_session_append(judge, all, 30, NULL), LLMINF_OK);
+        generate(judge, BAG("generate", "max_tokens", "0", "prompt_logprobs", "0"));
+        assert_int_equal(llminf_session_wait(judge, -1, NULL), LLMINF_DONE);
+        for (size_t pos = 20; pos < 30; pos++) {
+            assert_int_equal(llminf_session_logprobs(judge, pos, tokens, value, 1, &n, NULL), LLMINF_OK);
+            sums[i] += (double)value[0];
+        }
+        llminf_session_close(judge);
+        llminf_session_close(session);
+    }
+    assert_true(sums[1] >= sums[0] - 1e-4);
+    llminf_context_close(context);
+}
+
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
 static void test_trim_and_salt(void **state)
@@ -550,10 +596,10 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_host_driven), cmocka_unit_test(test_notify),        cmocka_unit_test(test_descriptor),
-        cmocka_unit_test(test_read_ahead),  cmocka_unit_test(test_logprobs),      cmocka_unit_test(test_ban),
-        cmocka_unit_test(test_filter),      cmocka_unit_test(test_trim_and_salt), cmocka_unit_test(test_metrics),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_host_driven), cmocka_unit_test(test_notify),   cmocka_unit_test(test_descriptor),
+        cmocka_unit_test(test_read_ahead),  cmocka_unit_test(test_logprobs), cmocka_unit_test(test_ban),
+        cmocka_unit_test(test_filter),      cmocka_unit_test(test_beams),    cmocka_unit_test(test_trim_and_salt),
+        cmocka_unit_test(test_metrics),     cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

@@ -55,22 +55,30 @@ uint32_t flight_add(struct flight *f, uint32_t n, uint32_t n_shared, uint64_t se
     return i;
 }
 
+static uint32_t refs[4096], holds[4096];
+
+static const char *count_names(const struct lli_timeline *t, const struct lli_pool *pool)
+{
+    for (uint32_t i = t->table.n_dropped[0]; i < t->table.n; i++)
+        refs[t->table.blocks[0][i]]++;
+    for (uint32_t i = 0; i < t->table.n_copies; i++)
+        holds[t->table.copies[i].src]++;
+    if (t->table.n_computed > t->n_tokens)
+        return "more is computed than there is";
+    return lli_table_check(&t->table, pool, t->tokens);
+}
+
 void flight_check(struct flight *f)
 {
-    static uint32_t refs[4096], holds[4096];
     const struct lli_pool *pool = &f->e.engine->pool;
     const char *wrong = lli_pool_check(pool);
     assert_true(pool->n_blocks <= 4096);
     memset(refs, 0, sizeof refs);
     memset(holds, 0, sizeof holds);
     for (const struct lli_timeline *t = f->e.engine->timelines.first; t && !wrong; t = t->links[LLI_LINK_ALL].next) {
-        wrong = lli_table_check(&t->table, pool, t->tokens);
-        for (uint32_t i = t->table.n_dropped[0]; i < t->table.n; i++)
-            refs[t->table.blocks[0][i]]++;
-        for (uint32_t i = 0; i < t->table.n_copies; i++)
-            holds[t->table.copies[i].src]++;
-        if (t->table.n_computed > t->n_tokens)
-            wrong = "more is computed than there is";
+        wrong = count_names(t, pool);
+        for (uint32_t i = 0; t->group && i + 1 < t->group->n_slots && !wrong; i++)
+            wrong = count_names(t->group->slots[i].timeline, pool);
     }
     for (uint32_t id = 1; id < pool->n_blocks && !wrong; id++)
         if (pool->blocks[id].refs != refs[id] || pool->blocks[id].holds != holds[id])
