@@ -21,6 +21,7 @@ struct options {
     int runs;          /* of each measurement */
     int json, kernels, cold;
     const char *trace, *mode; /* NULL: none; of batching */
+    uint32_t step_tokens;     /* of a step of the trace; 0: the library's default */
     size_t budget_bytes;      /* of K and V, for the trace; 0: the library's default */
     uint32_t prefill, decode, depth, prompt, gen;
     struct list sessions;
