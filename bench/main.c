@@ -10,6 +10,7 @@
 #include "options.h"
 #include "report.h"
 #include "speed.h"
+#include "trace.h"
 
 enum { SPIN_NS = 20000 }; /* as contexts have it by default */
 
@@ -104,6 +105,8 @@ int main(int argc, char **argv)
         options_fail(o.backend, "no such backend is usable here");
     o.threads = o.threads > 0 ? o.threads : lli_cpus_usable();
     struct report report = {.json = o.json, .backend = backend->name, .threads = o.threads};
+    if (o.trace != NULL)
+        return trace_run(&o, &report) < 0;
     for (int cold = o.cold; o.model != NULL && cold >= 0; cold--)
         if (load_run(&loaded[n_loaded++], &o, cold) < 0)
             options_fail("load", "failed");

@@ -11,7 +11,7 @@
 #include "forward/forward.h"
 
 static const char *model, *threads, *backend, *prefill, *decode, *depth, *sessions, *prompt, *gen, *kv, *runs, *buffer, *rows,
-    *types, *shape, *kernel_ms, *json, *kernels, *cold;
+    *types, *shape, *kernel_ms, *json, *kernels, *cold, *trace, *mode, *budget, *step;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; not needed for --kernels", &model},
@@ -26,6 +26,10 @@ static const struct flag flags[] = {
     {"--kv", "TYPE", "elements of K and V: f16 (default), f32 or q8_0", &kv},
     {"--runs", "N", "runs of each measurement, of which the median is taken (default 3)", &runs},
     {"--cold", NULL, "load once more before, with the file dropped from the page cache", &cold},
+    {"--trace", "FILE", "requests that arrive by a trace, and nothing else", &trace},
+    {"--mode", "NAME", "batching of the trace: static, continuous or inflight (default)", &mode},
+    {"--step", "N", "tokens of a step of the trace, 16 or more; 0: 64 beyond 64 sessions (default)", &step},
+    {"--budget", "MIB", "K and V of the trace; 0: one session of full length (default)", &budget},
     {"--kernels", NULL, "time the kernels alone", &kernels},
     {"--rows", "LIST", "kernels: rows of activations (default 1,4,16,512)", &rows},
     {"--types", "LIST", "kernels: products of these weights only, as q4_0,q6_k, and no other kernel", &types},
@@ -132,6 +136,10 @@ void options_read(struct options *out, int argc, char **argv)
     read_list(&out->shape, "--shape", shape != NULL ? shape : "2048,8192", 1 << 17);
     if (out->shape.n != 2 || out->shape.at[0] % 256 != 0 || out->shape.at[1] % 32 != 0)
         fail_usage(&program, "want K,N with K a multiple of 256 and N of 32", "--shape");
+    out->trace = trace;
+    out->mode = mode != NULL ? mode : "inflight";
+    out->step_tokens = read_number("--step", step, 0, 0, 65536);
+    out->budget_bytes = (size_t)read_number("--budget", budget, 0, 0, 1 << 20) << 20;
     out->json = json != NULL;
     out->kernels = kernels != NULL;
     out->cold = cold != NULL;

@@ -20,6 +20,9 @@ struct options {
     uint32_t kv_dtype; /* enum lli_type */
     int runs;          /* of each measurement */
     int json, kernels, cold;
+    const char *trace, *mode; /* NULL: none; of batching */
+    uint32_t step_tokens;     /* of a step of the trace; 0: the library's default */
+    size_t budget_bytes;      /* of K and V, for the trace; 0: the library's default */
     uint32_t prefill, decode, depth, prompt, gen;
     struct list sessions;
     struct list rows, shape; /* of --kernels: activation rows; K and N */

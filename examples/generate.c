@@ -49,9 +49,9 @@ static void set_budget(llminf_options *options, llminf_model *model)
         return;
     check(&program, llminf_model_int(model, "kv_bytes_per_token", &token_bytes, &error), &error);
     tokens = (tokens / 16 + 3) * 16;
-    if (tokens > INT64_MAX / (token_bytes + 8))
+    if (tokens > INT64_MAX / (token_bytes + 10))
         fail_usage(&program, "too large", "--ctx");
-    token_bytes = tokens * (token_bytes + 8);
+    token_bytes = tokens * (token_bytes + 10); /* 160 bytes of bookkeeping a block */
     check(&program, llminf_options_set_int(options, "kv_budget_bytes", token_bytes < 65536 ? 65536 : token_bytes, &error),
           &error);
 }

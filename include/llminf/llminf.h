@@ -14,9 +14,10 @@
  *   llminf_session_read and llminf_session_read_tokens give what fits.
  * - Times are nanoseconds; as a timeout -1 is for ever and 0 polls. Unknown flag bits are LLMINF_E_INVALID.
  * - Threads. Free: version, status, schema, llminf_backend_at. Shared (any number of threads on one handle): all of
- *   model and text, llminf_context_int and _text, llminf_session_open, _wait, _cancel, _int. Confined (one thread at a
- *   time on one handle; a second gets LLMINF_E_BUSY, without harm): options, sampler, all other session functions.
- *   Different sessions in parallel threads are the normal case.
+ *   model and text, all of context but llminf_context_step, llminf_session_open, _load, _load_memory, _wait, _cancel,
+ *   _int. Confined (one thread at a time on one handle; a second gets LLMINF_E_BUSY, without harm): options, sampler, all
+ *   other session functions, llminf_context_step. Different sessions in parallel threads are the normal case: whatever is
+ *   in flight is computed together, and each gets the bits that it would get alone.
  * - Nothing in this library ends the process, whatever the file, the prompt or the option. */
 #ifndef LLMINF_LLMINF_H
 #define LLMINF_LLMINF_H
@@ -45,6 +46,9 @@ typedef void (*llminf_release_fn)(void *user, void *memory, size_t size);
 typedef int64_t (*llminf_read_fn)(void *user, int64_t offset, void *bytes, size_t size);
 /* done: 0..1; non-zero ends the call with LLMINF_E_CALLBACK. */
 typedef int32_t (*llminf_progress_fn)(void *user, double done);
+/* On the engine's thread, or the one that steps: return soon, call free functions, llminf_session_cancel and _int only. */
+typedef void (*llminf_notify_fn)(void *user);
+typedef int32_t (*llminf_filter_fn)(void *user, float *logits, size_t count, const llminf_token *history, size_t n_history);
 
 enum {
     LLMINF_TEXT_SPECIAL = 1, /* encode: what spells a control token becomes it; decode: control tokens are shown */
@@ -191,11 +195,20 @@ LLMINF_API llminf_status llminf_context_open(llminf_context **out, llminf_model 
  * threads. */
 LLMINF_API void llminf_context_close(llminf_context *context);
 
+/* Only with the option "host_driven". Runs steps until max_ns are over, at least one. LLMINF_DONE without work. */
+LLMINF_API llminf_status llminf_context_step(llminf_context *context, int64_t max_ns, llminf_error *error);
+
+/* Only with the option "host_driven": a descriptor that is readable while there is work. The context owns it. */
+LLMINF_API llminf_status llminf_context_fd(llminf_context *context, int32_t *fd_out, llminf_error *error);
+
+/* Forgets cached blocks, oldest first, down to keep_bytes; their memory goes back to the system. */
+LLMINF_API llminf_status llminf_context_trim(llminf_context *context, int64_t keep_bytes, llminf_error *error);
+
 /* A counter ("stats.context"), or an option in force: "option.threads". */
 LLMINF_API llminf_status llminf_context_int(const llminf_context *context, const char *key, int64_t *value_out,
                                             llminf_error *error);
 
-/* A text option in force: "option.backend". */
+/* A text option in force: "option.backend"; "metrics": all counters in Prometheus' text format. */
 LLMINF_API llminf_status llminf_context_text(const llminf_context *context, const char *key, char *buffer, size_t capacity,
                                              size_t *length_out, llminf_error *error);
 
@@ -205,7 +218,7 @@ LLMINF_API llminf_status llminf_context_text(const llminf_context *context, cons
 LLMINF_API llminf_status llminf_session_open(llminf_session **out, llminf_context *context, const llminf_options *options,
                                              llminf_error *error);
 
-/* Cancels what runs. */
+/* Cancels what runs; full blocks stay cached for others. */
 LLMINF_API void llminf_session_close(llminf_session *session);
 
 /* Adds to the timeline; computes nothing, generate does. LLMINF_E_TOO_LONG over max_length. */
@@ -219,16 +232,20 @@ LLMINF_API llminf_status llminf_session_append_text(llminf_session *session, con
 /* Keeps the first n_keep tokens. */
 LLMINF_API llminf_status llminf_session_truncate(llminf_session *session, size_t n_keep, llminf_error *error);
 
+/* Another session with the same timeline and options. All blocks are shared, and copied when one of the two writes. */
+LLMINF_API llminf_status llminf_session_fork(llminf_session **out, llminf_session *session, llminf_error *error);
+
 /* The timeline from a position on. */
 LLMINF_API llminf_status llminf_session_tokens(llminf_session *session, size_t from, llminf_token *tokens, size_t capacity,
                                                size_t *count_out, llminf_error *error);
 
-/* Queues a generation and returns; new tokens join the timeline. The sampler is copied, NULL is greedy. */
+/* Queues a generation and returns; new tokens join the timeline. The sampler is copied, NULL is greedy. LLMINF_E_TOO_LONG
+ * for what can never fit, LLMINF_E_FULL where the queue is full. */
 LLMINF_API llminf_status llminf_session_generate(llminf_session *session, const llminf_sampler *sampler,
                                                  const llminf_options *options, llminf_error *error);
 
 /* The next whole characters: LLMINF_OK, LLMINF_AGAIN after the timeout, LLMINF_DONE, or the error that ended the
- * generation. */
+ * generation. With the option "host_driven" it never blocks. */
 LLMINF_API llminf_status llminf_session_read(llminf_session *session, char *buffer, size_t capacity, size_t *length_out,
                                              int64_t timeout_ns, llminf_error *error);
 
@@ -242,9 +259,36 @@ LLMINF_API llminf_status llminf_session_wait(llminf_session *session, int64_t ti
 /* Ends the generation within one step; text so far can be read. Lock-free: allowed in a signal handler. */
 LLMINF_API void llminf_session_cancel(llminf_session *session);
 
+/* A descriptor that is readable while read would not say LLMINF_AGAIN (at times once too often). The session owns it. */
+LLMINF_API llminf_status llminf_session_fd(llminf_session *session, int32_t *fd_out, llminf_error *error);
+
+/* Called when there is something to read. NULL removes it, and waits for a call in progress. */
+LLMINF_API llminf_status llminf_session_notify(llminf_session *session, llminf_notify_fn notify, void *user,
+                                               llminf_error *error);
+
 /* n_vocab values after the token at a position of the last generation; needs the option "logits". */
 LLMINF_API llminf_status llminf_session_logits(llminf_session *session, size_t position, float *logits, size_t capacity,
                                                size_t *count_out, llminf_error *error);
+
+/* The token at a position of the last generation and its log-probability, then the best in its place; needs the options
+ * "logprobs" or "prompt_logprobs". Both arrays have `capacity` elements. */
+LLMINF_API llminf_status llminf_session_logprobs(llminf_session *session, size_t position, llminf_token *tokens,
+                                                 float *logprobs, size_t capacity, size_t *count_out, llminf_error *error);
+
+/* Tokens, keys and values, with the model's fingerprint and a checksum. The file appears whole or not at all: new file, fsync,
+ * rename. May block. */
+LLMINF_API llminf_status llminf_session_save(llminf_session *session, const char *path, llminf_error *error);
+
+/* The same bytes into memory. */
+LLMINF_API llminf_status llminf_session_save_memory(llminf_session *session, void *bytes, size_t capacity, size_t *size_out,
+                                                    llminf_error *error);
+
+/* A new session from such a file, of this or any older release; goes on with the same bits. LLMINF_E_FORMAT for damage,
+ * LLMINF_E_MISMATCH for another model or kv_type. What is loaded is shared with forks only. May block. */
+LLMINF_API llminf_status llminf_session_load(llminf_session **out, llminf_context *context, const char *path,
+                                             const llminf_options *options, llminf_error *error);
+LLMINF_API llminf_status llminf_session_load_memory(llminf_session **out, llminf_context *context, const void *bytes,
+                                                    size_t size, const llminf_options *options, llminf_error *error);
 
 /* State, stop reason, counters, times ("stats.session"). */
 LLMINF_API llminf_status llminf_session_int(const llminf_session *session, const char *key, int64_t *value_out,
@@ -262,6 +306,11 @@ LLMINF_API void llminf_sampler_close(llminf_sampler *sampler);
 /* Replaces the list of values added to logits; -Inf forbids a token. */
 LLMINF_API llminf_status llminf_sampler_set_bias(llminf_sampler *sampler, const llminf_token *tokens, const float *bias,
                                                  size_t count, llminf_error *error);
+
+/* A stage of the host, before all others: it may change the logits, and non-zero ends the generation with
+ * LLMINF_E_CALLBACK. NULL removes it. `user` lives until the sampler is closed and the generations that copied it are over. */
+LLMINF_API llminf_status llminf_sampler_set_filter(llminf_sampler *sampler, llminf_filter_fn filter, void *user,
+                                                   llminf_error *error);
 
 /* Stand-alone: one token from any array of logits; changes nothing. */
 LLMINF_API llminf_status llminf_sampler_pick(llminf_sampler *sampler, const float *logits, size_t count,

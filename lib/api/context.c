@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "api/handles.h"
+#include "api/stats.h"
 #include "backend/registry.h"
+#include "base/buffer.h"
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/fenv.h"
@@ -23,6 +25,13 @@ static int kv_type_named(const char *name)
     while (strcmp(names[type], name) != 0) /* the schema knows no other */
         type++;
     return type;
+}
+
+static int batching_named(const char *name)
+{
+    return strcmp(name, "static") == 0       ? LLI_BATCHING_STATIC
+           : strcmp(name, "continuous") == 0 ? LLI_BATCHING_CONTINUOUS
+                                             : LLI_BATCHING_INFLIGHT;
 }
 
 /* The weights in the backend's layout: packed by the first context that needs it. */
@@ -45,11 +54,20 @@ static llminf_status open_engine(struct llminf_context *context, const struct ll
         .config = &model->config,
         .vocab = &model->vocab,
         .backend = lli_registry_find(name),
+        .fingerprint = model->fingerprint,
         .kv_type = kv_type_named(lli_values_text(values, "kv_type")),
         .kv_budget_bytes = lli_values_int(values, "kv_budget_bytes"),
         .max_sessions = (uint32_t)lli_values_int(values, "max_sessions"),
         .max_waiting = (uint32_t)lli_values_int(values, "max_waiting"),
+        .max_running = (uint32_t)lli_values_int(values, "max_running"),
         .step_tokens = (uint32_t)lli_values_int(values, "step_tokens"),
+        .batching = batching_named(lli_values_text(values, "batching")),
+        .admit_reserve = lli_values_float(values, "admit_reserve"),
+        .age_steps = (uint32_t)lli_values_int(values, "age_steps"),
+        .bypass_limit = (uint32_t)lli_values_int(values, "bypass_limit"),
+        .no_prefix_cache = !lli_values_int(values, "prefix_cache"),
+        .host_driven = (int)lli_values_int(values, "host_driven"),
+        .kv_prefault = (int)lli_values_int(values, "kv_prefault"),
         .n_threads = (int)lli_values_int(values, "threads"),
         .spin_ns = lli_values_int(values, "spin_ns"),
     };
@@ -119,6 +137,42 @@ void llminf_context_close(llminf_context *context)
         lli_handles_context_unref(context);
 }
 
+llminf_status llminf_context_step(llminf_context *context, int64_t max_ns, llminf_error *error)
+{
+    llminf_status status = lli_check_handle(context, LLI_MARK_CONTEXT, "context", error);
+    if (status != LLMINF_OK)
+        return status;
+    if (max_ns < 0)
+        return lli_fail(error, LLMINF_E_INVALID, "max_ns", "is %lld, want 0 or more", (long long)max_ns);
+    return lli_engine_step(context->engine, max_ns, error);
+}
+
+llminf_status llminf_context_fd(llminf_context *context, int32_t *fd_out, llminf_error *error)
+{
+    int fd = -1;
+    llminf_status status = lli_check_out(fd_out, "fd_out", error);
+    if (status != LLMINF_OK)
+        return status;
+    *fd_out = -1;
+    status = lli_check_handle(context, LLI_MARK_CONTEXT, "context", error);
+    if (status == LLMINF_OK)
+        status = lli_engine_fd(context->engine, &fd, error);
+    if (status == LLMINF_OK)
+        *fd_out = fd;
+    return status;
+}
+
+llminf_status llminf_context_trim(llminf_context *context, int64_t keep_bytes, llminf_error *error)
+{
+    llminf_status status = lli_check_handle(context, LLI_MARK_CONTEXT, "context", error);
+    if (status != LLMINF_OK)
+        return status;
+    if (keep_bytes < 0)
+        return lli_fail(error, LLMINF_E_INVALID, "keep_bytes", "is %lld, want 0 or more", (long long)keep_bytes);
+    lli_engine_trim(context->engine, keep_bytes);
+    return LLMINF_OK;
+}
+
 /* The row of an option's key "option.NAME" of these types, or NULL. */
 static const struct lli_schema_row *find_option(const struct llminf_context *context, const char *key, int is_text)
 {
@@ -127,39 +181,6 @@ static const struct lli_schema_row *find_option(const struct llminf_context *con
     if (strncmp(key, prefix, sizeof prefix - 1) == 0)
         row = lli_schema_find(context->values.kind, key + sizeof prefix - 1);
     return row != NULL && (row->type == LLI_SCHEMA_TEXT) == is_text ? row : NULL;
-}
-
-static int find_counter(int64_t *out, const struct llminf_context *context, const char *key)
-{
-    struct lli_engine_stats s;
-    lli_engine_stats(context->engine, &s);
-    const struct {
-        const char *key;
-        int64_t value;
-    } rows[] = {
-        {"sessions", s.sessions},
-        {"running", s.running},
-        {"waiting", s.waiting},
-        {"kv_blocks", s.kv_blocks},
-        {"kv_blocks_used", s.kv_blocks_used},
-        {"kv_bytes", s.kv_bytes},
-        {"scratch_bytes", s.scratch_bytes},
-        {"live_bytes", atomic_load_explicit(&context->model->heap.live_bytes, memory_order_relaxed)},
-        {"steps", s.steps},
-        {"step_ns", s.step_ns},
-        {"step_max_ns", s.step_max_ns},
-        {"prefill_tokens", s.prefill_tokens},
-        {"decode_tokens", s.decode_tokens},
-        {"evictions", s.evictions},
-        {"refused", s.refused},
-        {"cancelled", s.cancelled},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (strcmp(rows[i].key, key) == 0) {
-            *out = rows[i].value;
-            return 1;
-        }
-    return 0;
 }
 
 llminf_status llminf_context_int(const llminf_context *context, const char *key, int64_t *value_out, llminf_error *error)
@@ -177,9 +198,34 @@ llminf_status llminf_context_int(const llminf_context *context, const char *key,
     row = find_option(context, key, 0);
     if (row != NULL)
         *value_out = lli_values_int(&context->values, row->key);
-    else if (!find_counter(value_out, context, key))
+    else if (!lli_stats_find(value_out, context, key))
         return lli_fail(error, LLMINF_E_NOT_FOUND, key, "a context has no such number");
     return LLMINF_OK;
+}
+
+static llminf_status give_text(char *buffer, size_t capacity, size_t *length_out, const char *text, size_t length,
+                               llminf_error *error)
+{
+    int copy;
+    *length_out = length;
+    llminf_status status = lli_check_room(&copy, buffer, capacity, length + 1, error);
+    if (status == LLMINF_OK && copy) {
+        memcpy(buffer, text, length);
+        buffer[length] = '\0';
+    }
+    return status;
+}
+
+static llminf_status give_metrics(const struct llminf_context *context, char *buffer, size_t capacity, size_t *length_out,
+                                  llminf_error *error)
+{
+    struct lli_buffer text;
+    lli_buffer_init(&text, &context->model->heap);
+    llminf_status status = lli_stats_write(&text, context) == 0
+                               ? give_text(buffer, capacity, length_out, (const char *)text.bytes, text.len, error)
+                               : lli_fail_memory(error, "metrics", text.cap);
+    lli_buffer_finish(&text);
+    return status;
 }
 
 llminf_status llminf_context_text(const llminf_context *context, const char *key, char *buffer, size_t capacity,
@@ -187,7 +233,6 @@ llminf_status llminf_context_text(const llminf_context *context, const char *key
 {
     const struct lli_schema_row *row;
     const char *text;
-    int copy;
     llminf_status status = lli_check_out(length_out, "length_out", error);
     if (status != LLMINF_OK)
         return status;
@@ -195,14 +240,12 @@ llminf_status llminf_context_text(const llminf_context *context, const char *key
     status = lli_check_handle(context, LLI_MARK_CONTEXT, "context", error);
     if (status != LLMINF_OK)
         return status;
+    if (key != NULL && strcmp(key, "metrics") == 0)
+        return give_metrics(context, buffer, capacity, length_out, error);
     row = key != NULL ? find_option(context, key, 1) : NULL;
     if (row == NULL)
         return lli_fail(error, key != NULL ? LLMINF_E_NOT_FOUND : LLMINF_E_INVALID, key != NULL ? key : "key",
                         "a context has no such text");
     text = lli_values_text(&context->values, row->key);
-    *length_out = strlen(text);
-    status = lli_check_room(&copy, buffer, capacity, *length_out + 1, error);
-    if (copy)
-        memcpy(buffer, text, *length_out + 1);
-    return status;
+    return give_text(buffer, capacity, length_out, text, strlen(text), error);
 }

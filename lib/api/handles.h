@@ -7,6 +7,7 @@
 
 #include "llminf/llminf.h"
 
+#include "api/bans.h"
 #include "api/check.h"
 #include "api/options.h"
 #include "base/alloc.h"
@@ -31,7 +32,9 @@ struct llminf_model {
     struct lli_config config;
     struct lli_weights weights; /* the file's */
     struct lli_packings packings;
-    const char **shapes; /* [n_tensors] "64,512", in the file's arena */
+    uint64_t fingerprint;
+    char fingerprint_text[17]; /* hexadecimal */
+    const char **shapes;       /* [n_tensors] "64,512", in the file's arena */
     struct lli_log log;
     int has_log;
 };
@@ -57,9 +60,18 @@ struct llminf_sampler {
     struct lli_sampler_params params;
     struct lli_bias *bias;
     size_t n_bias;
+    struct lli_bans bans;
+    lli_chain_filter *filter; /* NULL: none */
+    void *user;
     struct lli_chain chain;    /* sized at the first pick */
     struct lli_buffer history; /* int32_t each: tokens that were accepted */
 };
+
+/* A session around the timeline that `make` makes. */
+typedef llminf_status lli_session_make(struct lli_timeline **out, struct llminf_context *context,
+                                       const struct lli_timeline_options *options, const void *arg, llminf_error *error);
+llminf_status lli_session_new(llminf_session **out, llminf_context *context, const llminf_options *options,
+                              lli_session_make *make, const void *arg, llminf_error *error);
 
 void lli_handles_model_ref(struct llminf_model *model);
 void lli_handles_model_unref(struct llminf_model *model);

@@ -77,6 +77,10 @@ static llminf_status read_network(struct llminf_model *model, const struct lli_v
     if (status == LLMINF_OK && strcmp(lli_values_text(values, "verify"), "full") == 0)
         status = lli_weights_verify(&model->weights, &model->config, progress, err);
     model->has_network = status == LLMINF_OK;
+    if (status == LLMINF_OK) {
+        model->fingerprint = lli_gguf_fingerprint(&model->gguf);
+        lli_format(model->fingerprint_text, sizeof model->fingerprint_text, "%016llx", (unsigned long long)model->fingerprint);
+    }
     return status;
 }
 

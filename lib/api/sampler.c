@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/fenv.h"
 
-static void read_params(struct lli_sampler_params *out, const struct lli_values *values)
+static llminf_status read_params(struct lli_sampler_params *out, const struct lli_values *values, llminf_error *error)
 {
     out->seed = (uint64_t)lli_values_int(values, "seed");
     out->temperature = lli_values_float(values, "temperature");
@@ -16,6 +16,20 @@ static void read_params(struct lli_sampler_params *out, const struct lli_values 
     out->penalty_window = lli_values_int(values, "penalty_window");
     out->frequency_penalty = lli_values_float(values, "frequency_penalty");
     out->presence_penalty = lli_values_float(values, "presence_penalty");
+    if (lli_chain_order(out->order, lli_values_text(values, "order")) != 0 || out->order[0] == LLI_STAGE_END)
+        return lli_fail(error, LLMINF_E_OPTION, "order", "\"%s\": want stages, each once, as %s",
+                        lli_values_text(values, "order"), "penalties,top_k,top_p,min_p,temperature");
+    return LLMINF_OK;
+}
+
+static llminf_status read_bans(struct llminf_sampler *sampler, const struct lli_values *values, llminf_error *error)
+{
+    const struct lli_value *list = lli_values_at(values, "ban");
+    if (list->n_items == 0)
+        return LLMINF_OK;
+    if (sampler->model == NULL)
+        return lli_fail(error, LLMINF_E_OPTION, "ban", "is text, want a sampler with a model to encode it");
+    return lli_bans_init(&sampler->bans, sampler->heap, &sampler->model->vocab, list->items, list->n_items, error);
 }
 
 llminf_status llminf_sampler_open(llminf_sampler **out, llminf_model *model, const llminf_options *options, llminf_error *error)
@@ -40,11 +54,18 @@ llminf_status llminf_sampler_open(llminf_sampler **out, llminf_model *model, con
         lli_free(heap, sampler);
         return status;
     }
-    read_params(&sampler->params, &values);
-    lli_values_finish(&values);
     lli_heap_init(&sampler->own, NULL, NULL, NULL);
     sampler->heap = model != NULL ? &model->heap : &sampler->own;
     sampler->model = model;
+    status = read_params(&sampler->params, &values, error);
+    if (status == LLMINF_OK)
+        status = read_bans(sampler, &values, error);
+    lli_values_finish(&values);
+    if (status != LLMINF_OK) {
+        lli_bans_finish(&sampler->bans);
+        lli_free(heap, sampler);
+        return status;
+    }
     if (model != NULL)
         lli_handles_model_ref(model);
     lli_buffer_init(&sampler->history, sampler->heap);
@@ -64,6 +85,7 @@ void llminf_sampler_close(llminf_sampler *sampler)
     lli_chain_finish(&sampler->chain);
     lli_buffer_finish(&sampler->history);
     lli_free(sampler->heap, sampler->bias);
+    lli_bans_finish(&sampler->bans);
     lli_heap_init(&own, NULL, NULL, NULL); /* a sampler without a model lies in its own heap */
     if (model != NULL)
         heap = &model->heap;
@@ -119,6 +141,15 @@ static llminf_status pick(llminf_sampler *sampler, const float *logits, size_t c
 {
     const int32_t *history = (const int32_t *)(const void *)sampler->history.bytes;
     size_t n_history = sampler->history.len / sizeof *history;
+    struct lli_draw how = {
+        .params = &sampler->params,
+        .bias = sampler->bias,
+        .n_bias = sampler->n_bias,
+        .bans = sampler->bans.at,
+        .n_bans = sampler->bans.n,
+        .filter = sampler->filter,
+        .user = sampler->user,
+    };
     llminf_status status = LLMINF_OK;
     uint64_t state;
     if (logits == NULL || count == 0 || count > LLI_MAX_TOKENS)
@@ -131,8 +162,7 @@ static llminf_status pick(llminf_sampler *sampler, const float *logits, size_t c
             return lli_fail_memory(error, "sampler", count * sizeof(struct lli_candidate));
     }
     state = lli_fenv_enter();
-    status = lli_chain_pick(token_out, &sampler->chain, &sampler->params, sampler->bias, sampler->n_bias, logits, history,
-                            n_history, n_history, error);
+    status = lli_chain_pick(token_out, &sampler->chain, &how, logits, history, n_history, n_history, error);
     lli_fenv_leave(state);
     return status;
 }
@@ -149,6 +179,17 @@ llminf_status llminf_sampler_pick(llminf_sampler *sampler, const float *logits, 
     status = pick(sampler, logits, count, token_out, error);
     lli_check_leave(sampler);
     return status;
+}
+
+llminf_status llminf_sampler_set_filter(llminf_sampler *sampler, llminf_filter_fn filter, void *user, llminf_error *error)
+{
+    llminf_status status = lli_check_enter(sampler, LLI_MARK_SAMPLER, "sampler", error);
+    if (status != LLMINF_OK)
+        return status;
+    sampler->filter = filter;
+    sampler->user = user;
+    lli_check_leave(sampler);
+    return LLMINF_OK;
 }
 
 llminf_status llminf_sampler_accept(llminf_sampler *sampler, llminf_token token, llminf_error *error)

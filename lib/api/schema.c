@@ -48,6 +48,11 @@
         .key = key_, .type = LLI_SCHEMA_TEXT, .int_max = 64, .text_default = otherwise, .values = "",                          \
         .json = HEAD("text") "\"" otherwise "\",\"max_bytes\":64" TAIL("", doc)                                                \
     }
+#define TEXT(key_, otherwise, max_bytes_, doc)                                                                                 \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_TEXT, .int_max = max_bytes_, .text_default = otherwise, .values = "",                  \
+        .json = HEAD("text") "\"" otherwise "\",\"max_bytes\":" #max_bytes_ TAIL("", doc)                                      \
+    }
 #define LIST(key_, max_bytes_, doc)                                                                                            \
     {                                                                                                                          \
         .key = key_, .type = LLI_SCHEMA_LIST, .int_max = max_bytes_,                                                           \
@@ -72,9 +77,20 @@ static const struct lli_schema_row context_rows[] = {
     INT_OR_0("kv_budget_bytes", 0, 65536, 281474976710656, BYTES,
              "the KV pool; 0: one session of full length, at most 1/4 of the memory open to the process"),
     CHOICE("kv_type", "f16", "element type of keys and values", "f16", "f32", "q8_0"),
+    BOOL("kv_prefault", 0, "touch the whole pool in open"),
+    BOOL("prefix_cache", 1, "share equal blocks between sessions and keep them when they close"),
     INT("max_sessions", 1024, 1, 65536, NONE, "open sessions"),
-    INT("max_waiting", 1024, 0, 1048576, NONE, "waiting generations; one more is LLMINF_E_FULL"),
-    INT_OR_0("step_tokens", 0, 16, 65536, NONE, "prompt tokens of a step; 0: 64"),
+    INT("max_running", 64, 1, 4096, NONE, "generations in one batch"),
+    INT("max_waiting", 1024, 0, 1048576, NONE, "generations beyond max_running; one more is LLMINF_E_FULL"),
+    INT_OR_0("step_tokens", 0, 16, 65536, NONE,
+             "tokens of a step: decodes first, then parts of prompts, of which at least 32; 0: 64 beyond max_running"),
+    CHOICE("batching", "inflight",
+           "how steps are filled: a new batch when the last one is over; prompts or decodes; both in one step", "static",
+           "continuous", "inflight"),
+    FLOAT("admit_reserve", 0.25, 0, 1, "share of the blocks that generations may still need which admission leaves free"),
+    INT("age_steps", 1024, 0, 2147483647, NONE, "steps of waiting that raise a priority by 1; 0: never"),
+    INT("bypass_limit", 16, 0, 1000, NONE, "how often a generation that does not fit yet may be overtaken"),
+    BOOL("host_driven", 0, "no engine thread; the host calls llminf_context_step"),
     INT("threads", 0, 0, 1024, NONE, "workers; 0: what affinity and cgroup quota allow"),
     INT("spin_ns", 20000, 0, 10000000, NS, "how long an idle worker spins before it sleeps"),
     NAME("backend", "auto", "kernel table; auto: the strongest usable"),
@@ -83,6 +99,9 @@ static const struct lli_schema_row context_rows[] = {
 static const struct lli_schema_row session_rows[] = {
     INT("max_length", 0, 0, 2147483647, NONE,
         "longest timeline in tokens; 0: the model's context length, or what the pool holds if that is less"),
+    BOOL("prefix_cache", 1, "share equal blocks with other sessions"),
+    TEXT("cache_salt", "", 256, "sessions with different salts share no blocks"),
+    BOOL("pinned", 0, "keep its blocks while idle; if 0 they may be evicted and are computed again"),
 };
 
 static const struct lli_schema_row sampler_rows[] = {
@@ -96,6 +115,9 @@ static const struct lli_schema_row sampler_rows[] = {
     INT("penalty_window", 64, -1, 2147483647, NONE, "tokens looked back by the penalties; -1: all"),
     FLOAT("frequency_penalty", 0.0, -10, 10, "subtracted per occurrence"),
     FLOAT("presence_penalty", 0.0, -10, 10, "subtracted once"),
+    TEXT("order", "penalties,top_k,top_p,min_p,temperature", 128,
+         "the stages that run, in their order; penalties, if named, first"),
+    LIST("ban", 4096, "texts that may not be produced: the last token of each is forbidden behind the others"),
 };
 
 static const struct lli_schema_row generate_rows[] = {
@@ -107,7 +129,16 @@ static const struct lli_schema_row generate_rows[] = {
     BOOL("special", 0, "show control tokens in the text"),
     CHOICE("logits", "off", "keep the logits of the last or of every position that this generation computes", "off", "last",
            "all"),
+    INT("logprobs", -1, -1, 64, NONE, "keep log-probabilities of new tokens: 0 their own, k also the k best; -1: off"),
+    INT("prompt_logprobs", -1, -1, 64, NONE, "the same for the tokens appended since the last generation"),
     BOOL("echo", 0, "read gives the text appended since the last generation first"),
+    INT("read_ahead", 0, 0, 2147483647, NONE, "pause when so many tokens are unread; 0: never"),
+    INT("beams", 1, 1, 64, NONE, "beam search, if more than 1: not with a sampler, stop texts, logits or logprobs"),
+    FLOAT("length_penalty", 1.0, -10, 10, "a beam's score is its log-probability / length ^ penalty"),
+    CHOICE("speculate", "off", "guess tokens where the timeline repeats itself; never changes output", "off", "lookup"),
+    INT("draft_limit", 8, 1, 16, NONE, "tokens guessed at a time"),
+    INT("deadline_ns", 0, 0, 4611686018427387904, NS, "stop this long after the call; 0: never"),
+    INT("priority", 0, -100, 100, NONE, "higher goes first"),
 };
 
 static const struct lli_schema_row convert_rows[] = {
@@ -122,6 +153,7 @@ static const struct lli_schema_row stats_model_rows[] = {
     VALUE("arch", "text", "", "architecture"),
     VALUE("tokenizer", "text", "", "kind of the vocabulary"),
     VALUE("chat_template", "text", "", "the file's chat template"),
+    VALUE("fingerprint", "text", "", "tells models apart, as saved sessions do"),
     VALUE("n_params", "int", "", "elements of all tensors"),
     VALUE("n_layers", "int", "", "layers"),
     VALUE("n_embd", "int", "", "width"),
@@ -150,19 +182,47 @@ static const struct lli_schema_row stats_context_rows[] = {
     VALUE("sessions", "int", "", "open sessions"),
     VALUE("running", "int", "", "generations admitted"),
     VALUE("waiting", "int", "", "generations that wait for admission"),
+    VALUE("paused", "int", "", "generations that wait for their readers"),
     VALUE("kv_blocks", "int", "", "blocks of 16 positions in the pool"),
     VALUE("kv_blocks_used", "int", "", "blocks held by sessions"),
+    VALUE("kv_blocks_cached", "int", "", "blocks that nobody holds and that can still be found"),
+    VALUE("kv_blocks_free", "int", "", "blocks that hold nothing"),
+    VALUE("kv_blocks_pinned", "int", "", "blocks promised to pinned sessions"),
     VALUE("kv_bytes", "int", "bytes", "bytes of the pool"),
+    VALUE("kv_bytes_used", "int", "bytes", "bytes of the blocks held by sessions"),
+    VALUE("kv_bytes_cached", "int", "bytes", "bytes of the cached blocks"),
+    VALUE("kv_meta_bytes", "int", "bytes", "bytes of the pool's bookkeeping"),
     VALUE("scratch_bytes", "int", "bytes", "bytes reserved for the activations of a step"),
     VALUE("live_bytes", "int", "bytes", "heap bytes of the model and all its children"),
     VALUE("steps", "int", "", "steps run"),
-    VALUE("step_ns", "int", "ns", "time of all steps"),
+    VALUE("step_ns", "int", "ns", "time of all steps, without planning"),
     VALUE("step_max_ns", "int", "ns", "time of the longest step"),
+    VALUE("plan_ns", "int", "ns", "time of planning"),
+    VALUE("run_ns", "int", "ns", "time of the model in steps"),
+    VALUE("sample_ns", "int", "ns", "time of sampling in steps"),
+    VALUE("commit_ns", "int", "ns", "time of committing"),
+    VALUE("rows", "int", "", "rows computed in steps"),
     VALUE("prefill_tokens", "int", "", "prompt tokens computed"),
     VALUE("decode_tokens", "int", "", "tokens made"),
-    VALUE("evictions", "int", "", "blocks taken from idle sessions"),
+    VALUE("recomputed_tokens", "int", "", "positions computed again after their blocks were given up"),
+    VALUE("prefix_tokens", "int", "", "tokens looked up in the prefix cache"),
+    VALUE("prefix_hit_tokens", "int", "", "tokens found there"),
+    VALUE("prefix_rejects", "int", "", "hashes that met with other tokens"),
+    VALUE("copied_blocks", "int", "", "blocks copied because two sessions went on differently"),
+    VALUE("deduplicated", "int", "", "blocks given back because another holds the same"),
+    VALUE("recycled", "int", "", "cached blocks that were forgotten and used again"),
+    VALUE("drafted", "int", "", "tokens guessed"),
+    VALUE("accepted", "int", "", "guesses that were right"),
+    VALUE("evictions", "int", "", "blocks taken from sessions that do not run"),
+    VALUE("preemptions", "int", "", "running generations that gave their blocks up and waited again"),
+    VALUE("pauses", "int", "", "times that a generation was ahead of its reader"),
+    VALUE("overtakes", "int", "", "admissions past a generation that did not fit yet"),
+    VALUE("follows", "int", "", "steps waited for a block that another session computes"),
+    VALUE("ended", "int", "", "generations that ended"),
+    VALUE("failed", "int", "", "generations that ended with an error"),
     VALUE("refused", "int", "", "generations refused as LLMINF_E_FULL"),
     VALUE("cancelled", "int", "", "generations cancelled"),
+    VALUE("late", "int", "", "generations past their deadline"),
 };
 
 static const struct lli_schema_row stats_session_rows[] = {
@@ -171,9 +231,14 @@ static const struct lli_schema_row stats_session_rows[] = {
     VALUE("stop_index", "int", "", "which stop text or stop token ended it; -1: none"),
     VALUE("length", "int", "", "tokens of the timeline"),
     VALUE("computed", "int", "", "positions with keys and values"),
+    VALUE("cached", "int", "", "positions that the last generation found computed"),
     VALUE("prompt", "int", "", "tokens before the last generation"),
     VALUE("generated", "int", "", "tokens made by the last generation"),
     VALUE("blocks", "int", "", "KV blocks held"),
+    VALUE("shared_blocks", "int", "", "those of them that others hold too"),
+    VALUE("preemptions", "int", "", "times that the last generation gave its blocks up and waited again"),
+    VALUE("drafted", "int", "", "tokens guessed for the last generation"),
+    VALUE("accepted", "int", "", "guesses that were right"),
     VALUE("max_length", "int", "", "longest timeline"),
     VALUE("queue_ns", "int", "ns", "from generate to the first step"),
     VALUE("first_ns", "int", "ns", "from generate to the first token"),

@@ -5,11 +5,10 @@
 #include "api/handles.h"
 #include "base/buffer.h"
 #include "base/error.h"
-#include "base/format.h"
 #include "text/encode.h"
 
-llminf_status llminf_session_open(llminf_session **out, llminf_context *context, const llminf_options *options,
-                                  llminf_error *error)
+llminf_status lli_session_new(llminf_session **out, llminf_context *context, const llminf_options *options,
+                              lli_session_make *make, const void *arg, llminf_error *error)
 {
     struct lli_values values = {0};
     struct llminf_session *session;
@@ -25,7 +24,15 @@ llminf_status llminf_session_open(llminf_session **out, llminf_context *context,
         return lli_fail_memory(error, "session", sizeof *session);
     status = lli_values_copy(&values, &context->model->heap, "session", options, error);
     if (status == LLMINF_OK) {
-        status = lli_timeline_open(&session->timeline, context->engine, lli_values_int(&values, "max_length"), error);
+        const char *salt = lli_values_text(&values, "cache_salt");
+        struct lli_timeline_options timeline = {
+            .max_length = lli_values_int(&values, "max_length"),
+            .salt = salt,
+            .salt_len = strlen(salt),
+            .no_prefix_cache = !lli_values_int(&values, "prefix_cache"),
+            .is_pinned = (int)lli_values_int(&values, "pinned"),
+        };
+        status = make(&session->timeline, context, &timeline, arg, error);
         lli_values_finish(&values);
     }
     if (status != LLMINF_OK) {
@@ -37,6 +44,19 @@ llminf_status llminf_session_open(llminf_session **out, llminf_context *context,
     atomic_fetch_add_explicit(&context->handle.refs, 1, memory_order_relaxed);
     *out = session;
     return LLMINF_OK;
+}
+
+static llminf_status make_empty(struct lli_timeline **out, struct llminf_context *context,
+                                const struct lli_timeline_options *options, const void *arg, llminf_error *error)
+{
+    (void)arg;
+    return lli_timeline_open(out, context->engine, options, error);
+}
+
+llminf_status llminf_session_open(llminf_session **out, llminf_context *context, const llminf_options *options,
+                                  llminf_error *error)
+{
+    return lli_session_new(out, context, options, make_empty, NULL, error);
 }
 
 void llminf_session_close(llminf_session *session)
@@ -114,6 +134,30 @@ llminf_status llminf_session_truncate(llminf_session *session, size_t n_keep, ll
     return status;
 }
 
+llminf_status llminf_session_fork(llminf_session **out, llminf_session *session, llminf_error *error)
+{
+    struct llminf_session *copy;
+    llminf_status status;
+    if (lli_check_out(out, "out", error) != LLMINF_OK)
+        return LLMINF_E_INVALID;
+    *out = NULL;
+    if ((status = enter(session, error)) != LLMINF_OK)
+        return status;
+    copy = lli_alloc_zero(&session->context->model->heap, 1, sizeof *copy);
+    status = copy != NULL ? lli_timeline_fork(&copy->timeline, session->timeline, error)
+                          : lli_fail_memory(error, "session", sizeof *copy);
+    if (status == LLMINF_OK) {
+        copy->handle.mark = LLI_MARK_SESSION;
+        copy->context = session->context;
+        atomic_fetch_add_explicit(&copy->context->handle.refs, 1, memory_order_relaxed);
+        *out = copy;
+    } else {
+        lli_free(&session->context->model->heap, copy);
+    }
+    lli_check_leave(session);
+    return status;
+}
+
 llminf_status llminf_session_tokens(llminf_session *session, size_t from, llminf_token *tokens, size_t capacity,
                                     size_t *count_out, llminf_error *error)
 {
@@ -129,85 +173,6 @@ llminf_status llminf_session_tokens(llminf_session *session, size_t from, llminf
         status = lli_check_room(&copy, tokens, capacity, *count_out, error);
     if (status == LLMINF_OK && copy)
         status = lli_timeline_tokens(session->timeline, from, tokens, *count_out, count_out, error);
-    lli_check_leave(session);
-    return status;
-}
-
-/* The option "stop_token": an id, or the exact text of a control token. */
-static llminf_status find_stop_token(int32_t *out, const struct lli_vocab *vocab, const struct lli_text *item,
-                                     llminf_error *error)
-{
-    int64_t id;
-    uint32_t found;
-    if (lli_format_read_int(&id, item->bytes, item->len) == 0) {
-        if (id < 0 || id >= (int64_t)vocab->n)
-            return lli_fail(error, LLMINF_E_OPTION, "stop_token", "%lld is not in the vocabulary of %u", (long long)id,
-                            vocab->n);
-        *out = (int32_t)id;
-        return LLMINF_OK;
-    }
-    if (!lli_map_find(&vocab->by_token, item->bytes, item->len, &found) || vocab->types[found] != LLI_TOKEN_CONTROL)
-        return lli_fail(error, LLMINF_E_OPTION, "stop_token", "\"%.*s\" is no id and no control token", (int)item->len,
-                        item->bytes);
-    *out = (int32_t)found;
-    return LLMINF_OK;
-}
-
-static int logits_mode(const char *text)
-{
-    return strcmp(text, "all") == 0 ? LLI_LOGITS_ALL : strcmp(text, "last") == 0 ? LLI_LOGITS_LAST : LLI_LOGITS_OFF;
-}
-
-static llminf_status generate(llminf_session *session, const llminf_sampler *sampler, const struct lli_values *values,
-                              llminf_error *error)
-{
-    const struct lli_vocab *vocab = &session->context->model->vocab;
-    const struct lli_value *stop_tokens = lli_values_at(values, "stop_token");
-    int32_t ids[LLI_MAX_LIST_ITEMS];
-    llminf_status status = LLMINF_OK;
-    struct lli_request_params params = {
-        .sampler = {.min_keep = 1, .top_p = 1, .repeat_penalty = 1}, /* greedy */
-        .max_tokens = lli_values_int(values, "max_tokens"),
-        .min_tokens = lli_values_int(values, "min_tokens"),
-        .stops = lli_values_at(values, "stop")->items,
-        .n_stops = lli_values_at(values, "stop")->n_items,
-        .stop_tokens = ids,
-        .n_stop_tokens = stop_tokens->n_items,
-        .ignore_eog = (int)lli_values_int(values, "ignore_eog"),
-        .special = (int)lli_values_int(values, "special"),
-        .echo = (int)lli_values_int(values, "echo"),
-        .logits = logits_mode(lli_values_text(values, "logits")),
-    };
-    if (sampler != NULL) {
-        params.sampler = sampler->params;
-        params.bias = sampler->bias;
-        params.n_bias = sampler->n_bias;
-    }
-    for (size_t i = 0; i < params.n_bias; i++)
-        if (params.bias[i].token < 0 || (uint32_t)params.bias[i].token >= vocab->n)
-            return lli_fail_at(error, LLMINF_E_INVALID, (int64_t)i, "bias", "token %d is not in the vocabulary of %u",
-                               params.bias[i].token, vocab->n);
-    for (size_t i = 0; status == LLMINF_OK && i < stop_tokens->n_items; i++)
-        status = find_stop_token(&ids[i], vocab, &stop_tokens->items[i], error);
-    return status == LLMINF_OK ? lli_timeline_generate(session->timeline, &params, error) : status;
-}
-
-llminf_status llminf_session_generate(llminf_session *session, const llminf_sampler *sampler, const llminf_options *options,
-                                      llminf_error *error)
-{
-    struct lli_values values = {0};
-    llminf_status status = enter(session, error);
-    if (status != LLMINF_OK)
-        return status;
-    status = sampler != NULL ? lli_check_enter(sampler, LLI_MARK_SAMPLER, "sampler", error) : LLMINF_OK;
-    if (status == LLMINF_OK) {
-        status = lli_values_copy(&values, &session->context->model->heap, "generate", options, error);
-        if (status == LLMINF_OK)
-            status = generate(session, sampler, &values, error);
-        lli_values_finish(&values);
-        if (sampler != NULL)
-            lli_check_leave(sampler);
-    }
     lli_check_leave(session);
     return status;
 }
@@ -268,6 +233,32 @@ void llminf_session_cancel(llminf_session *session)
         lli_timeline_cancel(session->timeline);
 }
 
+llminf_status llminf_session_fd(llminf_session *session, int32_t *fd_out, llminf_error *error)
+{
+    int fd = -1;
+    llminf_status status = lli_check_out(fd_out, "fd_out", error);
+    if (status != LLMINF_OK)
+        return status;
+    *fd_out = -1;
+    if ((status = enter(session, error)) != LLMINF_OK)
+        return status;
+    status = lli_timeline_fd(session->timeline, &fd, error);
+    if (status == LLMINF_OK)
+        *fd_out = fd;
+    lli_check_leave(session);
+    return status;
+}
+
+llminf_status llminf_session_notify(llminf_session *session, llminf_notify_fn notify, void *user, llminf_error *error)
+{
+    llminf_status status = enter(session, error);
+    if (status != LLMINF_OK)
+        return status;
+    status = lli_timeline_notify(session->timeline, notify, user, error);
+    lli_check_leave(session);
+    return status;
+}
+
 llminf_status llminf_session_logits(llminf_session *session, size_t position, float *logits, size_t capacity, size_t *count_out,
                                     llminf_error *error)
 {
@@ -287,6 +278,40 @@ llminf_status llminf_session_logits(llminf_session *session, size_t position, fl
     return status;
 }
 
+/* At most 1 + 64 of them. */
+static llminf_status give_logprobs(llminf_session *session, size_t position, llminf_token *tokens, float *logprobs,
+                                   size_t capacity, size_t *count_out, llminf_error *error)
+{
+    struct lli_logprob rows[65];
+    int copy;
+    llminf_status status = lli_timeline_logprobs(session->timeline, position, rows, 65, count_out, error);
+    if (status == LLMINF_OK)
+        status = lli_check_room(&copy, tokens, capacity, *count_out, error);
+    if (status != LLMINF_OK || !copy)
+        return status;
+    if (logprobs == NULL)
+        return lli_fail(error, LLMINF_E_INVALID, "logprobs", "is NULL, want room for %zu", *count_out);
+    for (size_t i = 0; i < *count_out; i++) {
+        tokens[i] = rows[i].token;
+        logprobs[i] = rows[i].value;
+    }
+    return LLMINF_OK;
+}
+
+llminf_status llminf_session_logprobs(llminf_session *session, size_t position, llminf_token *tokens, float *logprobs,
+                                      size_t capacity, size_t *count_out, llminf_error *error)
+{
+    llminf_status status = lli_check_out(count_out, "count_out", error);
+    if (status != LLMINF_OK)
+        return status;
+    *count_out = 0;
+    if ((status = enter(session, error)) != LLMINF_OK)
+        return status;
+    status = give_logprobs(session, position, tokens, logprobs, capacity, count_out, error);
+    lli_check_leave(session);
+    return status;
+}
+
 llminf_status llminf_session_int(const llminf_session *session, const char *key, int64_t *value_out, llminf_error *error)
 {
     struct lli_timeline_stats s;
@@ -302,9 +327,23 @@ llminf_status llminf_session_int(const llminf_session *session, const char *key,
         const char *key;
         int64_t value;
     } rows[] = {
-        {"state", s.state},         {"stop_reason", s.stop_reason}, {"stop_index", s.stop_index}, {"length", s.length},
-        {"computed", s.computed},   {"prompt", s.prompt},           {"generated", s.generated},   {"blocks", s.blocks},
-        {"queue_ns", s.queue_ns},   {"max_length", s.max_length},   {"first_ns", s.first_ns},     {"prefill_ns", s.prefill_ns},
+        {"state", s.state},
+        {"stop_reason", s.stop_reason},
+        {"stop_index", s.stop_index},
+        {"length", s.length},
+        {"cached", s.cached},
+        {"shared_blocks", s.shared_blocks},
+        {"preemptions", s.preemptions},
+        {"drafted", s.drafted},
+        {"accepted", s.accepted},
+        {"computed", s.computed},
+        {"prompt", s.prompt},
+        {"generated", s.generated},
+        {"blocks", s.blocks},
+        {"queue_ns", s.queue_ns},
+        {"max_length", s.max_length},
+        {"first_ns", s.first_ns},
+        {"prefill_ns", s.prefill_ns},
         {"decode_ns", s.decode_ns},
     };
     for (size_t i = 0; key != NULL && i < sizeof rows / sizeof *rows; i++)

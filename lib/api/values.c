@@ -103,6 +103,15 @@ static int find_alias(struct found *out, const struct llminf_model *m, const cha
     return 0;
 }
 
+static int find_fingerprint(struct found *out, const struct llminf_model *m, const char *name)
+{
+    if (strcmp(name, "fingerprint") != 0 || !m->has_network)
+        return 0;
+    out->type = IS_TEXT;
+    put_text(out, m->fingerprint_text);
+    return 1;
+}
+
 static int find_tensor(struct found *out, const struct llminf_model *m, const struct key *key)
 {
     static const char *const names[] = {"tensor_name", "tensor_type", "tensor_shape", "tensor_bytes"};
@@ -168,7 +177,8 @@ static llminf_status find(struct found *out, const llminf_model *model, const ch
     if (strchr(name, '.') != NULL)
         known = find_metadata(out, model, name);
     else
-        known = find_alias(out, model, name) || find_number(out, model, name, strlen(name)) || find_tensor(out, model, &key);
+        known = find_alias(out, model, name) || find_fingerprint(out, model, name) ||
+                find_number(out, model, name, strlen(name)) || find_tensor(out, model, &key);
     if (!known)
         return lli_fail(error, LLMINF_E_NOT_FOUND, name, "this model has no such value");
     if ((int)out->type != type)

@@ -3,9 +3,12 @@
 #include "engine/engine.h"
 
 #include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/format.h"
@@ -15,11 +18,15 @@
 #include "forward/forward.h"
 #include "kv/table.h"
 
-#define DEFAULT_STEP_TOKENS 64u
-#define MAX_LOGITS 16u /* rows of a step whose logits are all kept: bounds the scratch, n_vocab floats each */
-#define MAX_SEQS 1u    /* sequences of a step */
-#define MEMORY_SHARE 4 /* the default budget is at most this part of the memory */
-#define REPAIR_BYTES 3 /* a byte that is no character becomes U+FFFD */
+#define DEFAULT_STEP_TOKENS 64u /* beyond max_running */
+#define DEFAULT_RUNNING 64u
+#define MIN_PREFILL 32u  /* rows that a prefill can have beside max_running decodes */
+#define MORE_LOGITS 16u  /* rows with logits beyond one for each sequence: bounds the scratch, n_vocab floats each */
+#define WATERMARK 100u   /* one block in so many is left alone by admission while others run */
+#define KEPT_SALTS 4096u /* salts that are remembered; those of open sessions are not told from others */
+#define TRIM_BATCH 16u   /* blocks that are forgotten under one hold of the lock */
+#define MEMORY_SHARE 4   /* the default budget is at most this part of the memory */
+#define REPAIR_BYTES 3   /* a byte that is no character becomes U+FFFD */
 
 /* ---- memory open to the process ---------------------------------------------------------------------------------- */
 
@@ -54,26 +61,42 @@ static int64_t find_memory(void)
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-/* Blocks that the budget holds, with their share of the bookkeeping. */
+/* Bytes of so many blocks, with their bookkeeping. */
+static uint64_t pool_bytes(uint64_t n_blocks, size_t block_bytes)
+{
+    return n_blocks * block_bytes + lli_pool_bytes((uint32_t)n_blocks);
+}
+
+/* The most blocks that the budget holds. */
+static uint32_t count_blocks(uint64_t budget, size_t block_bytes)
+{
+    uint64_t n = 0, most = budget / block_bytes;
+    most = most < LLI_NONE ? most : LLI_NONE - 1;
+    for (uint64_t step = (uint64_t)1 << 31; step > 0; step /= 2)
+        if (n + step <= most && pool_bytes(n + step, block_bytes) <= budget)
+            n += step;
+    return (uint32_t)n;
+}
+
 static int32_t settle_budget(uint32_t *n_blocks_out, struct lli_engine *engine, const struct lli_engine_options *options,
                              struct llminf_error *err)
 {
     size_t each = lli_forward_block_bytes(options->config, options->kv_type);
     int64_t budget = options->kv_budget_bytes;
-    if (each == 0 || lli_size_add(&each, each, sizeof(struct lli_block)) || each > INT64_MAX / UINT32_MAX)
+    if (each == 0 || each > INT64_MAX / UINT32_MAX - 1024)
         return lli_fail(err, LLMINF_E_LIMIT, "kv_budget_bytes", "a block of %u positions is over the address space",
                         LLI_BLOCK_TOKENS);
     if (budget == 0) {
-        int64_t whole = (lli_table_blocks(options->config->train_length) + (int64_t)1) * (int64_t)each;
+        uint64_t whole = pool_bytes(lli_table_blocks(options->config->train_length) + (uint64_t)1, each);
         int64_t share = find_memory() / MEMORY_SHARE;
-        budget = whole < share ? whole : share;
+        budget = whole < (uint64_t)share ? (int64_t)whole : share;
     }
-    uint64_t n = (uint64_t)budget / each;
-    if (n < 2)
-        return lli_fail(err, LLMINF_E_OPTION, "kv_budget_bytes", "%lld holds no block, want at least %zu", (long long)budget,
-                        2 * each);
-    *n_blocks_out = n < LLI_NONE ? (uint32_t)n : LLI_NONE - 1;
+    *n_blocks_out = count_blocks((uint64_t)budget, each);
+    if (*n_blocks_out < 2)
+        return lli_fail(err, LLMINF_E_OPTION, "kv_budget_bytes", "%lld holds no block, want at least %llu", (long long)budget,
+                        (unsigned long long)pool_bytes(2, each));
     engine->totals.kv_budget_bytes = budget;
+    engine->totals.kv_block_bytes = (int64_t)each;
     return LLMINF_OK;
 }
 
@@ -82,7 +105,7 @@ static int32_t init_locks(struct lli_engine *engine, struct llminf_error *err)
     int failed = pthread_mutex_init(&engine->lock, NULL);
     if (failed)
         return lli_fail_os(err, failed, "context", "lock");
-    failed = pthread_cond_init(&engine->work, NULL);
+    failed = lli_clock_cond_init(&engine->work);
     if (failed)
         goto no_work;
     failed = pthread_cond_init(&engine->landed, NULL);
@@ -106,18 +129,44 @@ static size_t find_text_bytes(const struct lli_vocab *vocab)
     return (longest + 1) * REPAIR_BYTES;
 }
 
+static int32_t init_pickers(struct lli_engine *engine, int n, struct llminf_error *err)
+{
+    engine->pickers = lli_alloc_zero(engine->heap, (size_t)n, sizeof *engine->pickers);
+    if (!engine->pickers)
+        return lli_fail_memory(err, "context", (uint64_t)n * sizeof *engine->pickers);
+    for (; engine->n_pickers < n; engine->n_pickers++) {
+        struct lli_picker *picker = &engine->pickers[engine->n_pickers];
+        lli_buffer_init(&picker->text, engine->heap);
+        if (lli_chain_init(&picker->chain, engine->heap, engine->vocab->n) != LLMINF_OK)
+            return lli_fail_memory(err, "context", (uint64_t)engine->vocab->n * sizeof(struct lli_candidate));
+        if (lli_buffer_reserve(&picker->text, engine->text_bytes)) {
+            engine->n_pickers++;
+            return lli_fail_memory(err, "context", engine->text_bytes);
+        }
+    }
+    return LLMINF_OK;
+}
+
+/* Seeds the hashes, so that nobody can choose tokens that crowd one place of the index. Any number will do if there is none. */
+static uint64_t find_secret(const struct lli_engine *engine)
+{
+    uint64_t secret;
+    if (getrandom(&secret, sizeof secret, GRND_NONBLOCK) == (ssize_t)sizeof secret)
+        return secret;
+    return (uint64_t)lli_clock_ns() ^ (uint64_t)(uintptr_t)engine;
+}
+
 /* What a step needs beside the forward's scratch. */
 static int32_t init_scratch(struct lli_engine *engine, uint32_t n_blocks, struct llminf_error *err)
 {
-    if (lli_pool_init(&engine->pool, engine->heap, n_blocks) != LLMINF_OK)
-        return lli_fail_memory(err, "context", (uint64_t)n_blocks * sizeof(struct lli_block));
-    if (lli_chain_init(&engine->chain, engine->heap, engine->vocab->n) != LLMINF_OK)
-        return lli_fail_memory(err, "context", (uint64_t)engine->vocab->n * sizeof(struct lli_candidate));
-    if (lli_plan_init(&engine->batch, engine->heap, engine->step_tokens, MAX_LOGITS, MAX_SEQS) != LLMINF_OK)
-        return lli_fail_memory(err, "context", (uint64_t)engine->step_tokens * sizeof(struct lli_row));
-    lli_buffer_init(&engine->text, engine->heap);
-    if (lli_buffer_reserve(&engine->text, engine->text_bytes))
-        return lli_fail_memory(err, "context", engine->text_bytes);
+    static const uint32_t full_attention = 0;
+    uint32_t max_rows = engine->max_running + MIN_PREFILL;
+    max_rows = engine->step_tokens > max_rows ? engine->step_tokens : max_rows;
+    if (lli_pool_init(&engine->pool, engine->heap, n_blocks, &full_attention, 1, find_secret(engine)) != LLMINF_OK)
+        return lli_fail_memory(err, "context", lli_pool_bytes(n_blocks));
+    if (lli_plan_init(&engine->batch, engine->heap, max_rows, engine->max_running + MORE_LOGITS, engine->max_running) !=
+        LLMINF_OK)
+        return lli_fail_memory(err, "context", (uint64_t)max_rows * sizeof(struct lli_row));
     return LLMINF_OK;
 }
 
@@ -139,32 +188,56 @@ static int32_t init_forward(struct lli_engine *engine, const struct lli_engine_o
         .workers = &engine->workers,
         .kv_type = options->kv_type,
         .n_blocks = n_blocks,
-        .max_rows = engine->step_tokens,
-        .max_logits = MAX_LOGITS,
+        .max_rows = engine->batch.max_rows,
+        .max_logits = engine->batch.max_logits,
         .max_pos = usable_positions(n_blocks),
+        .prefault = options->kv_prefault,
     };
-    status = lli_forward_new(&engine->forward, engine->heap, options->config, options->weights, &forward, err);
+    status = init_pickers(engine, n_threads, err);
+    if (status == LLMINF_OK)
+        status = lli_forward_new(&engine->forward, engine->heap, options->config, options->weights, &forward, err);
     if (status != LLMINF_OK)
         return status;
     engine->totals.threads = n_threads;
     engine->totals.kv_blocks = n_blocks;
     engine->totals.kv_bytes = (int64_t)lli_forward_kv_bytes(engine->forward);
+    engine->totals.kv_meta_bytes = (int64_t)lli_pool_bytes(n_blocks);
     engine->totals.scratch_bytes = (int64_t)lli_forward_scratch_bytes(engine->forward);
     return LLMINF_OK;
+}
+
+static void name_links(struct lli_engine *engine)
+{
+    engine->timelines.kind = LLI_LINK_ALL;
+    engine->waiting.kind = engine->running.kind = LLI_LINK_REQUEST;
+    engine->soft.kind = LLI_LINK_SOFT;
+    engine->deadlines.kind = LLI_LINK_DEADLINE;
+    engine->news.kind = LLI_LINK_NEWS;
 }
 
 static void settle_options(struct lli_engine *engine, const struct lli_engine_options *options)
 {
     engine->vocab = options->vocab;
+    engine->config = options->config;
     engine->process = getpid();
+    engine->fingerprint = options->fingerprint;
+    engine->kv_type = options->kv_type;
+    engine->event_fd = -1;
     engine->max_sessions = options->max_sessions;
+    engine->max_running = options->max_running > 0 ? options->max_running : DEFAULT_RUNNING;
     engine->max_waiting = options->max_waiting;
-    engine->step_tokens = options->step_tokens > 0 ? options->step_tokens : DEFAULT_STEP_TOKENS;
+    engine->step_tokens = options->step_tokens > 0 ? options->step_tokens : DEFAULT_STEP_TOKENS + engine->max_running;
+    engine->batching = options->batching;
+    engine->admit_reserve = options->admit_reserve;
+    engine->age_steps = options->age_steps;
+    engine->bypass_limit = options->bypass_limit;
+    engine->no_prefix_cache = options->no_prefix_cache;
+    engine->host_driven = options->host_driven;
     engine->text_bytes = find_text_bytes(options->vocab);
-    engine->waiting.kind = engine->running.kind = LLI_LINK_REQUEST;
-    engine->soft.kind = LLI_LINK_SOFT;
+    name_links(engine);
     engine->totals.step_tokens = engine->step_tokens;
     engine->totals.max_sessions = engine->max_sessions;
+    engine->totals.max_running = engine->max_running;
     engine->totals.max_waiting = engine->max_waiting;
     engine->totals.spin_ns = options->spin_ns;
 }
@@ -188,10 +261,12 @@ int32_t lli_engine_new(struct lli_engine **out, struct lli_heap *heap, const str
         status = init_forward(engine, options, n_blocks, err);
     if (status != LLMINF_OK)
         goto fail;
+    engine->watermark = n_blocks / WATERMARK > 1 ? n_blocks / WATERMARK : 1;
     engine->max_length = usable_positions(n_blocks);
     if (options->config->train_length > 0 && options->config->train_length < engine->max_length)
         engine->max_length = options->config->train_length;
-    status = lli_thread_start(engine, err);
+    if (!engine->host_driven)
+        status = lli_thread_start(engine, err);
     if (status != LLMINF_OK)
         goto fail;
     *out = engine;
@@ -209,10 +284,18 @@ void lli_engine_free(struct lli_engine *engine)
     lli_thread_stop(engine);
     lli_forward_free(engine->forward);
     lli_workers_finish(&engine->workers);
-    lli_buffer_finish(&engine->text);
+    for (int i = 0; i < engine->n_pickers; i++) {
+        lli_buffer_finish(&engine->pickers[i].text);
+        lli_chain_finish(&engine->pickers[i].chain);
+    }
+    lli_free(heap, engine->pickers);
+    for (uint32_t i = 0; i < engine->n_salts; i++)
+        lli_free(heap, engine->salts[i].text);
+    lli_free(heap, engine->salts);
     lli_plan_finish(&engine->batch);
-    lli_chain_finish(&engine->chain);
     lli_pool_finish(&engine->pool);
+    if (engine->event_fd >= 0)
+        close(engine->event_fd);
     if (engine->has_lock) {
         pthread_cond_destroy(&engine->landed);
         pthread_cond_destroy(&engine->work);
@@ -236,10 +319,82 @@ void lli_engine_stats(struct lli_engine *engine, struct lli_engine_stats *out)
     if (lli_engine_check(engine, NULL) != LLMINF_OK)
         return;
     pthread_mutex_lock(&engine->lock);
+    const struct lli_pool *pool = &engine->pool;
     *out = engine->totals;
-    out->sessions = engine->n_sessions;
+    out->sessions = engine->timelines.n;
     out->running = engine->running.n;
     out->waiting = engine->waiting.n;
-    out->kv_blocks_used = engine->pool.n_blocks - 1 - engine->pool.n_free;
+    out->paused = engine->n_paused;
+    out->kv_blocks_free = pool->n_free;
+    out->kv_blocks_cached = pool->n_cached;
+    out->kv_blocks_used = pool->n_blocks - 1 - lli_pool_available(pool);
+    out->kv_blocks_pinned = engine->n_pinned;
+    out->kv_bytes_used = out->kv_blocks_used * out->kv_block_bytes;
+    out->kv_bytes_cached = out->kv_blocks_cached * out->kv_block_bytes;
+    out->recycled = (int64_t)pool->counters.recycled;
+    out->deduplicated = (int64_t)pool->counters.deduplicated;
+    out->prefix_rejects = (int64_t)pool->counters.rejects;
     pthread_mutex_unlock(&engine->lock);
+}
+
+/* ---- prefixes ---------------------------------------------------------------------------------------------------- */
+
+void lli_engine_trim(struct lli_engine *engine, int64_t keep_bytes)
+{
+    uint32_t ids[TRIM_BATCH], n;
+    if (lli_engine_check(engine, NULL) != LLMINF_OK)
+        return;
+    int64_t n_keep = keep_bytes / engine->totals.kv_block_bytes;
+    do {
+        pthread_mutex_lock(&engine->lock); /* so that no step takes them before their pages are given back */
+        n = lli_pool_trim(&engine->pool, n_keep < UINT32_MAX ? (uint32_t)n_keep : UINT32_MAX, ids, TRIM_BATCH);
+        for (uint32_t i = 0; i < n; i++)
+            lli_forward_forget(engine->forward, ids[i]);
+        pthread_mutex_unlock(&engine->lock);
+    } while (n > 0);
+}
+
+uint64_t lli_engine_own_extra(struct lli_engine *engine)
+{
+    return ++engine->n_extras;
+}
+
+static int32_t add_salt(struct lli_engine *engine, const char *salt, size_t len)
+{
+    char *text = lli_alloc(engine->heap, len);
+    if (!text)
+        return LLMINF_E_MEMORY;
+    if (engine->n_salts == engine->cap_salts) {
+        uint32_t cap = engine->cap_salts ? 2 * engine->cap_salts : 16;
+        struct lli_salt *salts = lli_realloc(engine->heap, engine->salts, cap * sizeof *salts);
+        if (!salts) {
+            lli_free(engine->heap, text);
+            return LLMINF_E_MEMORY;
+        }
+        engine->salts = salts;
+        engine->cap_salts = cap;
+    }
+    memcpy(text, salt, len);
+    if (engine->n_salts == KEPT_SALTS) { /* the oldest goes: who comes with it again begins anew */
+        lli_free(engine->heap, engine->salts[0].text);
+        memmove(engine->salts, engine->salts + 1, --engine->n_salts * sizeof *engine->salts);
+    }
+    engine->salts[engine->n_salts++] = (struct lli_salt){text, len, lli_engine_own_extra(engine)};
+    return LLMINF_OK;
+}
+
+int32_t lli_engine_salt(uint64_t *extra_out, struct lli_engine *engine, const char *salt, size_t len)
+{
+    *extra_out = 0;
+    if (len == 0)
+        return LLMINF_OK;
+    for (uint32_t i = engine->n_salts; i-- > 0;)
+        if (engine->salts[i].len == len && memcmp(engine->salts[i].text, salt, len) == 0) {
+            *extra_out = engine->salts[i].extra;
+            return LLMINF_OK;
+        }
+    int32_t status = add_salt(engine, salt, len);
+    if (status == LLMINF_OK)
+        *extra_out = engine->salts[engine->n_salts - 1].extra;
+    return status;
 }

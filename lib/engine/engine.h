@@ -16,6 +16,7 @@
 #include "base/workers.h"
 #include "engine/plan.h"
 #include "engine/queue.h"
+#include "engine/stats.h"
 #include "kv/pool.h"
 #include "model/config.h"
 #include "model/weights.h"
@@ -26,17 +27,26 @@ struct llminf_error;
 struct lli_backend;
 struct lli_forward;
 
+enum lli_batching { LLI_BATCHING_STATIC, LLI_BATCHING_CONTINUOUS, LLI_BATCHING_INFLIGHT };
+
 struct lli_engine_options {
     const struct lli_config *config; /* these outlive the engine */
     const struct lli_weights *weights;
     const struct lli_vocab *vocab;
     const struct lli_backend *backend;
+    uint64_t fingerprint;    /* of the model, for saved sessions */
     int kv_type;             /* enum lli_kv_type */
     int64_t kv_budget_bytes; /* 0: one session of full length, at most 1/4 of the memory open to the process */
     uint32_t max_sessions;   /* open at once */
-    uint32_t max_waiting;    /* generations that wait for admission; one more is FULL */
-    uint32_t step_tokens;    /* rows of a prefill step; 0: 64 */
-    int n_threads;           /* 0: lli_cpus_usable() */
+    uint32_t max_running;    /* generations in one batch; 0: 64 */
+    uint32_t max_waiting;    /* generations beyond these; one more is FULL */
+    uint32_t step_tokens;    /* rows of a step; 0: 64 beyond max_running */
+    int batching;            /* enum lli_batching */
+    double admit_reserve;    /* share of what the running may still need that admission leaves free */
+    uint32_t age_steps;      /* steps of waiting that raise a priority by 1; 0: never */
+    uint32_t bypass_limit;   /* how often the head may be overtaken while it is blocked */
+    int no_prefix_cache, host_driven, kv_prefault;
+    int n_threads; /* 0: lli_cpus_usable() */
     int64_t spin_ns;
 };
 
@@ -50,46 +60,79 @@ int32_t lli_engine_new(struct lli_engine **out, struct lli_heap *heap, const str
 /* After its last timeline: stops and joins the threads. NULL does nothing. Not from the engine thread. */
 void lli_engine_free(struct lli_engine *engine);
 
-/* Options in force and counters that only grow, one consistent snapshot. All 0 in a child after fork(). */
-struct lli_engine_stats {
-    int64_t sessions, running, waiting;
-    int64_t kv_blocks, kv_blocks_used, kv_bytes, kv_budget_bytes, scratch_bytes;
-    int64_t steps, step_ns, step_max_ns, prefill_tokens, decode_tokens, evictions, refused, cancelled;
-    int64_t threads, step_tokens, max_sessions, max_waiting, spin_ns;
-};
+/* One consistent snapshot. All 0 in a child after fork(). */
 void lli_engine_stats(struct lli_engine *engine, struct lli_engine_stats *out);
 
 /* 0, or STATE in a child after fork(), which has none of the threads. */
 int32_t lli_engine_check(const struct lli_engine *engine, struct llminf_error *err);
 
+/* Cached blocks become free, oldest first, until their bytes are at most keep_bytes; their memory goes back to the system. */
+void lli_engine_trim(struct lli_engine *engine, int64_t keep_bytes);
+
+/* Host-driven only, else STATE. step: runs steps until max_ns are over, at least one; OK, DONE without work, BUSY while
+ * another thread is in it. fd: readable while there is work; owned by the engine; IO. */
+int32_t lli_engine_step(struct lli_engine *engine, int64_t max_ns, struct llminf_error *err);
+int32_t lli_engine_fd(struct lli_engine *engine, int *fd_out, struct llminf_error *err);
+
+/* What stands for a salt in the keys of the prefix index: equal for equal salts (0 for the empty one), and never equal to that
+ * of `own`, which is new each time. Under the engine's lock. 0 or MEMORY. */
+int32_t lli_engine_salt(uint64_t *extra_out, struct lli_engine *engine, const char *salt, size_t len);
+uint64_t lli_engine_own_extra(struct lli_engine *engine);
+
+/* Sampling is shared by the workers; each has its own scratch. */
+struct lli_picker {
+    struct lli_chain chain;
+    struct lli_buffer text; /* of stop texts */
+};
+
+struct lli_salt {
+    char *text; /* owned */
+    size_t len;
+    uint64_t extra;
+};
+
 /* Read outside engine/ only through the functions above. */
 struct lli_engine {
     struct lli_heap *heap;
     const struct lli_vocab *vocab;
+    const struct lli_config *config;
     pid_t process;
+    uint64_t fingerprint;
+    int kv_type;
     uint32_t max_length; /* of a session that does not say */
     size_t text_bytes;   /* no token decodes to more */
-    uint32_t max_sessions, max_waiting, step_tokens;
+    uint32_t max_sessions, max_running, max_waiting, step_tokens, age_steps, bypass_limit, watermark;
+    int batching, no_prefix_cache, host_driven;
+    double admit_reserve;
 
-    /* the engine thread's */
+    /* of whoever runs the steps: the engine thread, or the host's that is in step() */
     pthread_t thread;
     struct lli_workers workers;
     struct lli_forward *forward;
-    struct lli_batch batch;   /* the step in the making or in flight */
-    struct lli_chain chain;   /* scratch of sampling */
-    struct lli_buffer text;   /* scratch of stop texts */
-    int has_lock, has_thread; /* initialised; started: set once */
+    struct lli_batch batch; /* the step in the making or in flight */
+    struct lli_picker *pickers;
+    int n_pickers, has_lock, has_thread; /* initialised; started: set once */
 
     _Atomic uint32_t has_cancels; /* some timeline was cancelled since the last plan */
+    _Atomic uint32_t is_stepping; /* a host is in step() */
     pthread_mutex_t lock;         /* guards all below, and of each timeline what its header says */
-    pthread_cond_t work;          /* something can be planned, or the engine stops */
-    pthread_cond_t landed;        /* a step was committed while a close waits for it */
+    pthread_cond_t work;          /* something can be planned, or the engine stops; on the monotonic clock */
+    pthread_cond_t landed;        /* a step was committed, or news were told, while somebody waits for that */
     struct lli_pool pool;
-    struct lli_queue waiting, running; /* FIFO; the next to run is first */
+    struct lli_queue timelines;        /* all */
+    struct lli_queue waiting, running; /* in the roster's order */
     struct lli_queue soft;             /* hold blocks and are not running; the one that ran longest ago is first */
-    uint32_t n_reserved;               /* blocks: footprints of the running */
-    uint32_t n_sessions, n_closing;
+    struct lli_queue deadlines;        /* open requests with one; the next is first */
+    struct lli_queue news;             /* whose notify is to be called */
+    struct lli_salt *salts;
+    uint32_t n_salts, cap_salts;
+    uint64_t n_extras;            /* given out */
+    uint32_t n_pinned;            /* blocks promised to pinned timelines */
+    uint32_t n_paused, n_closing; /* n_closing: threads that wait for `landed` */
+    uint64_t n_arrived;
+    uint32_t n_saving; /* saves and loads that hold blocks for a while: who lacks them waits */
     int is_stopping;
+    int event_fd;                   /* host_driven: readable while there is work; -1: not asked for */
     struct lli_engine_stats totals; /* options in force, counters */
 };
 

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -28,6 +30,7 @@ int32_t lli_output_init(struct lli_output *output, struct llminf_error *err)
     if (failed)
         goto no_left;
     output->has_lock = 1;
+    output->event_fd = -1;
     output->status = LLMINF_E_STATE;
     lli_fail(&output->error, LLMINF_E_STATE, "session", "nothing was generated yet");
     return LLMINF_OK;
@@ -42,10 +45,28 @@ void lli_output_finish(struct lli_output *output)
 {
     if (!output->has_lock)
         return;
+    if (output->event_fd >= 0)
+        close(output->event_fd);
     pthread_cond_destroy(&output->left);
     pthread_cond_destroy(&output->ready);
     pthread_mutex_destroy(&output->lock);
     output->has_lock = 0;
+}
+
+/* The counter of an eventfd is 1 or 0; neither write nor read of it can fail or block then. */
+static void set_event(struct lli_output *output, int set)
+{
+    uint64_t one = 1;
+    if (output->event_fd < 0 || output->is_set == set)
+        return;
+    output->is_set = set;
+    ssize_t n = set ? write(output->event_fd, &one, sizeof one) : read(output->event_fd, &one, sizeof one);
+    (void)n;
+}
+
+static int is_silent(const struct lli_output *output)
+{
+    return output->status == LLMINF_AGAIN && output->n_readable <= output->n_read;
 }
 
 /* Makes no system call where nobody waits. */
@@ -53,14 +74,17 @@ static void wake(struct lli_output *output)
 {
     if (output->n_waiters > 0)
         pthread_cond_broadcast(&output->ready);
+    set_event(output, !is_silent(output));
 }
 
-void lli_output_start(struct lli_output *output, uint32_t n_readable)
+void lli_output_start(struct lli_output *output, uint32_t n_readable, uint32_t n_read)
 {
     pthread_mutex_lock(&output->lock);
     output->status = LLMINF_AGAIN;
     output->n_readable = output->n_text = n_readable;
+    output->n_read = n_read;
     output->text_end = UINT64_MAX;
+    set_event(output, !is_silent(output));
     pthread_mutex_unlock(&output->lock);
 }
 
@@ -96,6 +120,28 @@ uint32_t lli_output_readable(struct lli_output *output)
     return n;
 }
 
+uint32_t lli_output_unread(struct lli_output *output)
+{
+    pthread_mutex_lock(&output->lock);
+    uint32_t n = output->n_readable > output->n_read ? output->n_readable - output->n_read : 0;
+    pthread_mutex_unlock(&output->lock);
+    return n;
+}
+
+int32_t lli_output_fd(struct lli_output *output, int *fd_out, struct llminf_error *err)
+{
+    int32_t status = LLMINF_OK;
+    pthread_mutex_lock(&output->lock);
+    if (output->event_fd < 0)
+        output->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (output->event_fd < 0)
+        status = lli_fail_os(err, errno, "session", "no descriptor for events");
+    set_event(output, !is_silent(output));
+    *fd_out = output->event_fd;
+    pthread_mutex_unlock(&output->lock);
+    return status;
+}
+
 void lli_output_cut(struct lli_output *output, uint32_t n_tokens)
 {
     pthread_mutex_lock(&output->lock);
@@ -121,9 +167,13 @@ void lli_output_close(struct lli_output *output)
 static int32_t look(struct view *out, struct lli_output *output, uint32_t n_seen, int64_t deadline_ns, int last_word,
                     struct llminf_error *err)
 {
-    int timed_out = deadline_ns <= 0;
+    int timed_out = deadline_ns <= 0, is_reader = n_seen != UINT32_MAX;
     pthread_mutex_lock(&output->lock);
     output->n_waiters++;
+    if (is_reader && output->n_read < n_seen)
+        output->n_read = n_seen;
+    if (is_reader)
+        set_event(output, !is_silent(output));
     while (!output->is_closed && output->status == LLMINF_AGAIN && output->n_readable <= n_seen && !timed_out)
         timed_out = lli_clock_cond_wait(&output->ready, &output->lock, deadline_ns) == ETIMEDOUT;
     *out = (struct view){output->status, output->n_readable, output->n_text, output->text_end};
@@ -220,6 +270,7 @@ int32_t lli_output_read_text(struct lli_listener *listener, struct lli_output *o
 {
     struct view view = {.status = LLMINF_AGAIN};
     int32_t status;
+    int has_waited = 0;
     *n_out = 0;
     if (cap > 0)
         out[0] = '\0';
@@ -232,8 +283,10 @@ int32_t lli_output_read_text(struct lli_listener *listener, struct lli_output *o
         if (decoded > 0)
             continue;
         uint32_t n_seen = listener->n_decoded;
-        if (view.status != LLMINF_AGAIN || look(&view, output, n_seen, *n_out > 0 ? 0 : deadline_ns, 0, err) == LLMINF_E_STATE)
+        int64_t until = *n_out > 0 || has_waited ? 0 : deadline_ns;
+        if (view.status != LLMINF_AGAIN || look(&view, output, n_seen, until, 0, err) == LLMINF_E_STATE)
             break;
+        has_waited = until > 0;
         if (view.status == LLMINF_AGAIN && view.n_readable <= n_seen)
             break;
     }

@@ -23,8 +23,9 @@ struct lli_output {
     int is_closed;
     uint32_t n_waiters;
     int32_t status; /* STATE before the first generation, AGAIN while one runs, then DONE or the error that ended it */
-    uint32_t n_readable, n_text;
+    uint32_t n_readable, n_text, n_read; /* n_read: tokens that the reader has got */
     uint64_t text_end;
+    int event_fd, is_set;      /* -1: nobody asked; it is readable now */
     struct llminf_error error; /* valid while status is an error */
 };
 
@@ -43,11 +44,15 @@ int32_t lli_output_init(struct lli_output *output, struct llminf_error *err); /*
 void lli_output_finish(struct lli_output *output);                            /* accepts a zeroed struct */
 
 /* The engine's side. release and end wake readers. */
-void lli_output_start(struct lli_output *output, uint32_t n_readable);
+void lli_output_start(struct lli_output *output, uint32_t n_readable, uint32_t n_read);
 void lli_output_release(struct lli_output *output, uint32_t n_readable);
 void lli_output_end(struct lli_output *output, const struct lli_verdict *verdict, int32_t status,
                     const struct llminf_error *error);
 uint32_t lli_output_readable(struct lli_output *output);
+uint32_t lli_output_unread(struct lli_output *output);
+
+/* A descriptor that is readable while a read would not say AGAIN, but that it may be so once too often. IO. */
+int32_t lli_output_fd(struct lli_output *output, int *fd_out, struct llminf_error *err);
 
 /* What lies behind n tokens was cut from the timeline: nobody reads it any more. */
 void lli_output_cut(struct lli_output *output, uint32_t n_tokens);
@@ -62,7 +67,7 @@ int32_t lli_output_wait(struct lli_output *output, int64_t deadline_ns, struct l
 void lli_output_listen(struct lli_listener *listener, uint32_t from, uint32_t n_prompt, const struct lli_decode *decode,
                        int special);
 
-/* As lli_timeline_read and _read_tokens. */
+/* As lli_timeline_read and _read_tokens, but that they wait once at most: AGAIN may come before the deadline. */
 int32_t lli_output_read_text(struct lli_listener *listener, struct lli_output *output, const struct lli_vocab *vocab,
                              const int32_t *tokens, char *out, size_t cap, size_t *n_out, int64_t deadline_ns,
                              struct llminf_error *err);

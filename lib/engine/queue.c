@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "engine/timeline.h"
-#include "kv/table.h"
 
 #define ARENA_BYTES 1024u
 
@@ -21,6 +20,23 @@ static int32_t copy_bias(struct lli_request *request, const struct lli_request_p
         return lli_fail_memory(err, "bias", params->n_bias * sizeof *request->bias);
     memcpy(request->bias, params->bias, params->n_bias * sizeof *request->bias);
     request->n_bias = params->n_bias;
+    return LLMINF_OK;
+}
+
+/* One copy holds the list and behind it the tokens of all. */
+static int32_t copy_bans(struct lli_request *request, const struct lli_request_params *params, struct llminf_error *err)
+{
+    request->bans = lli_arena_take(&request->arena, params->n_bans, sizeof *request->bans);
+    if (!request->bans)
+        return lli_fail_memory(err, "ban", params->n_bans * sizeof *request->bans);
+    for (size_t i = 0; i < params->n_bans; i++) {
+        int32_t *tokens = lli_arena_take(&request->arena, params->bans[i].n, sizeof *tokens);
+        if (!tokens)
+            return lli_fail_memory(err, "ban", params->bans[i].n * sizeof *tokens);
+        memcpy(tokens, params->bans[i].tokens, params->bans[i].n * sizeof *tokens);
+        request->bans[i] = (struct lli_ban){.tokens = tokens, .n = params->bans[i].n};
+    }
+    request->n_bans = params->n_bans;
     return LLMINF_OK;
 }
 
@@ -42,23 +58,59 @@ static int32_t reserve_logits(struct lli_request *request, int mode, uint32_t fi
     return kept->rows ? LLMINF_OK : lli_fail_memory(err, "logits", bytes);
 }
 
-int32_t lli_request_init(struct lli_request *request, struct lli_heap *heap, const struct lli_request_params *params,
-                         uint32_t n_prompt, uint32_t n_max, uint32_t first, uint32_t n_vocab, struct llminf_error *err)
+/* The first token of a timeline has no log-probability. */
+static int32_t reserve_scores(struct lli_request *request, const struct lli_request_params *params,
+                              const struct lli_request_frame *frame, struct llminf_error *err)
 {
-    *request = (struct lli_request){.heap = heap, .sampler = params->sampler, .n_prompt = n_prompt, .n_max = n_max};
-    request->footprint = lli_table_blocks(n_max);
+    struct lli_scored *scored = &request->scored;
+    int n_best = params->logprobs > params->prompt_logprobs ? params->logprobs : params->prompt_logprobs;
+    uint32_t said = frame->n_said > 0 ? frame->n_said : 1;
+    scored->of_prompt = params->prompt_logprobs >= 0;
+    scored->of_new = params->logprobs >= 0;
+    if (n_best < 0)
+        return LLMINF_OK;
+    scored->n_best = (uint32_t)n_best < frame->n_vocab ? (uint32_t)n_best : frame->n_vocab;
+    scored->first = scored->of_prompt && said < request->n_prompt ? said : request->n_prompt;
+    scored->cap = (scored->of_new ? request->n_max : request->n_prompt) - scored->first;
+    scored->rows = lli_alloc_array(request->heap, scored->cap, (1 + scored->n_best) * sizeof *scored->rows);
+    return scored->rows || scored->cap == 0
+               ? LLMINF_OK
+               : lli_fail_memory(err, "logprobs", scored->cap * (1 + scored->n_best) * sizeof *scored->rows);
+}
+
+static void copy_wishes(struct lli_request *request, const struct lli_request_params *params)
+{
+    request->stop.min_tokens = params->min_tokens;
+    request->stop.ignore_eog = params->ignore_eog;
+    request->stop.special = params->special;
+    request->filter = params->filter;
+    request->user = params->user;
+    request->read_ahead = params->read_ahead;
+    request->priority = params->priority;
     request->asked_ns = lli_clock_ns();
     request->queue_ns = request->first_ns = -1;
+    if (params->deadline_ns > 0)
+        request->deadline_ns =
+            params->deadline_ns < INT64_MAX - request->asked_ns ? request->asked_ns + params->deadline_ns : INT64_MAX;
+}
+
+int32_t lli_request_init(struct lli_request *request, struct lli_heap *heap, const struct lli_request_params *params,
+                         const struct lli_request_frame *frame, struct llminf_error *err)
+{
+    *request =
+        (struct lli_request){.heap = heap, .sampler = params->sampler, .n_prompt = frame->n_prompt, .n_max = frame->n_max};
     lli_arena_init(&request->arena, heap, ARENA_BYTES);
     int32_t status = copy_bias(request, params, err);
+    if (status == LLMINF_OK)
+        status = copy_bans(request, params, err);
     if (status == LLMINF_OK)
         status = lli_stop_init(&request->stop, &request->arena, params->stops, params->n_stops, params->stop_tokens,
                                params->n_stop_tokens, err);
     if (status == LLMINF_OK)
-        status = reserve_logits(request, params->logits, first, n_vocab, err);
-    request->stop.min_tokens = params->min_tokens;
-    request->stop.ignore_eog = params->ignore_eog;
-    request->stop.special = params->special;
+        status = reserve_logits(request, params->logits, frame->first, frame->n_vocab, err);
+    if (status == LLMINF_OK)
+        status = reserve_scores(request, params, frame, err);
+    copy_wishes(request, params);
     return status;
 }
 
@@ -67,8 +119,36 @@ void lli_request_finish(struct lli_request *request)
     if (request->heap) {
         lli_arena_finish(&request->arena);
         lli_free(request->heap, request->kept.rows);
+        lli_free(request->heap, request->scored.rows);
     }
     *request = (struct lli_request){0};
+}
+
+/* The first position whose logits score a token of the prompt that has no score yet. */
+static uint32_t score_from(const struct lli_request *request)
+{
+    const struct lli_scored *scored = &request->scored;
+    uint32_t next = scored->first + scored->n;
+    return scored->of_prompt && next < request->n_prompt ? next - 1 : UINT32_MAX;
+}
+
+static uint32_t keep_from(const struct lli_request *request)
+{
+    const struct lli_kept *kept = &request->kept;
+    return kept->mode == LLI_LOGITS_ALL && kept->n < kept->cap ? kept->first + kept->n : UINT32_MAX;
+}
+
+uint32_t lli_request_from(const struct lli_request *request)
+{
+    uint32_t a = score_from(request), b = keep_from(request);
+    return a < b ? a : b;
+}
+
+int lli_request_wants(const struct lli_request *request, uint32_t pos, uint32_t n_tokens)
+{
+    if (pos >= keep_from(request) || (pos >= score_from(request) && pos + 1 < request->n_prompt))
+        return 1;
+    return pos + 1 == n_tokens && (request->n_max > request->n_prompt || request->kept.mode != LLI_LOGITS_OFF);
 }
 
 void lli_request_keep(struct lli_request *request, uint32_t pos, const float *logits, uint32_t n_vocab)
@@ -81,7 +161,30 @@ void lli_request_keep(struct lli_request *request, uint32_t pos, const float *lo
     if (pos < kept->first || pos - kept->first >= kept->cap)
         return;
     memcpy(kept->rows + (size_t)(pos - kept->first) * n_vocab, logits, n_vocab * sizeof *logits);
-    kept->n = pos - kept->first + 1;
+    if (kept->n < pos - kept->first + 1)
+        kept->n = pos - kept->first + 1;
+}
+
+void lli_request_score(struct lli_request *request, uint32_t pos, int32_t token, const float *logits, uint32_t n_vocab)
+{
+    struct lli_scored *scored = &request->scored;
+    size_t row_len = 1 + scored->n_best;
+    if (pos < scored->first || pos - scored->first >= scored->cap)
+        return;
+    if (pos < request->n_prompt ? !scored->of_prompt : !scored->of_new)
+        return;
+    lli_logprob_best(scored->rows + (pos - scored->first) * row_len, logits, n_vocab, token, scored->n_best);
+    if (scored->n < pos - scored->first + 1)
+        scored->n = pos - scored->first + 1;
+}
+
+void lli_request_cut(struct lli_request *request, uint32_t n)
+{
+    struct lli_kept *kept = &request->kept;
+    struct lli_scored *scored = &request->scored;
+    uint32_t n_kept = n > kept->first ? n - kept->first : 0, n_scored = n > scored->first ? n - scored->first : 0;
+    kept->n = kept->n < n_kept ? kept->n : n_kept;
+    scored->n = scored->n < n_scored ? scored->n : n_scored;
 }
 
 void lli_queue_insert(struct lli_queue *queue, struct lli_timeline *t, struct lli_timeline *after)

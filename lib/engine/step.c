@@ -1,27 +1,42 @@
-/* engine/step.c - Invariant: between PLAN and COMMIT a timeline's counts and table stand still; a sampled token waits in the
- * slot behind the committed ones, where no reader looks. */
+/* engine/step.c - Invariant: between PLAN and COMMIT a timeline's counts and table stand still; sampled tokens wait in the
+ * slots behind the committed ones, where no reader looks.
+ *
+ * Proposed tokens are verified by sampling itself: row by row the sampler picks as if alone; while the pick is the proposal of
+ * the next row, that row's K, V and logits are what plain decoding would have made. */
 #include "engine/step.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/engine.h"
-#include "engine/schedule.h"
+#include "engine/roster.h"
 #include "engine/timeline.h"
 #include "forward/forward.h"
 
-static int32_t pick(struct lli_engine *engine, struct lli_ride *ride, const float *logits)
+/* ---- sampling: without a lock, a ride is one worker's */
+
+static int32_t pick(struct lli_engine *engine, struct lli_picker *picker, struct lli_ride *ride, const float *logits)
 {
     struct lli_timeline *t = ride->timeline;
     struct lli_request *request = &t->request;
-    uint32_t n_tokens = t->n_tokens;
-    int32_t status = lli_chain_pick(&t->tokens[n_tokens], &engine->chain, &request->sampler, request->bias, request->n_bias,
-                                    logits, t->tokens, n_tokens, n_tokens, &ride->error);
+    uint32_t n_tokens = t->n_tokens + ride->n_picked;
+    struct lli_draw draw = {
+        .params = &request->sampler,
+        .bias = request->bias,
+        .n_bias = request->n_bias,
+        .bans = request->bans,
+        .n_bans = request->n_bans,
+        .filter = request->filter,
+        .user = request->user,
+    };
+    int32_t status =
+        lli_chain_pick(&t->tokens[n_tokens], &picker->chain, &draw, logits, t->tokens, n_tokens, n_tokens, &ride->error);
     if (status != LLMINF_OK)
         return status;
-    ride->has_token = 1;
+    ride->n_picked++;
+    lli_request_score(request, n_tokens, t->tokens[n_tokens], logits, engine->vocab->n);
     n_tokens++;
-    if (lli_stop_judge(&ride->verdict, &request->stop, engine->vocab, &engine->text, t->tokens, n_tokens) != LLMINF_OK)
-        return lli_fail_memory(&ride->error, "stop", engine->text.cap);
+    if (lli_stop_judge(&ride->verdict, &request->stop, engine->vocab, &picker->text, t->tokens, n_tokens) != LLMINF_OK)
+        return lli_fail_memory(&ride->error, "stop", picker->text.cap);
     if (ride->verdict.reason == LLI_STOP_NONE && n_tokens == request->n_max) {
         ride->verdict.reason = LLI_STOP_LENGTH;
         ride->verdict.n_readable = ride->verdict.n_text = n_tokens;
@@ -29,96 +44,203 @@ static int32_t pick(struct lli_engine *engine, struct lli_ride *ride, const floa
     return LLMINF_OK;
 }
 
-static int32_t sample(struct lli_engine *engine, struct lli_ride *ride, const struct lli_seq *seq)
+/* Logits of row i of the ride's, or NULL if it has none; *next counts those that have. */
+static const float *row_logits(struct lli_engine *engine, const struct lli_seq *seq, uint32_t i, uint32_t *next)
+{
+    const struct lli_row *row = &engine->batch.plan.rows[seq->first_row + i];
+    return row->flags & LLI_ROW_LOGITS ? lli_forward_logits(engine->forward, (*next)++) : NULL;
+}
+
+static int32_t sample(struct lli_engine *engine, struct lli_picker *picker, struct lli_ride *ride, const struct lli_seq *seq)
 {
     struct lli_timeline *t = ride->timeline;
-    const struct lli_row *rows = engine->batch.plan.rows + seq->first_row;
-    uint32_t last = rows[seq->n_rows - 1].pos, i_logits = ride->first_logits;
-    const float *logits = NULL;
+    struct lli_request *request = &t->request;
+    uint32_t next = ride->first_logits;
     if (seq->status != LLMINF_OK)
-        return lli_fail(&ride->error, seq->status, "session", "NaN or Inf at positions %u to %u", rows[0].pos, last);
-    for (uint32_t i = 0; i < seq->n_rows; i++) {
-        if (!(rows[i].flags & LLI_ROW_LOGITS))
+        return lli_fail(&ride->error, seq->status, "session", "NaN or Inf at positions %u to %u", ride->first,
+                        ride->first + ride->n_rows - 1);
+    for (uint32_t i = 0; i < ride->n_rows; i++) {
+        const float *logits = row_logits(engine, seq, i, &next);
+        uint32_t pos = ride->first + i;
+        if (!logits)
             continue;
-        logits = lli_forward_logits(engine->forward, i_logits++);
-        lli_request_keep(&t->request, rows[i].pos, logits, engine->vocab->n);
+        lli_request_keep(request, pos, logits, engine->vocab->n);
+        if (pos + 1 < t->n_tokens)
+            lli_request_score(request, pos + 1, t->tokens[pos + 1], logits, engine->vocab->n);
+        if (pos + 1 < t->n_tokens || request->n_max == request->n_prompt)
+            continue;
+        if (t->group) {
+            lli_beam_sample(t, logits, engine->vocab->n);
+            continue;
+        }
+        int32_t proposed = i + 1 < ride->n_rows ? t->tokens[pos + 1] : -1;
+        int32_t status = pick(engine, picker, ride, logits);
+        if (status != LLMINF_OK && ride->n_picked > 0)
+            return LLMINF_OK; /* as without guesses: those before it came, and it fails in the next step */
+        if (status != LLMINF_OK || ride->verdict.reason != LLI_STOP_NONE || t->tokens[pos + 1] != proposed)
+            return status;
     }
-    if (last + 1 < t->n_tokens || t->request.n_max == t->request.n_prompt)
-        return LLMINF_OK;
-    return pick(engine, ride, logits);
+    return LLMINF_OK;
+}
+
+static void sample_ride(struct lli_engine *engine, uint32_t i, int worker)
+{
+    struct lli_batch *batch = &engine->batch;
+    batch->rides[i].status = sample(engine, &engine->pickers[worker], &batch->rides[i], &batch->plan.seqs[i]);
+}
+
+static void share_ride(void *arg, size_t i, int worker)
+{
+    struct lli_engine *engine = arg;
+    if (!engine->batch.rides[i].timeline->request.filter)
+        sample_ride(engine, (uint32_t)i, worker);
+}
+
+/* A host's filter is called on this thread only. */
+static void sample_all(struct lli_engine *engine)
+{
+    const struct lli_batch *batch = &engine->batch;
+    lli_workers_share(&engine->workers, share_ride, engine, batch->n_rides);
+    for (uint32_t i = 0; i < batch->n_rides; i++)
+        if (batch->rides[i].timeline->request.filter)
+            sample_ride(engine, i, 0);
 }
 
 void lli_step_run(struct lli_engine *engine)
 {
     struct lli_batch *batch = &engine->batch;
-    int64_t start_ns = lli_clock_ns();
+    int64_t start_ns = lli_clock_ns(), forward_ns;
     lli_forward_run(engine->forward, &batch->plan);
-    for (uint32_t i = 0; i < batch->plan.n_seqs; i++)
-        batch->rides[i].status = sample(engine, &batch->rides[i], &batch->plan.seqs[i]);
+    forward_ns = lli_clock_ns();
+    sample_all(engine);
     batch->ns = lli_clock_ns() - start_ns;
+    batch->forward_ns = forward_ns - start_ns;
 }
 
+/* ---- committing */
+
 /* A step counts as prefill for a timeline if it computes any of its prompt. */
-static void count_rows(struct lli_engine *engine, struct lli_timeline *t, const struct lli_seq *seq)
+static void count_rows(struct lli_engine *engine, struct lli_timeline *t, const struct lli_ride *ride)
 {
-    const struct lli_row *rows = engine->batch.plan.rows + seq->first_row;
-    uint32_t n_prompt = t->request.n_prompt, first = rows[0].pos;
-    if (first >= n_prompt) {
+    uint32_t n_prompt = t->request.n_prompt;
+    if (ride->first >= n_prompt) {
         t->request.decode_ns += engine->batch.ns;
         return;
     }
     t->request.prefill_ns += engine->batch.ns;
-    engine->totals.prefill_tokens += seq->n_rows < n_prompt - first ? seq->n_rows : n_prompt - first;
+    engine->totals.prefill_tokens += ride->n_rows < n_prompt - ride->first ? ride->n_rows : n_prompt - ride->first;
 }
 
-static void keep_rows(struct lli_engine *engine, struct lli_timeline *t, const struct lli_seq *seq)
+/* Rows of the ride that stay: those of its tokens, and of the proposals that were picked. */
+static uint32_t rows_kept(const struct lli_ride *ride)
 {
-    if (!(engine->batch.plan.rows[seq->first_row].flags & LLI_ROW_NO_STORE))
-        t->n_computed += seq->n_rows;
-    if (t->n_reached < t->n_computed)
-        t->n_reached = t->n_computed;
+    uint32_t n = ride->n_rows - ride->n_drafts;
+    return ride->n_picked > 1 ? n + ride->n_picked - 1 : n;
 }
 
-static void take_token(struct lli_engine *engine, struct lli_ride *ride)
+static void keep_rows(struct lli_engine *engine, struct lli_timeline *t, const struct lli_ride *ride)
+{
+    uint32_t end = ride->first + rows_kept(ride);
+    engine->totals.copied_blocks += t->table.n_copies;
+    if (t->n_reached > t->table.n_computed && end > t->table.n_computed)
+        engine->totals.recomputed_tokens += (end < t->n_reached ? end : t->n_reached) - t->table.n_computed;
+    lli_table_commit(&t->table, &engine->pool, t->tokens, end > t->table.n_computed ? end : t->table.n_computed);
+    if (t->n_reached < t->table.n_computed)
+        t->n_reached = t->table.n_computed;
+}
+
+static void time_token(struct lli_engine *engine, struct lli_timeline *t)
+{
+    int64_t now = lli_clock_ns();
+    if (t->request.first_ns < 0) {
+        t->request.first_ns = now - t->request.asked_ns;
+        lli_histogram_add(&engine->totals.first, t->request.first_ns);
+    } else {
+        lli_histogram_add(&engine->totals.between, now - t->request.last_ns);
+    }
+    t->request.last_ns = now;
+}
+
+static void count_drafts(struct lli_engine *engine, struct lli_timeline *t, const struct lli_ride *ride)
+{
+    uint32_t n_accepted = ride->n_picked > 0 ? ride->n_picked - 1 : 0;
+    t->request.n_drafted += ride->n_drafts;
+    t->request.n_accepted += n_accepted;
+    engine->totals.drafted += ride->n_drafts;
+    engine->totals.accepted += n_accepted;
+    lli_draft_learn(&t->draft, ride->n_drafts, n_accepted);
+}
+
+static int is_unread(struct lli_timeline *t)
+{
+    return t->request.read_ahead > 0 && lli_output_unread(&t->output) >= t->request.read_ahead;
+}
+
+static void take_tokens(struct lli_engine *engine, struct lli_ride *ride)
 {
     struct lli_timeline *t = ride->timeline;
-    t->n_tokens++;
-    t->request.n_made++;
-    engine->totals.decode_tokens++;
-    if (t->request.first_ns < 0)
-        t->request.first_ns = lli_clock_ns() - t->request.asked_ns;
-    if (ride->verdict.reason == LLI_STOP_NONE)
-        lli_output_release(&t->output, ride->verdict.n_readable);
-    else
-        lli_schedule_end(engine, t, &ride->verdict, LLMINF_DONE, NULL);
+    t->n_tokens += ride->n_picked;
+    t->request.n_made += ride->n_picked;
+    engine->totals.decode_tokens += ride->n_picked;
+    time_token(engine, t);
+    if (ride->n_drafts > 0)
+        count_drafts(engine, t, ride);
+    if (ride->verdict.reason != LLI_STOP_NONE) {
+        lli_roster_end(engine, t, &ride->verdict, LLMINF_DONE, NULL);
+        return;
+    }
+    lli_output_release(&t->output, ride->verdict.n_readable);
+    lli_roster_announce(engine, t);
+    if (is_unread(t))
+        lli_roster_pause(engine, t);
 }
 
-static void commit_ride(struct lli_engine *engine, struct lli_ride *ride, const struct lli_seq *seq)
+static void commit_ride(struct lli_engine *engine, struct lli_ride *ride)
 {
     struct lli_timeline *t = ride->timeline;
     t->in_flight = 0;
-    count_rows(engine, t, seq);
+    if (t->group)
+        t->group->n_in_flight--;
+    count_rows(engine, t, ride);
     if (ride->status == LLMINF_OK)
-        keep_rows(engine, t, seq);
-    if (atomic_load(&t->is_cancelled))
-        lli_schedule_cancel(engine, t);
+        keep_rows(engine, t, ride);
+    else
+        lli_table_roll_back(&t->table, &engine->pool);
+    if (t->group)
+        lli_beam_commit(engine, t, ride);
+    else if (atomic_load(&t->is_cancelled))
+        lli_roster_stop(engine, t, LLI_STOP_CANCEL);
+    else if (ride->status != LLMINF_OK && ride->n_drafts > 0)
+        t->draft.lookup = NULL; /* it may have been a guess that failed: again, without any */
     else if (ride->status != LLMINF_OK)
-        lli_schedule_fail(engine, t, ride->status, &ride->error);
-    else if (ride->has_token)
-        take_token(engine, ride);
-    else if (t->n_computed == t->n_tokens)
-        lli_schedule_finish(engine, t);
+        lli_roster_fail(engine, t, ride->status, &ride->error);
+    else if (ride->n_picked > 0)
+        take_tokens(engine, ride);
+    else if (ride->first + ride->n_rows == t->n_tokens) /* nothing was to follow */
+        lli_roster_finish(engine, t);
+}
+
+static void count_step(struct lli_engine *engine)
+{
+    const struct lli_batch *batch = &engine->batch;
+    struct lli_engine_stats *totals = &engine->totals;
+    totals->steps++;
+    totals->rows += batch->plan.n_rows;
+    totals->step_ns += batch->ns;
+    totals->run_ns += batch->forward_ns;
+    totals->sample_ns += batch->ns - batch->forward_ns;
+    lli_histogram_add(&totals->step, batch->ns);
+    if (totals->step_max_ns < batch->ns)
+        totals->step_max_ns = batch->ns;
 }
 
 void lli_step_commit(struct lli_engine *engine)
 {
-    struct lli_batch *batch = &engine->batch;
-    for (uint32_t i = 0; i < batch->plan.n_seqs; i++)
-        commit_ride(engine, &batch->rides[i], &batch->plan.seqs[i]);
-    engine->totals.steps++;
-    engine->totals.step_ns += batch->ns;
-    if (engine->totals.step_max_ns < batch->ns)
-        engine->totals.step_max_ns = batch->ns;
+    int64_t start_ns = lli_clock_ns();
+    for (uint32_t i = 0; i < engine->batch.n_rides; i++)
+        commit_ride(engine, &engine->batch.rides[i]);
+    count_step(engine);
     if (engine->n_closing > 0)
         pthread_cond_broadcast(&engine->landed);
+    engine->totals.commit_ns += lli_clock_ns() - start_ns;
 }

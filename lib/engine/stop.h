@@ -23,6 +23,7 @@ enum lli_stop_reason {
     LLI_STOP_TOKEN = 3,
     LLI_STOP_LENGTH = 4,
     LLI_STOP_CANCEL = 5,
+    LLI_STOP_DEADLINE = 6,
     LLI_STOP_ERROR = 8
 };
 

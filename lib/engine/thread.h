@@ -1,4 +1,5 @@
-/* engine/thread.h - the engine thread: plans, runs and commits while there is work, sleeps while there is none. */
+/* engine/thread.h - who runs the steps: the engine thread, which plans, runs and commits while there is work and sleeps while
+ * there is none; or, host-driven, the host's thread. */
 #ifndef LLI_ENGINE_THREAD_H
 #define LLI_ENGINE_THREAD_H
 

@@ -1,8 +1,8 @@
 /* engine/timeline.h - one session: its tokens, its block table, its state, and what its readers see.
  *
- * IDLE --generate--> WAITING --admit--> RUNNING --stop--> IDLE. The calls below are made by one thread at a time on one
- * timeline, but for wait, cancel and stats, which any thread may call. While a generation runs, append, truncate, generate and
- * logits give BUSY. After fork() the child gets STATE from everything but close. */
+ * States: engine/roster.h. The calls below are made by one thread at a time on one timeline, but for wait, cancel and stats,
+ * which any thread may call. While a generation runs, append, truncate, fork, generate, logits and logprobs give BUSY. After
+ * fork() the child gets STATE from everything but close. */
 #ifndef LLI_ENGINE_TIMELINE_H
 #define LLI_ENGINE_TIMELINE_H
 
@@ -10,18 +10,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/beam.h"
+#include "engine/draft.h"
 #include "engine/engine.h"
 #include "engine/output.h"
 #include "engine/queue.h"
 #include "kv/table.h"
 
-enum lli_timeline_state { LLI_TIMELINE_IDLE, LLI_TIMELINE_WAITING, LLI_TIMELINE_RUNNING };
+enum lli_timeline_state { LLI_TIMELINE_IDLE, LLI_TIMELINE_WAITING, LLI_TIMELINE_RUNNING, LLI_TIMELINE_PAUSED };
+
+typedef void lli_notify_fn(void *user);
 
 /* Read outside engine/ only through the functions below. "Host" is the one thread that is in a call on the timeline. */
 struct lli_timeline {
     struct lli_engine *engine;
     uint32_t max_length;
-    int32_t *tokens;              /* [cap]; grown by the host while idle, slot n_tokens written by the step; owned */
+    int is_pinned;                /* keeps its blocks while idle */
+    int32_t *tokens;              /* [cap]; grown by the host while idle, slots from n_tokens on written by the step; owned */
     uint32_t cap;                 /* host */
     struct lli_listener listener; /* host */
     struct lli_output output;     /* its own lock */
@@ -31,19 +36,51 @@ struct lli_timeline {
     int state;                          /* enum lli_timeline_state */
     uint64_t in_flight;                 /* number of the plan that holds it, or 0 */
     uint64_t last_step;                 /* number of the plan that held it last */
-    struct lli_link links[LLI_N_LINKS]; /* waiting or running; soft holders */
+    uint32_t ride;                      /* in flight: its place in the batch */
+    struct lli_link links[LLI_N_LINKS]; /* in the lists of the engine */
     int is_soft;                        /* in the list of soft holders */
+    uint32_t n_promised;                /* pinned: blocks that count as taken */
     uint32_t n_tokens;                  /* committed; the last sampled one is not computed yet */
-    uint32_t n_computed;                /* positions with valid K and V */
-    uint32_t n_reached;                 /* what n_computed was before a release; hangs on the calls alone */
+    uint32_t n_reached;                 /* what was computed before a release; hangs on the calls alone */
     uint32_t n_said;                    /* tokens when the last generation ended; echo begins here */
-    struct lli_table table;             /* covers n_computed, in flight also the rows of the plan */
+    struct lli_table table;             /* covers what is computed, in flight also the rows of the plan */
     struct lli_request request;         /* running, or the last one */
+    struct lli_draft draft;             /* proposals; in flight the step's */
+    struct lli_group *group;            /* of beams, or NULL: as a session its own, as a hidden timeline the session's */
     int stop_reason, stop_index;        /* of the last generation */
+    lli_notify_fn *notify;              /* NULL: nobody asked */
+    void *notify_user;
+    int has_news, is_told; /* to be told; being told right now */
 };
 
-/* max_length 0: the model's context length, or what the pool holds if that is less. FULL over max_sessions, MEMORY, IO. */
-int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, int64_t max_length, struct llminf_error *err);
+/* The first position whose row is due: what is not computed, or the last one again, or one whose logits are asked for. */
+static inline uint32_t lli_timeline_next(const struct lli_timeline *t)
+{
+    uint32_t first = t->table.n_computed < t->n_tokens ? t->table.n_computed : t->n_tokens - 1;
+    uint32_t asked = lli_request_from(&t->request);
+    return asked < first ? asked : first;
+}
+
+/* It, or one of its beams, is in the plan in flight. */
+static inline int lli_timeline_flies(const struct lli_timeline *t)
+{
+    return t->in_flight != 0 || (t->group && t->group->n_in_flight > 0);
+}
+
+struct lli_timeline_options {
+    int64_t max_length; /* 0: the model's context length, or what the pool holds if that is less */
+    const char *salt;   /* shares blocks with equal salts only; NULL: empty */
+    size_t salt_len;
+    int no_prefix_cache, is_pinned;
+};
+
+/* options NULL: all 0. FULL over max_sessions, MEMORY, IO. */
+int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, const struct lli_timeline_options *options,
+                          struct llminf_error *err);
+
+/* Another of the same tokens and options, which shares all blocks. FULL also if it is pinned and the pool cannot promise
+ * so much; BUSY, MEMORY, IO. */
+int32_t lli_timeline_fork(struct lli_timeline **out, struct lli_timeline *t, struct llminf_error *err);
 
 /* Cancels what runs, waits for the step in progress, gives the blocks back. A wait that is in progress gets STATE and is out
  * before this returns; no other call may be in progress or begin. In a child after fork() it does nothing: the child's copy
@@ -66,7 +103,8 @@ int32_t lli_timeline_generate(struct lli_timeline *t, const struct lli_request_p
 
 /* The next text or tokens of the generation. OK with at least one byte or token; AGAIN (timeout over, nothing); DONE; or the
  * error that ended it, each time anew. Whole characters only: if the next one and a NUL do not fit, TOO_SMALL with *n_out its
- * length. Text is NUL-terminated (cap counts it). timeout_ns -1: for ever. STATE before the first generate. */
+ * length. Text is NUL-terminated (cap counts it). timeout_ns -1: for ever; host-driven it counts as 0. STATE before the first
+ * generate. */
 int32_t lli_timeline_read(struct lli_timeline *t, char *out, size_t cap, size_t *n_out, int64_t timeout_ns,
                           struct llminf_error *err);
 int32_t lli_timeline_read_tokens(struct lli_timeline *t, int32_t *out, size_t cap, size_t *n_out, int64_t timeout_ns,
@@ -79,15 +117,26 @@ int32_t lli_timeline_wait(struct lli_timeline *t, int64_t timeout_ns, struct llm
 /* Two atomic stores, the timeline's mark and the engine's: allowed in a signal handler. The engine looks at PLAN and COMMIT. */
 void lli_timeline_cancel(struct lli_timeline *t);
 
+/* A descriptor that is readable while there is something to read, owned by the timeline. IO. */
+int32_t lli_timeline_fd(struct lli_timeline *t, int *fd_out, struct llminf_error *err);
+
+/* Called on the thread that runs the steps whenever there is something to read. NULL removes it, and waits for a call in
+ * progress. */
+int32_t lli_timeline_notify(struct lli_timeline *t, lli_notify_fn *notify, void *user, struct llminf_error *err);
+
 /* n_vocab logits after the token at a position. NOT_FOUND if they were not kept. */
 int32_t lli_timeline_logits(struct lli_timeline *t, size_t pos, float *out, size_t cap, size_t *n_out,
                             struct llminf_error *err);
 
+/* The log-probability of the token at a position, and the best ones in its place. NOT_FOUND if they were not kept. */
+int32_t lli_timeline_logprobs(struct lli_timeline *t, size_t pos, struct lli_logprob *out, size_t cap, size_t *n_out,
+                              struct llminf_error *err);
+
 /* States and stop reasons have the numbers of LLMINF_STATE_* and LLMINF_STOP_*. In a child after fork() the state is FAILED
  * and all else 0. */
 struct lli_timeline_stats {
-    int64_t state, stop_reason, stop_index, length, computed, prompt, generated, blocks, max_length;
-    int64_t queue_ns, first_ns, prefill_ns, decode_ns;
+    int64_t state, stop_reason, stop_index, length, computed, cached, prompt, generated, blocks, shared_blocks, max_length;
+    int64_t preemptions, drafted, accepted, queue_ns, first_ns, prefill_ns, decode_ns;
 };
 void lli_timeline_stats(struct lli_timeline *t, struct lli_timeline_stats *out);
 

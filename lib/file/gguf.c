@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "file/gguf_cursor.h"
 #include "file/gguf_metadata.h"
 #include "file/gguf_tensors.h"
@@ -226,4 +227,49 @@ int32_t lli_gguf_get_text(struct lli_text *out, const struct lli_gguf *g, const 
     if (!e)
         *out = (struct lli_text){otherwise, otherwise ? strlen(otherwise) : 0};
     return status;
+}
+
+/* ---- fingerprint ------------------------------------------------------------------------------------------------- */
+
+enum { SAMPLE_BYTES = 4096 };
+
+static int is_note(const char *key)
+{
+    static const char general[] = "general.";
+    return strncmp(key, general, sizeof general - 1) == 0 || strcmp(key, "tokenizer.chat_template") == 0;
+}
+
+static uint64_t hash_entry(const struct lli_gguf_entry *e, uint64_t hash)
+{
+    const uint32_t kind[2] = {e->kind, e->is_array};
+    hash = lli_hash(e->key, strlen(e->key), hash);
+    hash = lli_hash(kind, sizeof kind, hash);
+    if (e->values)
+        return lli_hash(e->values, (size_t)(e->n * lli_gguf_value_bytes(e->kind)), hash);
+    for (uint64_t i = 0; e->texts && i < e->n; i++)
+        hash = lli_hash(e->texts[i].bytes, e->texts[i].len, hash);
+    return hash;
+}
+
+static uint64_t hash_tensor(const struct lli_gguf_tensor *t, uint64_t hash)
+{
+    size_t n = t->bytes < SAMPLE_BYTES ? t->bytes : SAMPLE_BYTES;
+    hash = lli_hash(t->name, strlen(t->name), hash);
+    hash = lli_hash(t->type->name, strlen(t->type->name), hash);
+    hash = lli_hash(t->dims, sizeof t->dims, hash);
+    if (!t->data)
+        return hash;
+    hash = lli_hash(t->data, n, hash);
+    return lli_hash(t->data + (t->bytes - n) / 2, n, hash);
+}
+
+uint64_t lli_gguf_fingerprint(const struct lli_gguf *g)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < g->n_entries; i++)
+        if (!is_note(g->entries[i].key))
+            hash = hash_entry(&g->entries[i], hash);
+    for (size_t i = 0; i < g->n_tensors; i++)
+        hash = hash_tensor(&g->tensors[i], hash);
+    return hash;
 }

@@ -79,6 +79,10 @@ int32_t lli_gguf_read(struct lli_gguf *out, struct lli_heap *heap, const void *b
                       const struct lli_gguf_options *options, struct llminf_error *err);
 void lli_gguf_finish(struct lli_gguf *g); /* accepts a zeroed struct */
 
+/* Tells models apart: a hash of the metadata that decides what they compute (not of names and notes, "general.*", nor of the
+ * chat template), of the tensors' names, types and shapes, and of samples of their bytes. Reads two pages of each tensor. */
+uint64_t lli_gguf_fingerprint(const struct lli_gguf *g);
+
 /* NULL if there is none. */
 const struct lli_gguf_entry *lli_gguf_find(const struct lli_gguf *g, const char *key);
 const struct lli_gguf_tensor *lli_gguf_tensor_find(const struct lli_gguf *g, const char *name);

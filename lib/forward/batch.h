@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "kv/table.h"
+
 enum {
     LLI_ROW_LOGITS = 1,  /* this row's logits are wanted */
     LLI_ROW_NO_STORE = 2 /* K and V of this position are in the cache already: compute, do not write */
@@ -25,9 +27,10 @@ struct lli_seq {
 
 struct lli_plan {
     uint64_t number;
-    uint32_t n_rows, n_seqs, n_logits; /* n_logits: rows flagged LOGITS */
+    uint32_t n_rows, n_seqs, n_copies, n_logits; /* n_logits: rows flagged LOGITS */
     struct lli_row *rows;
     struct lli_seq *seqs;
+    const struct lli_copy *copies; /* made before any row is computed; no block is both read and written */
 };
 
 #endif

@@ -33,6 +33,14 @@ static const uint8_t *token_row(const struct lli_pass *pass, const struct lli_ma
     return row;
 }
 
+static void copy_block(const struct lli_pass *pass, const void *arg, size_t i, int worker)
+{
+    const struct lli_copy *copy = &pass->plan->copies[i];
+    (void)arg;
+    (void)worker;
+    lli_pages_copy(&pass->pages, copy->dst, copy->src);
+}
+
 /* The token's vector, and the angles of its position. A block whose first position comes is cleared. */
 static void embed(const struct lli_pass *pass, const void *arg, size_t row, int worker)
 {
@@ -101,6 +109,7 @@ void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
     uint64_t state = lli_fenv_enter();
     pass->plan = plan;
     lli_tiles_cut(&pass->tiling, pass->scratch.tiles, plan, pass->config, (size_t)pass->workers->n);
+    lli_pass_share(pass, copy_block, NULL, plan->n_copies);
     lli_pass_share(pass, embed, NULL, plan->n_rows);
     for (uint32_t layer = 0; layer < pass->config->n_layers; layer++) {
         lli_attention_run(pass, layer);
@@ -181,7 +190,10 @@ static int32_t init(struct lli_forward *f, const struct lli_forward_options *o, 
     status = lli_scratch_init(&pass->scratch, f->heap, config, o->max_rows, o->max_logits, o->workers->n, err);
     if (status < 0)
         return status;
-    return lli_pages_init(&pass->pages, f->heap, config, o->kv_type, o->n_blocks, err);
+    status = lli_pages_init(&pass->pages, f->heap, config, o->kv_type, o->n_blocks, err);
+    if (status == 0 && o->prefault)
+        lli_pages_touch(&pass->pages);
+    return status;
 }
 
 int32_t lli_forward_new(struct lli_forward **out, struct lli_heap *heap, const struct lli_config *config,
@@ -224,6 +236,27 @@ void lli_forward_free(struct lli_forward *f)
 size_t lli_forward_block_bytes(const struct lli_config *config, int kv_type)
 {
     return lli_pages_block_bytes(config, kv_type);
+}
+
+void lli_forward_forget(struct lli_forward *f, uint32_t block)
+{
+    lli_pages_forget(&f->pass.pages, block);
+}
+
+size_t lli_forward_saved_bytes(const struct lli_forward *f)
+{
+    return 2 * f->pass.config->n_layers * f->pass.pages.page_bytes;
+}
+
+void lli_forward_save_block(const struct lli_forward *f, uint32_t block, void *out)
+{
+    memcpy(out, lli_pages_k(&f->pass.pages, block, 0), lli_forward_saved_bytes(f));
+}
+
+void lli_forward_load_block(struct lli_forward *f, uint32_t block, const void *bytes)
+{
+    lli_pages_clear(&f->pass.pages, block);
+    memcpy(lli_pages_k(&f->pass.pages, block, 0), bytes, lli_forward_saved_bytes(f));
 }
 
 size_t lli_forward_kv_bytes(const struct lli_forward *f)

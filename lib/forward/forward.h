@@ -27,6 +27,7 @@ struct lli_forward_options {
     uint32_t max_rows;                 /* rows of a plan at most */
     uint32_t max_logits;               /* rows with logits at most */
     uint32_t max_pos;                  /* positions are below this */
+    int prefault;                      /* take the memory of all blocks from the system now */
 };
 
 /* Bytes of one block: 16 positions of K and V, all layers. 0 if it does not fit a size_t. */
@@ -41,6 +42,15 @@ void lli_forward_free(struct lli_forward *f); /* NULL does nothing */
 /* Bytes held: the KV pool, and all else. */
 size_t lli_forward_kv_bytes(const struct lli_forward *f);
 size_t lli_forward_scratch_bytes(const struct lli_forward *f);
+
+/* Nobody needs the bytes of this block: its pages may go back to the system. Not while a plan with it runs. */
+void lli_forward_forget(struct lli_forward *f, uint32_t block);
+
+/* The bytes of a block as they are saved: layer by layer K, then V, head by head, the same on every backend and for every
+ * number of threads. For a block all of whose positions are stored, and that no step writes meanwhile. */
+size_t lli_forward_saved_bytes(const struct lli_forward *f);
+void lli_forward_save_block(const struct lli_forward *f, uint32_t block, void *out);
+void lli_forward_load_block(struct lli_forward *f, uint32_t block, const void *bytes);
 
 /* Computes the plan. Every sequence gets its status; the others are not harmed by one that fails. */
 void lli_forward_run(struct lli_forward *f, struct lli_plan *plan);

@@ -60,3 +60,18 @@ void lli_pages_clear(const struct lli_pages *pages, uint32_t block)
 {
     memset(lli_pages_k(pages, block, 0), FRESH, pages->block_bytes);
 }
+
+void lli_pages_copy(const struct lli_pages *pages, uint32_t dst, uint32_t src)
+{
+    memcpy(lli_pages_k(pages, dst, 0), lli_pages_k(pages, src, 0), pages->block_bytes);
+}
+
+void lli_pages_touch(const struct lli_pages *pages)
+{
+    memset(pages->bytes, FRESH, pages->block_bytes * pages->n_blocks);
+}
+
+void lli_pages_forget(const struct lli_pages *pages, uint32_t block)
+{
+    lli_alloc_forget(pages->heap, lli_pages_k(pages, block, 0), pages->block_bytes);
+}

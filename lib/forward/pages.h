@@ -45,4 +45,11 @@ static inline uint8_t *lli_pages_v(const struct lli_pages *pages, uint32_t block
 /* For a block whose first position is about to be stored. */
 void lli_pages_clear(const struct lli_pages *pages, uint32_t block);
 
+/* All positions of a block, so that what lies behind those that count is finite too. */
+void lli_pages_copy(const struct lli_pages *pages, uint32_t dst, uint32_t src);
+
+/* Takes the memory of all blocks from the system now; gives that of one, which nobody needs, back. */
+void lli_pages_touch(const struct lli_pages *pages);
+void lli_pages_forget(const struct lli_pages *pages, uint32_t block);
+
 #endif

@@ -1,5 +1,5 @@
-/* sample/chain.c - the stages in their order. Bias and penalties change the logits; if the temperature is 0 the best of them
- * is it, else the filters drop candidates and one of the others is drawn. */
+/* sample/chain.c - the stages in their order. Bias, bans and penalties change the logits; if the temperature is 0 the best of
+ * them is it, else the filters drop candidates and one of the others is drawn. */
 #include "sample/chain.h"
 
 #include <float.h>
@@ -61,30 +61,83 @@ static void add_bias(struct lli_chain *chain, const struct lli_bias *bias, size_
             chain->counts[bias[i].token] = 0;
 }
 
+int lli_chain_order(uint8_t order_out[LLI_N_STAGES], const char *text)
+{
+    static const char *const names[] = {"", "penalties", "top_k", "top_p", "min_p", "temperature"};
+    uint32_t seen = 0;
+    int n = 0;
+    memset(order_out, 0, LLI_N_STAGES);
+    for (const char *at = text; *at;) {
+        size_t len = strcspn(at, ",");
+        uint8_t stage = 1;
+        while (stage < LLI_N_STAGES && (strlen(names[stage]) != len || memcmp(names[stage], at, len) != 0))
+            stage++;
+        if (stage == LLI_N_STAGES || (seen >> stage & 1) || (stage == LLI_STAGE_PENALTIES && n > 0))
+            return -1;
+        seen |= 1u << stage;
+        order_out[n++] = stage;
+        at += len;
+        if (*at == ',' && *++at == 0)
+            return -1; /* nothing behind the last comma */
+    }
+    return 0;
+}
+
+static const uint8_t whole_order[LLI_N_STAGES] = {LLI_STAGE_PENALTIES, LLI_STAGE_TOP_K,       LLI_STAGE_TOP_P,
+                                                  LLI_STAGE_MIN_P,     LLI_STAGE_TEMPERATURE, LLI_STAGE_END};
+
+static const uint8_t *order_of(const struct lli_sampler_params *p)
+{
+    return p->order[0] ? p->order : whole_order;
+}
+
+static int has_stage(const struct lli_sampler_params *p, uint8_t stage)
+{
+    return memchr(order_of(p), stage, LLI_N_STAGES) != NULL;
+}
+
 static int32_t draw(const struct lli_chain *chain, const struct lli_sampler_params *p, uint64_t pos)
 {
     struct lli_ranking ranking;
     size_t min_keep = (size_t)p->min_keep;
+    double temperature = 1;
     lli_rank_init(&ranking, chain->candidates, chain->logits, chain->n);
-    lli_filter_top_k(&ranking, (size_t)p->top_k, min_keep);
-    lli_filter_top_p(&ranking, p->top_p, min_keep);
-    lli_filter_min_p(&ranking, p->min_p, min_keep);
-    return lli_pick_draw(&ranking, p->temperature, lli_rng_draw(p->seed, pos, 0));
+    for (const uint8_t *stage = order_of(p); *stage != LLI_STAGE_END; stage++) {
+        if (*stage == LLI_STAGE_TOP_K)
+            lli_filter_top_k(&ranking, (size_t)p->top_k, min_keep);
+        else if (*stage == LLI_STAGE_TOP_P)
+            lli_filter_top_p(&ranking, p->top_p, temperature, min_keep);
+        else if (*stage == LLI_STAGE_MIN_P)
+            lli_filter_min_p(&ranking, p->min_p, temperature, min_keep);
+        else if (*stage == LLI_STAGE_TEMPERATURE)
+            temperature = p->temperature;
+    }
+    return lli_pick_draw(&ranking, temperature, lli_rng_draw(p->seed, pos, 0));
 }
 
-int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_sampler_params *params,
-                       const struct lli_bias *bias, size_t n_bias, const float *logits, const int32_t *history,
-                       size_t n_history, uint64_t pos, struct llminf_error *err)
+/* The best is kept by every filter, so they need not run for it. */
+static int is_greedy(const struct lli_sampler_params *p)
 {
+    return p->temperature == 0 && has_stage(p, LLI_STAGE_TEMPERATURE);
+}
+
+int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_draw *how, const float *logits,
+                       const int32_t *history, size_t n_history, uint64_t pos, struct llminf_error *err)
+{
+    const struct lli_sampler_params *params = how->params;
     int32_t status = check(logits, chain->n, err);
     if (status != LLMINF_OK)
         return status;
     memcpy(chain->logits, logits, chain->n * sizeof *logits);
-    add_bias(chain, bias, n_bias);
-    lli_penalty_apply(chain->logits, chain->counts, chain->n, params, history, n_history);
+    if (how->filter && how->filter(how->user, chain->logits, chain->n, history, n_history) != 0)
+        return lli_fail(err, LLMINF_E_CALLBACK, "filter", "the host's function reported failure");
+    add_bias(chain, how->bias, how->n_bias);
+    lli_ban_apply(chain->logits, chain->n, how->bans, how->n_bans, history, n_history);
+    if (has_stage(params, LLI_STAGE_PENALTIES))
+        lli_penalty_apply(chain->logits, chain->counts, chain->n, params, history, n_history);
     status = check(chain->logits, chain->n, err);
     if (status != LLMINF_OK)
         return status;
-    *token_out = params->temperature > 0 ? draw(chain, params, pos) : lli_pick_greedy(chain->logits, chain->n);
+    *token_out = is_greedy(params) ? lli_pick_greedy(chain->logits, chain->n) : draw(chain, params, pos);
     return LLMINF_OK;
 }

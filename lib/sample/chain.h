@@ -1,4 +1,4 @@
-/* sample/chain.h - from logits to one token: bias, penalties, filters, temperature, draw, in that order.
+/* sample/chain.h - from logits to one token: the host's filter, bias, bans, then the stages in their order, and the draw.
  *
  * Candidates are ordered by (logit descending, id ascending). The draw is Philox4x32-10 keyed by the seed, counter =
  * (position of the token, draw number), so it depends on nothing else. docs/numerics.md. */
@@ -9,10 +9,25 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "sample/ban.h"
 
 struct llminf_error;
 
-/* Checked by whoever fills it (api/options). */
+enum lli_stage {
+    LLI_STAGE_END,
+    LLI_STAGE_PENALTIES,
+    LLI_STAGE_TOP_K,
+    LLI_STAGE_TOP_P,
+    LLI_STAGE_MIN_P,
+    LLI_STAGE_TEMPERATURE,
+    LLI_N_STAGES
+};
+
+/* The stages by their names, separated by commas, as the option "order" has them. 0, or -1: unknown, twice, or penalties
+ * behind another. */
+int lli_chain_order(uint8_t order_out[LLI_N_STAGES], const char *text);
+
+/* Checked by whoever fills it (api/options). An order of nothing is that of all stages as they stand in the enum. */
 struct lli_sampler_params {
     uint64_t seed;
     double temperature;                         /* 0: greedy */
@@ -22,7 +37,11 @@ struct lli_sampler_params {
     double repeat_penalty;                      /* 1: off */
     double frequency_penalty, presence_penalty; /* 0: off */
     int64_t penalty_window;                     /* tokens looked back; -1: all, 0: none */
+    uint8_t order[LLI_N_STAGES];                /* enum lli_stage, each once at most; PENALTIES first, 0 behind the last */
 };
+
+/* A stage of the host, before all others; may change the logits. Non-zero: failed. */
+typedef int32_t lli_chain_filter(void *user, float *logits, size_t n, const int32_t *history, size_t n_history);
 
 struct lli_bias {
     int32_t token;
@@ -46,10 +65,21 @@ struct lli_chain {
 int32_t lli_chain_init(struct lli_chain *chain, struct lli_heap *heap, uint32_t n); /* 0 or MEMORY */
 void lli_chain_finish(struct lli_chain *chain);
 
+/* What a token is picked by; nothing is owned. */
+struct lli_draw {
+    const struct lli_sampler_params *params;
+    const struct lli_bias *bias;
+    size_t n_bias;
+    const struct lli_ban *bans;
+    size_t n_bans;
+    lli_chain_filter *filter; /* NULL: none */
+    void *user;
+};
+
 /* The token at position pos. logits [n] are not changed; history: the tokens before it, ids inside the vocabulary (others
- * are ignored). bias may be NULL. Allocates nothing. NUMERIC if a logit is NaN or +Inf or all are -Inf (also after bias). */
-int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_sampler_params *params,
-                       const struct lli_bias *bias, size_t n_bias, const float *logits, const int32_t *history,
-                       size_t n_history, uint64_t pos, struct llminf_error *err);
+ * are ignored). Allocates nothing. NUMERIC if a logit is NaN or +Inf or all are -Inf, also after filter,
+ * bias and bans; CALLBACK from the filter. */
+int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_draw *how, const float *logits,
+                       const int32_t *history, size_t n_history, uint64_t pos, struct llminf_error *err);
 
 #endif

@@ -316,7 +316,7 @@ static void test_text(void **state)
 /* Each thread a session of its own; all tell what one alone tells. */
 struct teller {
     struct host *host;
-    const llminf_options *options;
+    llminf_options *options; /* a bag is for one thread at a time */
     char *texts[4];
 };
 
@@ -335,7 +335,6 @@ static void *tell_four(void *arg)
 
 static void test_threads(void **state)
 {
-    llminf_options *options = bag("generate", "max_tokens", "12");
     struct teller tellers[8] = {{0}};
     pthread_t threads[8];
     struct host h;
@@ -343,7 +342,7 @@ static void test_threads(void **state)
     open_host(&h);
     for (int i = 0; i < 8; i++) {
         tellers[i].host = &h;
-        tellers[i].options = options;
+        tellers[i].options = bag("generate", "max_tokens", "12");
         assert_int_equal(pthread_create(&threads[i], NULL, tell_four, &tellers[i]), 0);
     }
     for (int i = 0; i < 8; i++)
@@ -353,11 +352,12 @@ static void test_threads(void **state)
             assert_non_null(tellers[i].texts[k]);
             assert_string_equal(tellers[i].texts[k], tellers[0].texts[k % 2]);
         }
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
         for (int k = 0; k < 4; k++)
             free(tellers[i].texts[k]);
+        llminf_options_close(tellers[i].options);
+    }
     close_host(&h);
-    llminf_options_close(options);
 }
 
 static void *cancel_soon(void *arg)

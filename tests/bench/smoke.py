@@ -19,6 +19,8 @@ FIELDS = {
     "prefill": {"n": int, **SPEED},
     "decode": {"n": int, "depth": int, **SPEED},
     "decode_sessions": {"sessions": int, "prompt": int, "gen": int, **SPEED},
+    "trace": {"mode": str, "requests": int, "failed": int, "tokens_per_second": float, "first_p99": float, "gap_p99": float,
+              "hit_share": float, "kv_utilisation": float, "schedule_ns_per_step": int},
     "kernel": {"kernel": str, "limit_share": float},
 }
 SMALL = ["--threads", "2", "--runs", "2", "--buffer", "4"]
@@ -52,6 +54,12 @@ def expect(got, want):
 
 
 def main(bench, model, compare):
+    with tempfile.NamedTemporaryFile("w", suffix=".trace") as trace:
+        trace.write("# a trace\n0 40 5 1\n0.01 40 5 1 39\n0.02 7 3 0\n")
+        trace.flush()
+        for mode in "static", "continuous", "inflight":
+            result, = run_json(bench, "-m", model, "--trace", trace.name, "--mode", mode)
+            expect([result[key] for key in ("test", "mode", "requests", "failed")], ["trace", mode, 3, 0])
     counts = ["--prefill", "20", "--decode", "3", "--depth", "40", "--sessions", "1,3", "--prompt", "5", "--gen", "2"]
     results = run_json(bench, "-m", model, *counts, "--cold", "--kv", "f32")
     expect([result["test"] for result in results],

@@ -49,10 +49,24 @@ void null_engine_init(struct null_engine *e, uint32_t n_blocks)
     memset(e, 0, sizeof *e);
     lli_heap_init(&e->heap, support_alloc, support_release, &e->host);
     e->config = (struct lli_config){.n_vocab = NULL_VOCAB, .train_length = NULL_TRAIN};
-    e->options = (struct lli_engine_options){
-        .config = &e->config, .vocab = &vocab, .max_sessions = 64, .max_waiting = 64, .step_tokens = 16, .n_threads = 1};
-    e->options.kv_budget_bytes = (int64_t)(n_blocks * (lli_forward_block_bytes(&e->config, 0) + sizeof(struct lli_block)));
+    e->options = (struct lli_engine_options){.config = &e->config,
+                                             .vocab = &vocab,
+                                             .max_sessions = 64,
+                                             .max_running = 16,
+                                             .max_waiting = 64,
+                                             .step_tokens = 16,
+                                             .batching = LLI_BATCHING_INFLIGHT,
+                                             .admit_reserve = 0.25,
+                                             .age_steps = 1024,
+                                             .bypass_limit = 16,
+                                             .n_threads = 1};
+    null_engine_pool(e, 1 + (n_blocks - 1) * 16 / LLI_BLOCK_TOKENS);
     null_forward_reset();
+}
+
+void null_engine_pool(struct null_engine *e, uint32_t n_blocks)
+{
+    e->options.kv_budget_bytes = (int64_t)(n_blocks * lli_forward_block_bytes(&e->config, 0) + lli_pool_bytes(n_blocks));
 }
 
 int32_t null_engine_open(struct null_engine *e, struct llminf_error *err)
@@ -77,7 +91,8 @@ const char *null_engine_close(struct null_engine *e)
 
 struct lli_request_params null_engine_params(void)
 {
-    return (struct lli_request_params){.sampler = {.min_keep = 1, .top_p = 1, .repeat_penalty = 1}, .max_tokens = -1};
+    return (struct lli_request_params){
+        .sampler = {.min_keep = 1, .top_p = 1, .repeat_penalty = 1}, .max_tokens = -1, .logprobs = -1, .prompt_logprobs = -1};
 }
 
 void null_engine_words(int32_t *out, uint32_t n, uint64_t seed)
@@ -131,8 +146,16 @@ static int32_t tell_token(struct teller *teller, struct null_story *s, const str
     size_t before = teller->text.len, start = 0;
     int32_t token;
     null_forward_oracle(logits, NULL_VOCAB, s->tokens, s->n);
-    int32_t status =
-        lli_chain_pick(&token, &teller->chain, &p->sampler, p->bias, p->n_bias, logits, s->tokens, s->n, s->n, NULL);
+    struct lli_draw how = {
+        .params = &p->sampler,
+        .bias = p->bias,
+        .n_bias = p->n_bias,
+        .bans = p->bans,
+        .n_bans = p->n_bans,
+        .filter = p->filter,
+        .user = p->user,
+    };
+    int32_t status = lli_chain_pick(&token, &teller->chain, &how, logits, s->tokens, s->n, s->n, NULL);
     if (status != LLMINF_OK)
         return status;
     s->tokens[s->n++] = token;
@@ -221,7 +244,7 @@ const char *null_engine_compare(struct lli_timeline *t, const struct null_story 
     lli_timeline_stats(t, &stats);
     if (stats.state != 0 || stats.stop_reason != s->reason || stats.stop_index != s->index)
         return "another end";
-    if (stats.length != s->n || stats.computed > s->n || stats.blocks > (s->n + 15) / 16)
+    if (stats.length != s->n || stats.computed > s->n || stats.blocks > lli_table_blocks(s->n))
         return "other numbers";
     return NULL;
 }

@@ -31,8 +31,10 @@ struct null_engine {
     struct lli_engine *engine;
 };
 
-/* Options for a pool of n_blocks (the null block counted), one thread, 16 rows a step; the caller may change them. */
+/* Options for a pool of n_blocks of 16 positions (the null block counted), one thread, 16 rows a step; the caller may change
+ * them. Another pool: as many blocks as they are in this build. */
 void null_engine_init(struct null_engine *e, uint32_t n_blocks);
+void null_engine_pool(struct null_engine *e, uint32_t n_blocks);
 int32_t null_engine_open(struct null_engine *e, struct llminf_error *err);
 
 /* NULL, or what was wrong: a complaint of the forward, blocks or bytes that did not come back. */

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "forward/forward.h"
-#include "kv/pool.h"
+#include "kv/table.h"
 
 struct entry {
     uint64_t hash; /* of the tokens 0..pos */
@@ -257,9 +257,43 @@ static void fill(void *arg, int index, int n)
         make_logits(f->logits + (size_t)i * f->n_vocab, f->n_vocab, f->wanted[i].hash, f->wanted[i].token);
 }
 
+void lli_forward_forget(struct lli_forward *f, uint32_t block)
+{
+    memset(f->entries + (size_t)block * LLI_BLOCK_TOKENS, 0x5a, LLI_BLOCK_TOKENS * sizeof *f->entries);
+}
+
+size_t lli_forward_saved_bytes(const struct lli_forward *f)
+{
+    (void)f;
+    return LLI_BLOCK_TOKENS * sizeof(struct entry);
+}
+
+void lli_forward_save_block(const struct lli_forward *f, uint32_t block, void *out)
+{
+    memcpy(out, f->entries + (size_t)block * LLI_BLOCK_TOKENS, LLI_BLOCK_TOKENS * sizeof *f->entries);
+}
+
+void lli_forward_load_block(struct lli_forward *f, uint32_t block, const void *bytes)
+{
+    memcpy(f->entries + (size_t)block * LLI_BLOCK_TOKENS, bytes, LLI_BLOCK_TOKENS * sizeof *f->entries);
+}
+
+static void copy_blocks(const struct lli_forward *f, const struct lli_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->n_copies; i++) {
+        const struct lli_copy *copy = &plan->copies[i];
+        struct entry *to = f->entries + (size_t)copy->dst * LLI_BLOCK_TOKENS;
+        if (copy->n_tokens == 0 || copy->n_tokens >= LLI_BLOCK_TOKENS)
+            complain("a copy of nothing, or of a whole block");
+        memset(to, 0xa5, LLI_BLOCK_TOKENS * sizeof *to);
+        memcpy(to, f->entries + (size_t)copy->src * LLI_BLOCK_TOKENS, copy->n_tokens * sizeof *to);
+    }
+}
+
 void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
 {
     pass_gate(plan->n_rows);
+    copy_blocks(f, plan);
     f->n_wanted = 0;
     if (plan->n_rows > f->max_rows || plan->n_logits > f->max_logits)
         complain("the plan is larger than was agreed");

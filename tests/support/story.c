@@ -32,7 +32,7 @@ void engine_close(struct null_engine *e)
 struct lli_timeline *engine_timeline(struct null_engine *e)
 {
     struct lli_timeline *t;
-    assert_int_equal(lli_timeline_open(&t, e->engine, 0, NULL), LLMINF_OK);
+    assert_int_equal(lli_timeline_open(&t, e->engine, NULL, NULL), LLMINF_OK);
     return t;
 }
 

@@ -37,7 +37,7 @@ static int close_engine(void **state)
 static struct lli_timeline *open_timeline(const struct null_story *story)
 {
     struct lli_timeline *t;
-    assert_int_equal(lli_timeline_open(&t, e.engine, 0, NULL), LLMINF_OK);
+    assert_int_equal(lli_timeline_open(&t, e.engine, NULL, NULL), LLMINF_OK);
     assert_int_equal(lli_timeline_append(t, story->tokens, story->n, NULL), LLMINF_OK);
     return t;
 }
@@ -256,7 +256,7 @@ static void test_first_space(void **state)
         params.n_bias = 1;
         params.max_tokens = 1;
         params.echo = rows[i].echo;
-        assert_int_equal(lli_timeline_open(&t, e.engine, 0, NULL), LLMINF_OK);
+        assert_int_equal(lli_timeline_open(&t, e.engine, NULL, NULL), LLMINF_OK);
         assert_int_equal(lli_timeline_append(t, rows[i].tokens, rows[i].n, NULL), LLMINF_OK);
         assert_int_equal(lli_timeline_generate(t, &params, NULL), LLMINF_OK);
         assert_int_equal(lli_timeline_wait(t, -1, NULL), LLMINF_DONE);
@@ -278,7 +278,7 @@ static void test_pending(void **state)
         struct lli_timeline *t;
         params.max_tokens = 0;
         params.echo = 1;
-        assert_int_equal(lli_timeline_open(&t, e.engine, 0, NULL), LLMINF_OK);
+        assert_int_equal(lli_timeline_open(&t, e.engine, NULL, NULL), LLMINF_OK);
         assert_int_equal(lli_timeline_append(t, euro, len, NULL), LLMINF_OK);
         null_forward_allow(0);
         assert_int_equal(lli_timeline_generate(t, &params, NULL), LLMINF_OK);

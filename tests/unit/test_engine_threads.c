@@ -77,7 +77,7 @@ static const char *talk(struct host *h)
     struct lli_request_params params[N_SESSIONS];
     const char *wrong = NULL;
     for (int i = 0; i < N_SESSIONS; i++)
-        if (lli_timeline_open(&h->t[i], h->e->engine, 0, NULL) != LLMINF_OK)
+        if (lli_timeline_open(&h->t[i], h->e->engine, NULL, NULL) != LLMINF_OK)
             return "open";
     for (int turn = 0; turn < N_TURNS && !wrong; turn++) {
         for (int i = 0; i < N_SESSIONS && !wrong; i++)
@@ -170,7 +170,7 @@ static void test_cancel_anywhere(void **state)
     (void)state;
     null_engine_init(&e, 20);
     assert_int_equal(null_engine_open(&e, NULL), LLMINF_OK);
-    assert_int_equal(lli_timeline_open(&v.t, e.engine, 0, NULL), LLMINF_OK);
+    assert_int_equal(lli_timeline_open(&v.t, e.engine, NULL, NULL), LLMINF_OK);
     params.ignore_eog = 1;
     params.max_tokens = 30;
     null_engine_words(prompt.tokens, prompt.n, 5);
@@ -208,7 +208,7 @@ static void test_close_under_wait(void **state)
     for (int round = 0; round < 20; round++) {
         struct visitor v[3];
         struct lli_timeline *t;
-        assert_int_equal(lli_timeline_open(&t, e.engine, 0, NULL), LLMINF_OK);
+        assert_int_equal(lli_timeline_open(&t, e.engine, NULL, NULL), LLMINF_OK);
         assert_int_equal(lli_timeline_append(t, &id, 1, NULL), LLMINF_OK);
         null_forward_allow(0);
         assert_int_equal(lli_timeline_generate(t, &params, NULL), LLMINF_OK);
@@ -243,7 +243,7 @@ static void test_wake_ups(void **state)
     (void)state;
     null_engine_init(&e, 20);
     assert_int_equal(null_engine_open(&e, NULL), LLMINF_OK);
-    assert_int_equal(lli_timeline_open(&t, e.engine, 0, NULL), LLMINF_OK);
+    assert_int_equal(lli_timeline_open(&t, e.engine, NULL, NULL), LLMINF_OK);
     assert_int_equal(lli_timeline_append(t, &id, 1, NULL), LLMINF_OK);
     params.max_tokens = 2;
     params.ignore_eog = 1;

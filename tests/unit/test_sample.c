@@ -11,7 +11,9 @@
 
 #include "llminf/status.h"
 #include "sample/chain.h"
+#include "sample/ban.h"
 #include "sample/filter.h"
+#include "sample/logprob.h"
 #include "sample/rank.h"
 #include "sample/rng.h"
 #include "support/support.h"
@@ -50,7 +52,8 @@ static void fill(float *logits)
 static int32_t pick(const struct lli_sampler_params *params, const float *logits, uint64_t pos)
 {
     int32_t token = -1;
-    assert_int_equal(lli_chain_pick(&token, &chain, params, NULL, 0, logits, NULL, 0, pos, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = params}, logits, NULL, 0, pos, NULL),
+                     LLMINF_OK);
     return token;
 }
 
@@ -184,10 +187,10 @@ static void test_top_p_min_p(void **state)
         sorted(want, logits);
         lli_rank_init(&ranking, got, logits, N);
         lli_filter_top_k(&ranking, k, min_keep);
-        lli_filter_top_p(&ranking, top_p, min_keep);
+        lli_filter_top_p(&ranking, top_p, 1, min_keep);
         n = most(naive_top_p(want, n, top_p), min_keep);
         assert_int_equal(ranking.n, n);
-        lli_filter_min_p(&ranking, min_p, min_keep);
+        lli_filter_min_p(&ranking, min_p, 1, min_keep);
         n = most(naive_min_p(want, n, min_p), min_keep);
         assert_int_equal(ranking.n, n);
         for (size_t i = 0; i < n; i++)
@@ -299,21 +302,26 @@ static void test_penalties(void **state)
     logits[9] = 3;
     params.repeat_penalty = 2; /* 3: 2, 7: 1.75, 9: 1.5 */
     logits[20] = 1.9f;
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, NULL, 0, logits, history, 6, 6, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params}, logits, history, 6, 6, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 3);
     params.frequency_penalty = 0.1; /* 3 occurs twice: 1.8 */
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, NULL, 0, logits, history, 6, 6, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params}, logits, history, 6, 6, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 20);
     params.penalty_window = 3; /* 7 alone */
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, NULL, 0, logits, history, 6, 6, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params}, logits, history, 6, 6, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 3);
     params.repeat_penalty = 1;
     params.frequency_penalty = 0;
     params.penalty_window = -1;
     params.presence_penalty = 3;
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, NULL, 0, logits, NULL, 0, 0, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params}, logits, NULL, 0, 0, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 3);
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, NULL, 0, logits, history, 6, 6, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params}, logits, history, 6, 6, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 20);
 }
 
@@ -326,13 +334,19 @@ static void test_bias(void **state)
     (void)state;
     params.temperature = 0;
     logits[3] = 1;
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, bias, 1, logits, NULL, 0, 0, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params, .bias = bias, .n_bias = 1}, logits,
+                                    NULL, 0, 0, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 3);
-    assert_int_equal(lli_chain_pick(&token, &chain, &params, bias, 4, logits, NULL, 0, 0, NULL), LLMINF_OK);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params, .bias = bias, .n_bias = 4}, logits,
+                                    NULL, 0, 0, NULL),
+                     LLMINF_OK);
     assert_int_equal(token, 5);
     params.temperature = 1;
     for (uint64_t pos = 0; pos < 2000; pos++) {
-        assert_int_equal(lli_chain_pick(&token, &chain, &params, bias + 2, 1, logits, NULL, 0, pos, NULL), LLMINF_OK);
+        assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &params, .bias = bias + 2, .n_bias = 1},
+                                        logits, NULL, 0, pos, NULL),
+                         LLMINF_OK);
         assert_int_not_equal(token, 3);
     }
 }
@@ -346,16 +360,21 @@ static void test_numeric(void **state)
     (void)state;
     for (int i = 0; i < 3; i++) {
         logits[399] = bad[i];
-        assert_int_equal(lli_chain_pick(&token, &chain, &neutral, NULL, 0, logits, NULL, 0, 0, &error), LLMINF_E_NUMERIC);
+        assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &neutral}, logits, NULL, 0, 0, &error),
+                         LLMINF_E_NUMERIC);
         assert_int_equal(error.position, 399);
     }
     for (int i = 0; i < N; i++)
         logits[i] = -INFINITY;
-    assert_int_equal(lli_chain_pick(&token, &chain, &neutral, NULL, 0, logits, NULL, 0, 0, &error), LLMINF_E_NUMERIC);
+    assert_int_equal(lli_chain_pick(&token, &chain, &(struct lli_draw){.params = &neutral}, logits, NULL, 0, 0, &error),
+                     LLMINF_E_NUMERIC);
     logits[8] = -1e-45f;
     assert_int_equal(pick(&neutral, logits, 0), 8);
-    assert_int_equal(lli_chain_pick(&token, &chain, &neutral, &(struct lli_bias){8, -INFINITY}, 1, logits, NULL, 0, 0, &error),
-                     LLMINF_E_NUMERIC);
+    assert_int_equal(
+        lli_chain_pick(&token, &chain,
+                       &(struct lli_draw){.params = &neutral, .bias = &(struct lli_bias){8, -INFINITY}, .n_bias = 1}, logits,
+                       NULL, 0, 0, &error),
+        LLMINF_E_NUMERIC);
 }
 
 /* Extremes of temperature. */
@@ -373,13 +392,115 @@ static void test_temperature(void **state)
     assert_int_not_equal(pick(&params, logits, 1), pick(&params, logits, 2));
 }
 
+/* ---- bans, scores, order, filter --------------------------------------------------------------------------------- */
+
+static void test_bans(void **state)
+{
+    static const int32_t one[] = {4}, three[] = {1, 2, 5}, history[] = {9, 1, 2};
+    const struct lli_ban bans[] = {{one, 1}, {three, 3}};
+    float logits[N] = {0};
+    (void)state;
+    lli_ban_apply(logits, N, bans, 2, history, 3);
+    assert_true(logits[4] == -INFINITY && logits[5] == -INFINITY);
+    logits[4] = logits[5] = 0;
+    lli_ban_apply(logits, N, bans, 2, history, 2); /* the others do not stand before it */
+    assert_true(logits[4] == -INFINITY && logits[5] == 0);
+    lli_ban_apply(logits, N, bans + 1, 1, history + 2, 1); /* nor are there so many */
+    assert_true(logits[5] == 0);
+}
+
+static void test_logprobs(void **state)
+{
+    struct lli_logprob got[6];
+    float logits[N];
+    double sum = 0;
+    (void)state;
+    for (int i = 0; i < N; i++)
+        logits[i] = 4 * support_random_float(&seed);
+    logits[7] = logits[9] = 6; /* equal: the lower id first */
+    logits[11] = -INFINITY;
+    for (int i = 0; i < N; i++)
+        sum += exp(logits[i]);
+    for (uint32_t n_best = 0; n_best < 6; n_best++) {
+        lli_logprob_best(got, logits, N, 20, n_best);
+        assert_int_equal(got[0].token, 20);
+        for (uint32_t i = 0; i <= n_best; i++)
+            assert_true(fabs(got[i].value - (logits[got[i].token] - log(sum))) < 1e-5);
+        for (uint32_t i = 1; i < n_best; i++)
+            assert_true(got[i].value >= got[i + 1].value);
+    }
+    assert_int_equal(got[1].token, 7);
+    assert_int_equal(got[2].token, 9);
+    lli_logprob_best(got, logits, N, 11, 0);
+    assert_true(got[0].value == -INFINITY);
+}
+
+static void test_order(void **state)
+{
+    static const char *const bad[] = {"top_k,top_k", "top_k,penalties", "heat", "top_k,", ",top_k", " top_k"};
+    struct lli_sampler_params a = neutral, b = neutral;
+    float logits[N];
+    int n_other = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(lli_chain_order(a.order, bad[i]), -1);
+    a.temperature = b.temperature = 3;
+    a.top_p = b.top_p = 0.5;
+    a.top_k = b.top_k = 30;
+    assert_int_equal(lli_chain_order(a.order, "penalties,top_k,top_p,min_p,temperature"), 0);
+    for (int i = 0; i < N; i++)
+        logits[i] = 5 * support_random_float(&seed);
+    for (uint64_t pos = 0; pos < 200; pos++)
+        assert_int_equal(pick(&a, logits, pos), pick(&b, logits, pos)); /* that is what happens without */
+    assert_int_equal(lli_chain_order(b.order, "temperature,top_p"), 0); /* flatter: more reach the half */
+    for (uint64_t pos = 0; pos < 200; pos++)
+        n_other += pick(&a, logits, pos) != pick(&b, logits, pos);
+    assert_true(n_other > 20);
+    assert_int_equal(lli_chain_order(b.order, "top_k"), 0); /* no temperature: 1 */
+    b.temperature = 0;
+    a = neutral;
+    a.top_k = 30;
+    for (uint64_t pos = 0; pos < 200; pos++)
+        assert_int_equal(pick(&a, logits, pos), pick(&b, logits, pos));
+}
+
+static int32_t choose(void *user, float *logits, size_t n, const int32_t *history, size_t n_history)
+{
+    int32_t wanted = *(int32_t *)user;
+    if (wanted < 0)
+        return 1;
+    assert_int_equal(n, N);
+    assert_int_equal(history[n_history - 1], 42);
+    for (size_t i = 0; i < n; i++)
+        logits[i] = (int32_t)i == wanted ? 0 : -INFINITY;
+    return 0;
+}
+
+static void test_filter(void **state)
+{
+    static const int32_t history[] = {41, 42};
+    struct llminf_error error;
+    float logits[N] = {0};
+    int32_t wanted = 17, token;
+    const struct lli_draw how = {.params = &neutral, .filter = choose, .user = &wanted};
+    (void)state;
+    assert_int_equal(lli_chain_pick(&token, &chain, &how, logits, history, 2, 2, &error), LLMINF_OK);
+    assert_int_equal(token, 17);
+    assert_true(logits[0] == 0); /* its own copy */
+    wanted = -1;
+    assert_int_equal(lli_chain_pick(&token, &chain, &how, logits, history, 2, 2, &error), LLMINF_E_CALLBACK);
+    assert_string_equal(error.subject, "filter");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_philox),    cmocka_unit_test(test_greedy),  cmocka_unit_test(test_rank),
-        cmocka_unit_test(test_top_k),     cmocka_unit_test(test_filters), cmocka_unit_test(test_top_p_min_p),
-        cmocka_unit_test(test_draw),      cmocka_unit_test(test_bias),    cmocka_unit_test(test_frequencies),
-        cmocka_unit_test(test_penalties), cmocka_unit_test(test_numeric), cmocka_unit_test(test_temperature),
+        cmocka_unit_test(test_philox),    cmocka_unit_test(test_greedy),   cmocka_unit_test(test_rank),
+        cmocka_unit_test(test_top_k),     cmocka_unit_test(test_filters),  cmocka_unit_test(test_top_p_min_p),
+        cmocka_unit_test(test_draw),      cmocka_unit_test(test_bias),     cmocka_unit_test(test_frequencies),
+        cmocka_unit_test(test_penalties), cmocka_unit_test(test_numeric),  cmocka_unit_test(test_temperature),
+        cmocka_unit_test(test_bans),      cmocka_unit_test(test_logprobs), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_filter),
     };
     return cmocka_run_group_tests(tests, open_chain, close_chain);
 }

@@ -1,0 +1,284 @@
+#include "trace.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "llminf/llminf.h"
+
+enum { POLL_NS = 2000000, SAMPLE_NS = 20000000, LINE = 256 };
+
+struct request {
+    double at; /* seconds since the start */
+    uint32_t n_prompt, n_new, prefix, n_prefix;
+    llminf_session *session;
+    int64_t asked_ns;
+    _Atomic int64_t first_ns, last_ns; /* by the engine's thread: when tokens came */
+    struct gaps *gaps;
+    int is_over;
+};
+
+/* Times between two tokens, of all requests: the engine's thread alone writes them. */
+struct gaps {
+    double *at;
+    size_t n, cap;
+};
+
+struct run {
+    struct request *requests;
+    size_t n, n_started, n_over, n_failed;
+    llminf_model *model;
+    llminf_context *context;
+    struct gaps gaps;
+    double held, used; /* samples of positions computed, and of positions that the blocks in use have */
+    int64_t start_ns, sample_ns;
+};
+
+static int say(const char *what, const char *text)
+{
+    fprintf(stderr, "llminf-bench: %s: %s\n", what, text);
+    return -1;
+}
+
+/* ---- the trace */
+
+static int read_trace(struct run *run, const char *path)
+{
+    char line[LINE];
+    size_t cap = 0;
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return say(path, "cannot be read");
+    while (fgets(line, sizeof line, file) != NULL) {
+        struct request r = {.at = 0};
+        int n = sscanf(line, "%lf %u %u %u %u", &r.at, &r.n_prompt, &r.n_new, &r.prefix, &r.n_prefix);
+        if (line[0] == '#' || n <= 0)
+            continue;
+        if (n < 4 || r.n_prompt == 0 || r.n_new == 0)
+            break;
+        if (n < 5)
+            r.n_prefix = r.n_prompt / 2;
+        if (run->n == cap) {
+            cap = 2 * cap + 64;
+            struct request *more = realloc(run->requests, cap * sizeof *more);
+            if (more == NULL)
+                break;
+            run->requests = more;
+        }
+        memcpy(&run->requests[run->n++], &r, sizeof r);
+    }
+    int failed = !feof(file) || run->n == 0;
+    fclose(file);
+    return failed ? say(path, "is no trace: want lines of seconds, prompt, output and prefix") : 0;
+}
+
+/* ---- the load */
+
+static void on_news(void *user)
+{
+    struct request *r = user;
+    int64_t now = lli_clock_ns(), last = atomic_load(&r->last_ns);
+    if (last == 0)
+        atomic_store(&r->first_ns, now);
+    else if (r->gaps->n < r->gaps->cap)
+        r->gaps->at[r->gaps->n++] = (double)(now - last) / 1e9;
+    atomic_store(&r->last_ns, now);
+}
+
+static llminf_status fill(struct request *r, size_t i, int64_t n_vocab, llminf_error *error)
+{
+    llminf_status status = LLMINF_OK;
+    for (uint32_t k = 0; k < r->n_prompt && status == LLMINF_OK; k += 256) {
+        llminf_token ids[256];
+        uint32_t n = r->n_prompt - k < 256 ? r->n_prompt - k : 256;
+        for (uint32_t j = 0; j < n; j++) {
+            uint64_t row = r->prefix > 0 && k + j < r->n_prefix ? r->prefix : 1000003u * (i + 1);
+            ids[j] = (llminf_token)((row * 7919 + (uint64_t)(k + j) * 104729) % (uint64_t)n_vocab);
+        }
+        status = llminf_session_append(r->session, ids, n, error);
+    }
+    return status;
+}
+
+static int start(struct run *run, struct request *r, int64_t n_vocab)
+{
+    llminf_error error;
+    llminf_options *how = NULL;
+    r->gaps = &run->gaps;
+    r->asked_ns = lli_clock_ns();
+    llminf_status status = llminf_session_open(&r->session, run->context, NULL, &error);
+    if (status >= 0)
+        status = fill(r, (size_t)(r - run->requests), n_vocab, &error);
+    if (status >= 0)
+        status = llminf_session_notify(r->session, on_news, r, &error);
+    if (status >= 0)
+        status = llminf_options_open(&how, "generate", &error);
+    if (status >= 0)
+        status = llminf_options_set_int(how, "max_tokens", r->n_new, &error);
+    if (status >= 0)
+        status = llminf_options_set_int(how, "ignore_eog", 1, &error);
+    if (status >= 0)
+        status = llminf_session_generate(r->session, NULL, how, &error);
+    llminf_options_close(how);
+    if (status >= 0)
+        return 0;
+    run->n_failed++;
+    run->n_over++;
+    r->is_over = 1;
+    return say("trace", error.text);
+}
+
+static int64_t number(const struct run *run, const char *key)
+{
+    int64_t value = 0;
+    llminf_context_int(run->context, key, &value, NULL);
+    return value;
+}
+
+/* How much of the blocks in use holds something. */
+static void sample(struct run *run)
+{
+    int64_t computed = 0, now = lli_clock_ns();
+    if (now - run->sample_ns < SAMPLE_NS)
+        return;
+    run->sample_ns = now;
+    for (size_t i = 0; i < run->n_started; i++) {
+        int64_t n = 0;
+        if (!run->requests[i].is_over && llminf_session_int(run->requests[i].session, "computed", &n, NULL) == LLMINF_OK)
+            computed += n;
+    }
+    run->held += (double)computed;
+    run->used += 16.0 * (double)number(run, "kv_blocks_used");
+}
+
+static void reap(struct run *run)
+{
+    for (size_t i = 0; i < run->n_started; i++) {
+        struct request *r = &run->requests[i];
+        if (r->is_over || llminf_session_wait(r->session, 0, NULL) == LLMINF_AGAIN)
+            continue;
+        llminf_session_close(r->session);
+        r->session = NULL;
+        r->is_over = 1;
+        run->n_over++;
+    }
+}
+
+static void play(struct run *run)
+{
+    int64_t n_vocab = 0;
+    llminf_model_int(run->model, "n_vocab", &n_vocab, NULL);
+    run->start_ns = lli_clock_ns();
+    while (run->n_over < run->n) {
+        while (run->n_started < run->n && (double)(lli_clock_ns() - run->start_ns) / 1e9 >= run->requests[run->n_started].at)
+            start(run, &run->requests[run->n_started++], n_vocab);
+        reap(run);
+        sample(run);
+        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+    }
+}
+
+/* ---- the figures */
+
+static int ascending(const void *a, const void *b)
+{
+    double x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+static void report_times(struct report *report, const char *const keys[3], double *times, size_t n)
+{
+    static const double shares[] = {0.5, 0.9, 0.99};
+    if (n > 0)
+        qsort(times, n, sizeof *times, ascending);
+    for (int i = 0; i < 3; i++)
+        if (n > 0)
+            report_number(report, keys[i], times[(size_t)(shares[i] * (double)(n - 1) + 0.5)], 4);
+        else
+            report_unknown(report, keys[i]);
+}
+
+static int report_run(struct run *run, struct report *report, const struct options *o)
+{
+    static const char *const first[] = {"first_p50", "first_p90", "first_p99"}, *const gap[] = {"gap_p50", "gap_p90",
+                                                                                                "gap_p99"};
+    double seconds = (double)(lli_clock_ns() - run->start_ns) / 1e9, *firsts = calloc(run->n, sizeof *firsts);
+    double steps = (double)number(run, "steps"), looked = (double)number(run, "prefix_tokens");
+    size_t n = 0;
+    if (firsts == NULL)
+        return say("trace", "no memory");
+    for (size_t i = 0; i < run->n; i++)
+        if (atomic_load(&run->requests[i].first_ns) > 0)
+            firsts[n++] = (double)(atomic_load(&run->requests[i].first_ns) - run->requests[i].asked_ns) / 1e9;
+    report_begin(report, "trace");
+    report_text(report, "mode", o->mode);
+    report_number(report, "requests", (double)run->n, 0);
+    report_number(report, "failed", (double)run->n_failed, 0);
+    report_number(report, "seconds", seconds, 3);
+    report_number(report, "tokens_per_second", (double)number(run, "decode_tokens") / seconds, 2);
+    report_number(report, "prompt_tokens_per_second", (double)number(run, "prefill_tokens") / seconds, 2);
+    report_times(report, first, firsts, n);
+    report_times(report, gap, run->gaps.at, run->gaps.n);
+    report_number(report, "hit_share", looked > 0 ? (double)number(run, "prefix_hit_tokens") / looked : 0, 3);
+    report_number(report, "kv_utilisation", run->used > 0 ? run->held / run->used : 0, 3);
+    report_number(report, "preemptions", (double)number(run, "preemptions"), 0);
+    report_number(report, "rows_per_step", steps > 0 ? (double)number(run, "rows") / steps : 0, 2);
+    report_number(report, "schedule_ns_per_step",
+                  steps > 0 ? (double)(number(run, "plan_ns") + number(run, "commit_ns")) / steps : 0, 0);
+    report_end(report);
+    free(firsts);
+    return 0;
+}
+
+static llminf_status open_context(struct run *run, const struct options *o, llminf_error *error)
+{
+    llminf_options *options;
+    llminf_status status = llminf_options_open(&options, "context", error);
+    if (status < 0)
+        return status;
+    status = llminf_options_set_text(options, "batching", o->mode, -1, error);
+    if (status >= 0)
+        status = llminf_options_set_text(options, "kv_type", o->kv_name, -1, error);
+    if (status >= 0)
+        status = llminf_options_set_text(options, "backend", o->backend, -1, error);
+    if (status >= 0)
+        status = llminf_options_set_int(options, "threads", o->threads, error);
+    if (status >= 0)
+        status = llminf_options_set_int(options, "step_tokens", o->step_tokens, error);
+    if (status >= 0 && o->budget_bytes > 0)
+        status = llminf_options_set_int(options, "kv_budget_bytes", (int64_t)o->budget_bytes, error);
+    if (status >= 0)
+        status = llminf_context_open(&run->context, run->model, options, error);
+    llminf_options_close(options);
+    return status;
+}
+
+int trace_run(const struct options *o, struct report *report)
+{
+    struct run run = {.n = 0};
+    llminf_error error;
+    int failed = read_trace(&run, o->trace);
+    if (!failed && llminf_model_open(&run.model, o->model, NULL, &error) < 0)
+        failed = say(o->model, error.text);
+    if (!failed && open_context(&run, o, &error) < 0)
+        failed = say("context", error.text);
+    for (size_t i = 0; i < run.n; i++)
+        run.gaps.cap += run.requests[i].n_new;
+    run.gaps.at = calloc(run.gaps.cap + 1, sizeof *run.gaps.at);
+    if (!failed && run.gaps.at == NULL)
+        failed = say("trace", "no memory");
+    if (!failed) {
+        play(&run);
+        failed = report_run(&run, report, o);
+    }
+    free(run.gaps.at);
+    free(run.requests);
+    llminf_context_close(run.context);
+    llminf_model_close(run.model);
+    return failed;
+}

@@ -1,0 +1,261 @@
+/* The bits of a session's logits do not depend on what else is in flight: alone; with others; in pieces; behind a cold or a
+ * warm prefix, or one that was evicted; forked; preempted and resumed; with guesses; on 1, 2 or 8 threads; in each mode. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <xxhash.h>
+
+#include <llminf/llminf.h>
+
+enum { N = 16, PROMPT = 70, SHARED = 40, NEW = 12, LENGTH = PROMPT + NEW };
+
+static const char *path = LLMINF_SOURCE_ROOT "/examples/demo-model/stories.gguf"; /* or the first argument */
+static llminf_model *model;
+static float *logits;
+static size_t n_vocab;
+static llminf_token prompts[N][PROMPT];
+static uint64_t alone[N]; /* XXH3 of tokens and logits of each session alone */
+
+/* "key=value key=value" */
+static llminf_options *bag(const char *kind, const char *text)
+{
+    llminf_options *options;
+    char copy[256], *rest = copy;
+    assert_int_equal(llminf_options_open(&options, kind, NULL), LLMINF_OK);
+    strncpy(copy, text, sizeof copy - 1);
+    copy[sizeof copy - 1] = 0;
+    for (char *pair; (pair = strtok_r(rest, " ", &rest));) {
+        char *value = strchr(pair, '=');
+        llminf_error error;
+        *value++ = 0;
+        if (llminf_options_parse(options, pair, value, -1, &error) != LLMINF_OK)
+            fail_msg("%s", error.text);
+    }
+    return options;
+}
+
+static llminf_context *context_of(const char *text)
+{
+    llminf_options *options = bag("context", text);
+    llminf_context *context;
+    llminf_error error;
+    if (llminf_context_open(&context, model, options, &error) != LLMINF_OK)
+        fail_msg("%s", error.text);
+    llminf_options_close(options);
+    return context;
+}
+
+static int64_t number(llminf_context *context, const char *key)
+{
+    int64_t value;
+    assert_int_equal(llminf_context_int(context, key, &value, NULL), LLMINF_OK);
+    return value;
+}
+
+/* Appends the prompt of session i, computed in pieces of `piece` tokens; 0: with the generation. */
+static llminf_session *begin(llminf_context *context, int i, size_t piece)
+{
+    llminf_session *session;
+    llminf_options *nothing = bag("generate", "max_tokens=0");
+    assert_int_equal(llminf_session_open(&session, context, NULL, NULL), LLMINF_OK);
+    for (size_t at = 0; piece > 0 && at + piece < PROMPT; at += piece) {
+        assert_int_equal(llminf_session_append(session, prompts[i] + at, piece, NULL), LLMINF_OK);
+        assert_int_equal(llminf_session_generate(session, NULL, nothing, NULL), LLMINF_OK);
+        assert_int_equal(llminf_session_wait(session, -1, NULL), LLMINF_DONE);
+    }
+    int64_t n;
+    assert_int_equal(llminf_session_int(session, "length", &n, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_append(session, prompts[i] + n, PROMPT - (size_t)n, NULL), LLMINF_OK);
+    llminf_options_close(nothing);
+    return session;
+}
+
+static void ask(llminf_session *session, int i, const char *more)
+{
+    char text[128] = "max_tokens=12 ignore_eog=1 logits=all ", seed[32] = "temperature=0.8 seed= ";
+    llminf_sampler *sampler;
+    llminf_error error;
+    strcat(text, more);
+    seed[21] = (char)('0' + i % 10);
+    llminf_options *options = bag("generate", text), *how = bag("sampler", seed);
+    assert_int_equal(llminf_sampler_open(&sampler, model, how, NULL), LLMINF_OK);
+    if (llminf_session_generate(session, i % 2 ? sampler : NULL, options, &error) != LLMINF_OK)
+        fail_msg("%s", error.text);
+    llminf_sampler_close(sampler);
+    llminf_options_close(options);
+    llminf_options_close(how);
+}
+
+/* XXH3 of all tokens, and of the logits after those positions from `first` on that the last generation computed. */
+static uint64_t hear(llminf_session *session, size_t first)
+{
+    llminf_token tokens[LENGTH];
+    size_t n;
+    assert_int_equal(llminf_session_wait(session, -1, NULL), LLMINF_DONE);
+    assert_int_equal(llminf_session_tokens(session, 0, tokens, LENGTH, &n, NULL), LLMINF_OK);
+    assert_int_equal(n, LENGTH);
+    for (size_t i = first; i + 1 < LENGTH; i++)
+        assert_int_equal(llminf_session_logits(session, i, logits + (i - first) * n_vocab, n_vocab, &n, NULL), LLMINF_OK);
+    return XXH3_64bits_withSeed(logits, (LENGTH - 1 - first) * n_vocab * sizeof *logits, XXH3_64bits(tokens, sizeof tokens));
+}
+
+static void expect(llminf_session *session, int i, const char *what)
+{
+    if (hear(session, PROMPT - 1) != alone[i])
+        fail_msg("session %d: %s: other bits than alone", i, what);
+}
+
+static int open_model(void **state)
+{
+    int64_t n;
+    (void)state;
+    if (llminf_model_open(&model, path, NULL, NULL) != LLMINF_OK)
+        return 1;
+    if (llminf_model_int(model, "n_vocab", &n, NULL) != LLMINF_OK)
+        return 1;
+    n_vocab = (size_t)n;
+    logits = malloc(LENGTH * n_vocab * sizeof *logits);
+    for (int i = 0; i < N; i++)
+        for (int k = 0; k < PROMPT; k++) /* the first ones have the same beginning */
+            prompts[i][k] = k == 0 ? 1 : (llminf_token)((k * 7919 + (k < SHARED && i < 8 ? 0 : 31 * i) + 300) % n);
+    for (int i = 0; i < N; i++) {
+        llminf_context *context = context_of("threads=1 max_running=1 prefix_cache=0");
+        llminf_session *session = begin(context, i, 0);
+        ask(session, i, "");
+        alone[i] = hear(session, PROMPT - 1);
+        llminf_session_close(session);
+        llminf_context_close(context);
+    }
+    return 0;
+}
+
+static int close_model(void **state)
+{
+    (void)state;
+    free(logits);
+    llminf_model_close(model);
+    return 0;
+}
+
+/* n sessions at once, each as alone. */
+static void fly(llminf_context *context, int n, size_t piece, const char *more, const char *what)
+{
+    llminf_session *sessions[N];
+    for (int i = 0; i < n; i++)
+        sessions[i] = begin(context, i, piece);
+    for (int i = 0; i < n; i++)
+        ask(sessions[i], i, more);
+    for (int i = 0; i < n; i++)
+        expect(sessions[i], i, what);
+    for (int i = 0; i < n; i++)
+        llminf_session_close(sessions[i]);
+}
+
+static void test_others(void **state)
+{
+    static const char *const contexts[] = {
+        "threads=1",
+        "threads=2 step_tokens=16",
+        "threads=8 step_tokens=512",
+        "threads=2 batching=static",
+        "threads=2 batching=continuous max_running=5",
+        "threads=2 prefix_cache=0 max_running=3",
+    };
+    static const int others[] = {1, 2, 8, 16};
+    (void)state;
+    for (size_t c = 0; c < sizeof contexts / sizeof *contexts; c++)
+        for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+            llminf_context *context = context_of(contexts[c]);
+            fly(context, others[k], 0, "", contexts[c]);
+            fly(context, others[k], 0, "", "warm"); /* all prompts are cached now */
+            llminf_context_close(context);
+        }
+}
+
+static void test_pieces(void **state)
+{
+    static const size_t pieces[] = {1, 7, 16, 64};
+    (void)state;
+    for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++) {
+        llminf_context *context = context_of("threads=2");
+        fly(context, 4, pieces[k], "", "in pieces");
+        llminf_context_close(context);
+    }
+}
+
+static void test_eviction(void **state)
+{
+    char text[64] = "threads=2 admit_reserve=0 kv_budget_bytes=";
+    int64_t budget = 0, block;
+    (void)state;
+    llminf_context *context = context_of("threads=1");
+    block = number(context, "kv_bytes") / number(context, "kv_blocks");
+    llminf_context_close(context);
+    budget = 20 * (block + 160); /* three sessions of 16 */
+    if (budget < 65536)
+        return; /* the least that there can be holds them all */
+    for (char digits[24], *at = digits + sizeof digits - 1;; budget /= 10) {
+        if (at == digits + sizeof digits - 1)
+            *at = 0;
+        *--at = (char)('0' + budget % 10);
+        if (budget < 10) {
+            strcat(text, at);
+            break;
+        }
+    }
+    context = context_of(text);
+    for (int round = 0; round < 3; round++) {
+        fly(context, N, 0, "", "preempted");
+        fly(context, 3, 16, "", "evicted");
+    }
+    assert_true(number(context, "preemptions") > 0);
+    assert_true(number(context, "recycled") > 0);
+    llminf_context_close(context);
+}
+
+static void test_guesses(void **state)
+{
+    (void)state;
+    llminf_context *context = context_of("threads=2");
+    fly(context, 8, 0, "speculate=lookup draft_limit=4", "guessed");
+    llminf_context_close(context);
+}
+
+/* Samples of one prompt, each as a session of its own that went the same way. */
+static void test_forks(void **state)
+{
+    llminf_session *forks[6];
+    (void)state;
+    llminf_context *context = context_of("threads=2");
+    llminf_session *session = begin(context, 3, 0);
+    llminf_options *nothing = bag("generate", "max_tokens=0");
+    assert_int_equal(llminf_session_generate(session, NULL, nothing, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_wait(session, -1, NULL), LLMINF_DONE);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(llminf_session_fork(&forks[i], session, NULL), LLMINF_OK);
+    for (int i = 0; i < 6; i++)
+        ask(forks[i], 3, "");
+    for (int i = 0; i < 6; i++)
+        expect(forks[i], 3, "forked");
+    for (int i = 0; i < 6; i++)
+        llminf_session_close(forks[i]);
+    llminf_options_close(nothing);
+    llminf_session_close(session);
+    llminf_context_close(context);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_others),  cmocka_unit_test(test_pieces), cmocka_unit_test(test_eviction),
+        cmocka_unit_test(test_guesses), cmocka_unit_test(test_forks),
+    };
+    if (argc == 2)
+        path = argv[1];
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}

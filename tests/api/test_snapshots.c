@@ -1,0 +1,205 @@
+/* Sessions saved and loaded through the public functions, with the bundled model: the same bits go on, whatever reads them; and
+ * a save that is killed leaves the old file or the new one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <llminf/llminf.h>
+
+enum { PROMPT = 40, NEW = 20 };
+
+static llminf_model *model;
+static const char *self;
+static char folder[] = "/tmp/llminf-test-XXXXXX", path[64];
+
+static int open_model(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return 1;
+    snprintf(path, sizeof path, "%s/session", folder);
+    return llminf_model_open(&model, LLMINF_SOURCE_ROOT "/examples/demo-model/stories.gguf", NULL, NULL) != LLMINF_OK;
+}
+
+static int close_model(void **state)
+{
+    (void)state;
+    llminf_model_close(model);
+    unlink(path);
+    return rmdir(folder); /* no temporary file is left */
+}
+
+static llminf_context *open_context(const char *key, const char *value)
+{
+    llminf_options *options;
+    llminf_context *context;
+    if (llminf_options_open(&options, "context", NULL) != LLMINF_OK ||
+        llminf_options_parse(options, key, value, -1, NULL) != LLMINF_OK ||
+        llminf_context_open(&context, model, options, NULL) != LLMINF_OK)
+        return NULL;
+    llminf_options_close(options);
+    return context;
+}
+
+static llminf_session *open_session(llminf_context *context, int first)
+{
+    llminf_session *session;
+    llminf_token ids[PROMPT] = {1};
+    for (int i = 1; i < PROMPT; i++)
+        ids[i] = 300 + (i * 31 + first) % 200;
+    if (llminf_session_open(&session, context, NULL, NULL) != LLMINF_OK ||
+        llminf_session_append(session, ids, PROMPT, NULL) != LLMINF_OK)
+        return NULL;
+    return session;
+}
+
+/* NEW more tokens; the timeline's length. */
+static size_t go_on(llminf_session *session, llminf_token *tokens)
+{
+    llminf_options *options;
+    size_t n = 0;
+    if (llminf_options_open(&options, "generate", NULL) == LLMINF_OK &&
+        llminf_options_set_int(options, "max_tokens", NEW, NULL) == LLMINF_OK &&
+        llminf_options_set_int(options, "ignore_eog", 1, NULL) == LLMINF_OK &&
+        llminf_session_generate(session, NULL, options, NULL) == LLMINF_OK &&
+        llminf_session_wait(session, -1, NULL) == LLMINF_DONE)
+        llminf_session_tokens(session, 0, tokens, PROMPT + 2 * NEW, &n, NULL);
+    llminf_options_close(options);
+    return n;
+}
+
+static void expect(llminf_session *session, const llminf_token *want, const char *what)
+{
+    llminf_token tokens[PROMPT + 2 * NEW];
+    assert_non_null(session);
+    assert_int_equal(go_on(session, tokens), PROMPT + 2 * NEW);
+    if (memcmp(tokens, want, sizeof tokens) != 0)
+        fail_msg("%s: goes on differently", what);
+    llminf_session_close(session);
+}
+
+static void test_going_on(void **state)
+{
+    static const char *const others[][2] = {
+        {"threads", "1"}, {"threads", "2"}, {"backend", "scalar"}, {"prefix_cache", "0"}, {"kv_budget_bytes", "4MiB"}};
+    llminf_token want[PROMPT + 2 * NEW];
+    llminf_session *loaded;
+    llminf_error error;
+    size_t size, n;
+    (void)state;
+    llminf_context *context = open_context("threads", "2");
+    llminf_session *session = open_session(context, 0);
+    assert_int_equal(go_on(session, want), PROMPT + NEW);
+    assert_int_equal(llminf_session_save(session, path, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_save_memory(session, NULL, 0, &size, NULL), LLMINF_OK);
+    uint8_t *bytes = malloc(size);
+    assert_int_equal(llminf_session_save_memory(session, bytes, size - 1, &n, NULL), LLMINF_E_TOO_SMALL);
+    assert_int_equal(n, size);
+    assert_int_equal(llminf_session_save_memory(session, bytes, size, &n, NULL), LLMINF_OK);
+    assert_int_equal(go_on(session, want), PROMPT + 2 * NEW);
+    llminf_session_close(session);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        llminf_context *other = open_context(others[i][0], others[i][1]);
+        int64_t computed;
+        assert_non_null(other);
+        assert_int_equal(llminf_session_load(&loaded, other, path, NULL, NULL), LLMINF_OK);
+        assert_int_equal(llminf_session_int(loaded, "computed", &computed, NULL), LLMINF_OK);
+        assert_int_equal(computed, (PROMPT + NEW - 1) / 16 * 16);
+        expect(loaded, want, others[i][1]);
+        assert_int_equal(llminf_session_load_memory(&loaded, other, bytes, size, NULL, NULL), LLMINF_OK);
+        expect(loaded, want, "from memory");
+        llminf_context_close(other);
+    }
+    bytes[size / 2] ^= 1;
+    assert_int_equal(llminf_session_load_memory(&loaded, context, bytes, size, NULL, &error), LLMINF_E_FORMAT);
+    assert_null(loaded);
+    llminf_context_close(context);
+    context = open_context("kv_type", "f32");
+    assert_int_equal(llminf_session_load(&loaded, context, path, NULL, &error), LLMINF_E_MISMATCH);
+    assert_string_equal(error.subject, "kv_type");
+    assert_int_equal(llminf_session_load(&loaded, context, "/nowhere/at/all", NULL, &error), LLMINF_E_IO);
+    assert_int_equal(llminf_session_load(&loaded, context, "", NULL, &error), LLMINF_E_INVALID);
+    llminf_context_close(context);
+    free(bytes);
+}
+
+/* What the killed one does: two sessions saved in turn to one place, for ever. */
+static int save_for_ever(const char *place)
+{
+    llminf_context *context;
+    llminf_session *sessions[2];
+    llminf_token tokens[PROMPT + 2 * NEW];
+    if (llminf_model_open(&model, LLMINF_SOURCE_ROOT "/examples/demo-model/stories.gguf", NULL, NULL) != LLMINF_OK)
+        return 1;
+    context = open_context("threads", "1");
+    for (int i = 0; i < 2; i++)
+        if (!context || !(sessions[i] = open_session(context, i)) || go_on(sessions[i], tokens) == 0)
+            return 1;
+    for (int i = 0;; i = !i)
+        if (llminf_session_save(sessions[i], place, NULL) != LLMINF_OK)
+            return 1;
+}
+
+static void remove_parts(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -f %s/.llminf-*.part", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void test_killed(void **state)
+{
+    llminf_token want[2][PROMPT + 2 * NEW], tokens[PROMPT + 2 * NEW];
+    int n_seen[2] = {0, 0};
+    (void)state;
+    llminf_context *context = open_context("threads", "2");
+    for (int i = 0; i < 2; i++) {
+        llminf_session *session = open_session(context, i);
+        go_on(session, want[i]);
+        go_on(session, want[i]);
+        llminf_session_close(session);
+    }
+    unlink(path);
+    for (int i = 0; i < 25; i++) {
+        llminf_session *loaded;
+        pid_t child = fork();
+        if (child == 0) {
+            execl(self, self, "save", path, (char *)NULL);
+            _exit(127);
+        }
+        assert_true(child > 0);
+        while (access(path, F_OK) != 0)
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 20000000 + 370000 * i}, NULL);
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        assert_int_equal(llminf_session_load(&loaded, context, path, NULL, NULL), LLMINF_OK);
+        assert_int_equal(go_on(loaded, tokens), PROMPT + 2 * NEW);
+        int which = memcmp(tokens, want[0], sizeof tokens) == 0 ? 0 : 1;
+        assert_memory_equal(tokens, want[which], sizeof tokens);
+        n_seen[which]++;
+        llminf_session_close(loaded);
+    }
+    assert_int_equal(n_seen[0] + n_seen[1], 25);
+    remove_parts();
+    llminf_context_close(context);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_going_on), cmocka_unit_test(test_killed)};
+    self = argv[0];
+    if (argc == 3 && strcmp(argv[1], "save") == 0)
+        return save_for_ever(argv[2]);
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
