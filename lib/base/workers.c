@@ -2,7 +2,9 @@
  * a worker that finds it open goes in, and takes itself out when it has done its part. The order of memory hangs on the
  * gate; the lock is for sleeping only.
  *
- *     gate: generation << 32 | OPEN | workers inside */
+ *     gate: generation << 32 | OPEN | ALL | workers inside
+ *
+ * With more threads than CPUs only as many are let in and woken as there are CPUs. */
 #include "base/workers.h"
 
 #include <limits.h>
@@ -18,6 +20,7 @@
 enum { STACK_BYTES = 256 << 10, SPINS_PER_LOOK = 64 };
 
 #define OPEN (UINT64_C(1) << 31)
+#define ALL (UINT64_C(1) << 30) /* every worker is to come in */
 
 static uint32_t generation_of(uint64_t gate)
 {
@@ -26,7 +29,7 @@ static uint32_t generation_of(uint64_t gate)
 
 static uint32_t inside(uint64_t gate)
 {
-    return (uint32_t)(gate & (OPEN - 1));
+    return (uint32_t)(gate & (ALL - 1));
 }
 
 struct seat {
@@ -91,19 +94,20 @@ static int has_come(struct lli_workers *w, uint32_t seen)
 
 static void spin(struct lli_workers *w, uint32_t seen)
 {
-    int64_t end = w->spin_ns > 0 ? lli_clock_ns() + w->spin_ns : 0;
-    while (w->spin_ns > 0 && lli_clock_ns() < end)
-        for (int i = 0; i < SPINS_PER_LOOK; i++) {
-            if (has_come(w, seen))
-                return;
+    int64_t end = lli_clock_ns() + w->spin_ns;
+    atomic_fetch_add_explicit(&w->n_spinning, 1, memory_order_relaxed);
+    while (!has_come(w, seen) && lli_clock_ns() < end)
+        for (int i = 0; i < SPINS_PER_LOOK && !has_come(w, seen); i++)
             relax();
-        }
+    atomic_fetch_sub_explicit(&w->n_spinning, 1, memory_order_relaxed);
 }
 
-/* Waits for the next generation; sleeps if spinning was not enough. */
-static void await_start(struct lli_workers *w, uint32_t seen)
+/* Waits for the next generation; sleeps if spinning was not enough. With more threads than CPUs who was not inside does not
+ * spin: no more spin than are let in, so they take no CPU from each other. */
+static void await_start(struct lli_workers *w, uint32_t seen, int was_inside)
 {
-    spin(w, seen);
+    if (w->spin_ns > 0 && (was_inside || w->most + 1 == (uint32_t)w->n))
+        spin(w, seen);
     if (has_come(w, seen))
         return;
     pthread_mutex_lock(&w->lock);
@@ -112,12 +116,12 @@ static void await_start(struct lli_workers *w, uint32_t seen)
     pthread_mutex_unlock(&w->lock);
 }
 
-/* The generation that this worker went into, or that was closed before it came. */
+/* The generation that this worker went into, or that was closed or full when it came. */
 static uint32_t enter(struct lli_workers *w, int *is_inside)
 {
     uint64_t gate = atomic_load_explicit(&w->gate, memory_order_acquire);
     do
-        *is_inside = (gate & OPEN) != 0;
+        *is_inside = (gate & OPEN) != 0 && ((gate & ALL) != 0 || inside(gate) < w->most);
     while (*is_inside &&
            !atomic_compare_exchange_weak_explicit(&w->gate, &gate, gate + 1, memory_order_acquire, memory_order_acquire));
     return generation_of(gate);
@@ -144,10 +148,10 @@ static void *run_worker(void *arg)
     const struct seat *seat = arg;
     struct lli_workers *w = seat->workers;
     uint32_t seen = 0;
-    int is_inside;
+    int is_inside = 1;
     lli_fenv_enter();
     for (;;) {
-        await_start(w, seen);
+        await_start(w, seen, is_inside);
         seen = enter(w, &is_inside);
         if (atomic_load_explicit(&w->stopping, memory_order_acquire))
             return NULL;
@@ -179,7 +183,8 @@ int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, in
     memset(w, 0, sizeof *w);
     w->heap = heap;
     w->n = n;
-    w->spin_ns = n > 1 && n <= lli_cpus_usable() ? spin_ns : 0; /* who spins on a shared CPU delays whom he waits for */
+    w->most = (uint32_t)(n <= lli_cpus_usable() ? n : lli_cpus_usable()) - 1;
+    w->spin_ns = w->most > 0 ? spin_ns : 0; /* who spins on the only CPU delays whom he waits for */
     code = init_locks(w);
     if (code != 0)
         return lli_fail_os(err, code, "threads", "cannot make a lock");
@@ -203,13 +208,18 @@ int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, in
     return LLMINF_OK;
 }
 
-/* Everything that a worker reads is written before the gate opens. */
-static void open_gate(struct lli_workers *w)
+/* Everything that a worker reads is written before the gate opens. Those that spin need no waking: one that gives up looks at
+ * the gate once more under the lock. */
+static void open_gate(struct lli_workers *w, int all)
 {
     uint32_t next = generation_of(atomic_load_explicit(&w->gate, memory_order_relaxed)) + 1;
     pthread_mutex_lock(&w->lock);
-    atomic_store_explicit(&w->gate, (uint64_t)next << 32 | OPEN, memory_order_release);
-    pthread_cond_broadcast(&w->start);
+    atomic_store_explicit(&w->gate, (uint64_t)next << 32 | OPEN | (all ? ALL : 0), memory_order_release);
+    if (all || w->most + 1 == (uint32_t)w->n)
+        pthread_cond_broadcast(&w->start);
+    else
+        for (uint32_t i = atomic_load_explicit(&w->n_spinning, memory_order_relaxed); i < w->most; i++)
+            pthread_cond_signal(&w->start);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -217,7 +227,7 @@ void lli_workers_finish(struct lli_workers *w)
 {
     if (w->ready) {
         atomic_store_explicit(&w->stopping, 1, memory_order_release);
-        open_gate(w);
+        open_gate(w, 1);
         for (int i = 1; i <= w->n_started; i++)
             pthread_join(w->threads[i], NULL);
         pthread_cond_destroy(&w->start);
@@ -245,7 +255,7 @@ static void run(struct lli_workers *w, lli_work_fn *work, void *arg, int all)
     w->arg = arg;
     w->all = all;
     atomic_store_explicit(&w->n_left, w->n - 1, memory_order_relaxed);
-    open_gate(w);
+    open_gate(w, all);
     work(arg, 0, w->n);
     if (!all)
         atomic_fetch_and_explicit(&w->gate, ~OPEN, memory_order_acq_rel);
@@ -336,7 +346,7 @@ void lli_workers_share(struct lli_workers *w, lli_share_fn *piece, void *arg, si
 {
     struct sharing sharing = {.piece = piece, .arg = arg, .shares = w->shares};
     uint64_t n = (uint64_t)w->n;
-    if (n_pieces <= 1 || n == 1) {
+    if (n_pieces <= 1 || w->most == 0) {
         for (size_t i = 0; i < n_pieces; i++)
             piece(arg, i, 0);
         return;

@@ -22,13 +22,15 @@ struct lli_workers {
     void *seats;        /* what each thread starts with; owned */
     void *shares;       /* [n] the pieces that each has before it; owned */
     int n, n_started;
+    uint32_t most; /* beside the caller, that share work at the same time */
     int64_t spin_ns;
     pthread_mutex_t lock;
     pthread_cond_t start, end;
     lli_work_fn *work; /* valid while a generation runs */
     void *arg;
-    int all;                /* every worker is to come in */
-    _Atomic uint64_t gate;  /* who may go in and who is inside */
+    int all;               /* every worker is to come in */
+    _Atomic uint64_t gate; /* who may go in and who is inside */
+    _Atomic uint32_t n_spinning;
     _Atomic int32_t n_left; /* workers that have not been through yet, where all are to come */
     _Atomic int stopping;
     int ready; /* locks are initialised */
