@@ -404,12 +404,14 @@ static void fill(struct lli_table *table, struct lli_pool *pool, uint32_t group,
         memcpy(block->tokens, tokens, n * sizeof *tokens);
 }
 
-/* Can the beginning of a block be found? Only the first behind the chain can. */
+/* Can the beginning of a block be found? Only the first behind the chain can, and that of a shared block only if it was linked
+ * while it was one table's: two forks may disagree about the block before it, when one of them took a known one instead. */
 static void link_tail(struct lli_table *table, struct lli_pool *pool, uint32_t group, uint32_t i)
 {
     uint32_t id = table->blocks[group][i], lead = table->blocks[0][i];
     const struct lli_block *block = &pool->blocks[id];
-    if (block->state != LLI_BLOCK_OPEN || block->parent_generation != 0 || block->n_filled == LLI_BLOCK_TOKENS)
+    if (block->state != LLI_BLOCK_OPEN || block->parent_generation != 0 || block->n_filled == LLI_BLOCK_TOKENS ||
+        block->refs > 1)
         return;
     if (group == 0)
         lli_prefix_link(pool, id, table->parent);
