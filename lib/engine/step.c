@@ -57,8 +57,9 @@ static int32_t sample(struct lli_engine *engine, struct lli_picker *picker, stru
     struct lli_request *request = &t->request;
     uint32_t next = ride->first_logits;
     if (seq->status != LLMINF_OK)
-        return lli_fail(&ride->error, seq->status, "session", "NaN or Inf at positions %u to %u", ride->first,
-                        ride->first + ride->n_rows - 1);
+        return lli_fail(&ride->error, seq->status, "session",
+                        seq->status == LLMINF_E_NUMERIC ? "NaN or Inf at positions %u to %u" : "failed at positions %u to %u",
+                        ride->first, ride->first + ride->n_rows - 1);
     for (uint32_t i = 0; i < ride->n_rows; i++) {
         const float *logits = row_logits(engine, seq, i, &next);
         uint32_t pos = ride->first + i;

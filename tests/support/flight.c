@@ -55,6 +55,8 @@ uint32_t flight_add(struct flight *f, uint32_t n, uint32_t n_shared, uint64_t se
     return i;
 }
 
+/* ---- between two steps ------------------------------------------------------------------------------------------- */
+
 static uint32_t refs[4096], holds[4096];
 
 static const char *count_names(const struct lli_timeline *t, const struct lli_pool *pool)
@@ -72,39 +74,101 @@ void flight_check(struct flight *f)
 {
     const struct lli_pool *pool = &f->e.engine->pool;
     const char *wrong = lli_pool_check(pool);
+    uint32_t n_used = 0;
     assert_true(pool->n_blocks <= 4096);
     memset(refs, 0, sizeof refs);
     memset(holds, 0, sizeof holds);
     for (const struct lli_timeline *t = f->e.engine->timelines.first; t && !wrong; t = t->links[LLI_LINK_ALL].next) {
         wrong = count_names(t, pool);
+        if (t->request.n_overtaken > f->e.engine->bypass_limit)
+            wrong = "a request was overtaken too often"; /* 30 */
         for (uint32_t i = 0; t->group && i + 1 < t->group->n_slots && !wrong; i++)
             wrong = count_names(t->group->slots[i].timeline, pool);
     }
-    for (uint32_t id = 1; id < pool->n_blocks && !wrong; id++)
+    for (uint32_t id = 1; id < pool->n_blocks && !wrong; id++) {
+        n_used += refs[id] > 0 || holds[id] > 0;
         if (pool->blocks[id].refs != refs[id] || pool->blocks[id].holds != holds[id])
             wrong = "refs or holds are not the number of those who name the block";
+    }
+    struct lli_engine_stats s = engine_stats(&f->e);
+    if (!wrong && (s.kv_blocks_used != n_used || s.kv_blocks_free + s.kv_blocks_cached + n_used + 1 != s.kv_blocks))
+        wrong = "the numbers of blocks are not the pool"; /* 59 */
     if (wrong)
         fail_msg("%s", wrong);
 }
 
-/* 25: what was in the plan that just ran; batch.rides still tells. */
-static void check_plan(const struct flight *f)
+/* ---- a step ------------------------------------------------------------------------------------------------------ */
+
+/* What is known before a step, that its plan is held against. */
+struct eve {
+    const struct lli_timeline *running[FLIGHT_RUNNING], *first;
+    uint32_t n_running, n_decodes, first_preempted;
+    int64_t preemptions;
+};
+
+static int decodes(const struct lli_timeline *t)
 {
-    const struct lli_engine *engine = f->e.engine;
+    return t->n_tokens - lli_timeline_next(t) <= 1;
+}
+
+static void look(struct eve *eve, const struct lli_engine *engine)
+{
+    *eve = (struct eve){.first = engine->running.first, .preemptions = engine->totals.preemptions};
+    if (eve->first)
+        eve->first_preempted = eve->first->request.n_preempted;
+    for (const struct lli_timeline *t = engine->running.first; t; t = t->links[LLI_LINK_REQUEST].next) {
+        assert_true(eve->n_running < FLIGHT_RUNNING);
+        eve->running[eve->n_running++] = t;
+        eve->n_decodes += (uint32_t)decodes(t);
+    }
+}
+
+static int ran(const struct eve *eve, const struct lli_timeline *t)
+{
+    for (uint32_t i = 0; i < eve->n_running; i++)
+        if (eve->running[i] == t)
+            return 1;
+    return 0;
+}
+
+/* 25: rows within the budget; in flight, each running decode has one. 27: where somebody was preempted, nobody is admitted and
+ * all that was planned for it is gone. 28: the first in order is not preempted. batch.rides still tells. */
+static const char *check_plan(const struct lli_engine *engine, const struct eve *eve)
+{
     const struct lli_batch *batch = &engine->batch;
-    assert_true(batch->plan.n_rows <= batch->max_rows);
-    assert_true(batch->n_rides <= engine->max_running);
-    assert_int_equal(batch->plan.n_seqs, batch->n_rides);
+    uint32_t least = eve->n_decodes + 32, n_rows = 0;
+    int preempted = engine->totals.preemptions > eve->preemptions;
+    if (batch->plan.n_rows > (engine->step_tokens > least ? engine->step_tokens : least))
+        return "more rows than the budget";
+    if (batch->n_rides > engine->max_running || batch->plan.n_seqs != batch->n_rides)
+        return "more sequences than may run";
+    for (uint32_t i = 0; i < batch->n_rides; i++) {
+        n_rows += batch->rides[i].n_rows;
+        if (preempted && !ran(eve, batch->rides[i].timeline))
+            return "somebody was admitted where somebody was preempted";
+    }
+    if (n_rows != batch->plan.n_rows)
+        return "rows of one that left the plan are still in it";
+    if (eve->first && !eve->first->group && eve->first->request.n_preempted > eve->first_preempted)
+        return "the first in order was preempted";
+    for (const struct lli_timeline *t = engine->running.first; t; t = t->links[LLI_LINK_REQUEST].next)
+        if (engine->batching == LLI_BATCHING_INFLIGHT && !t->group && ran(eve, t) && decodes(t) &&
+            t->last_step != batch->plan.number)
+            return "a running decode has no row";
+    return NULL;
 }
 
 int flight_step(struct flight *f)
 {
+    struct eve eve;
+    look(&eve, f->e.engine);
     int32_t status = lli_engine_step(f->e.engine, 0, NULL);
-    if (status == LLMINF_OK)
-        check_plan(f);
+    const char *wrong = status == LLMINF_OK ? check_plan(f->e.engine, &eve) : NULL;
     flight_check(f);
-    if (null_forward_complaint())
-        fail_msg("%s", null_forward_complaint());
+    if (!wrong)
+        wrong = null_forward_complaint();
+    if (wrong)
+        fail_msg("%s", wrong);
     return status == LLMINF_OK;
 }
 

@@ -7,7 +7,7 @@
 
 #include "story.h"
 
-enum { FLIGHT_MAX = 48 };
+enum { FLIGHT_MAX = 48, FLIGHT_RUNNING = 64 };
 
 struct flight {
     struct null_engine e;
@@ -29,14 +29,14 @@ uint32_t flight_add(struct flight *f, uint32_t n, uint32_t n_shared, uint64_t se
 uint32_t flight_put(struct flight *f, uint32_t n, uint32_t n_shared, uint64_t seed, int64_t max_tokens);
 void flight_ask(struct flight *f, uint32_t i);
 
-/* One step, then all that must hold between two. 0: there was nothing to do. */
+/* One step, its plan held against what was before, then all that must hold between two. 0: there was nothing to do. */
 int flight_step(struct flight *f);
 
 /* Steps until nothing is left to do; how many. Every session is then held against its story. */
 uint32_t flight_run(struct flight *f);
 void flight_expect(struct flight *f, uint32_t i);
 
-/* I1 to I6 of the engine's design, over all sessions. */
+/* I1 to I6 of the engine's design, over all sessions; and oracles 30 and 59. */
 void flight_check(struct flight *f);
 
 #endif

@@ -29,6 +29,9 @@ static struct {
     pthread_cond_t moved;
     int64_t permits, n_steps, n_rows;
     int is_held;
+    int64_t bad_step; /* the one that fails, from 1; 0: none */
+    uint32_t bad_seq;
+    int32_t bad_status;
     const char *complaint;
 } gate = {.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER, .permits = -1};
 
@@ -36,7 +39,7 @@ void null_forward_reset(void)
 {
     pthread_mutex_lock(&gate.lock);
     gate.permits = -1;
-    gate.n_steps = gate.n_rows = 0;
+    gate.n_steps = gate.n_rows = gate.bad_step = 0;
     gate.complaint = NULL;
     pthread_cond_broadcast(&gate.moved);
     pthread_mutex_unlock(&gate.lock);
@@ -49,6 +52,15 @@ void null_forward_allow(int64_t n_steps)
     if (n_steps != 0)
         gate.is_held = 0;
     pthread_cond_broadcast(&gate.moved);
+    pthread_mutex_unlock(&gate.lock);
+}
+
+void null_forward_fail(int64_t step, uint32_t seq, int32_t status)
+{
+    pthread_mutex_lock(&gate.lock);
+    gate.bad_step = gate.n_steps + step;
+    gate.bad_seq = seq;
+    gate.bad_status = status;
     pthread_mutex_unlock(&gate.lock);
 }
 
@@ -249,6 +261,24 @@ static void run_seq(struct lli_forward *f, const struct lli_plan *plan, uint32_t
     }
 }
 
+/* What null_forward_fail asked for, once: its rows leave rubbish. */
+static void fail_seq(const struct lli_forward *f, const struct lli_plan *plan)
+{
+    pthread_mutex_lock(&gate.lock);
+    int is_due = gate.n_steps == gate.bad_step;
+    struct lli_seq *seq = &plan->seqs[gate.bad_seq % plan->n_seqs];
+    if (is_due) {
+        seq->status = gate.bad_status;
+        gate.bad_step = 0;
+    }
+    pthread_mutex_unlock(&gate.lock);
+    for (uint32_t i = 0; is_due && i < seq->n_rows; i++) {
+        const struct lli_row *row = &plan->rows[seq->first_row + i];
+        if (!(row->flags & LLI_ROW_NO_STORE))
+            memset(entry_at(f, seq, row->pos), 0x77, sizeof(struct entry));
+    }
+}
+
 /* The logits, row by row over the workers: so that a race between a step and its readers shows. */
 static void fill(void *arg, int index, int n)
 {
@@ -299,6 +329,7 @@ void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
         complain("the plan is larger than was agreed");
     for (uint32_t s = 0; s < plan->n_seqs; s++)
         run_seq(f, plan, s);
+    fail_seq(f, plan);
     if (f->n_wanted != plan->n_logits)
         complain("n_logits is not the number of flagged rows");
     lli_workers_run(f->workers, fill, f);

@@ -24,6 +24,10 @@ void null_forward_allow(int64_t n_steps);
 /* Waits until a step is held at the gate. */
 void null_forward_await_held(void);
 
+/* In the step-th step from now (1: the next) sequence `seq`, modulo how many there are, gets this status, and what its rows
+ * stored is rubbish. */
+void null_forward_fail(int64_t step, uint32_t seq, int32_t status);
+
 /* Since the reset. The complaint is the first thing found wrong, NULL if all was right. */
 const char *null_forward_complaint(void);
 int64_t null_forward_steps(void);

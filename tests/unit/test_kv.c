@@ -180,7 +180,7 @@ struct session {
 static void open_session(struct session *s, struct lli_pool *pool, int32_t first, uint64_t extra)
 {
     lli_table_init(&s->table, pool, extra, 0);
-    assert_int_equal(lli_table_reserve(&s->table, &heap, 1, lli_table_blocks(MAX_TOKENS)), LLMINF_OK);
+    assert_int_equal(lli_table_reserve(&s->table, &heap, pool->n_groups, lli_table_blocks(MAX_TOKENS)), LLMINF_OK);
     for (uint32_t i = 0; i < MAX_TOKENS; i++)
         s->tokens[i] = first + (int32_t)i;
 }
@@ -236,8 +236,9 @@ static void test_waste(void **state)
         n_used += n;
         n_taken += lli_table_blocks(n) * (uint64_t)B;
     }
-    assert_true((double)n_used >= 0.983 * (double)n_taken);
-    assert_true((double)(lli_pool_bytes(100000) / 100000) <= 64 + 4 * B + 32);
+    assert_true((double)n_used >= 0.985 * (double)n_taken);
+    if (B == 16) /* of a block of 160 KB */
+        assert_true((double)lli_pool_bytes(100000) / 100000 <= 0.001 * 160 * 1024);
 }
 
 /* 3: what is free and cached can be had, and not one more. */
@@ -452,6 +453,153 @@ static void test_cut_in_place(void **state)
     lli_pool_finish(&pool);
 }
 
+/* 4: takes are served from what is free, then from what was given up first, its end before its beginning. */
+static void test_recycling(void **state)
+{
+    struct lli_pool pool;
+    struct session s[3];
+    uint32_t want[6], n = 0;
+    (void)state;
+    open_pool(&pool, 8);
+    for (int i = 0; i < 3; i++) {
+        open_session(&s[i], &pool, 1000 * i, 0);
+        assert_int_equal(grow(&s[i], &pool, 2 * B), LLMINF_OK);
+    }
+    for (int i = 2; i >= 0; i--) {
+        want[n++] = s[i].table.blocks[0][1];
+        want[n++] = s[i].table.blocks[0][0];
+        close_session(&s[i], &pool);
+    }
+    assert_int_equal(pool.n_cached, 6);
+    assert_int_equal(lli_pool_take(&pool, 0), 7); /* the one that was never used */
+    for (uint32_t i = 0; i < 6; i++)
+        assert_int_equal(lli_pool_take(&pool, 0), want[i]);
+    assert_int_equal(lli_pool_take(&pool, 0), LLI_NONE);
+    lli_pool_finish(&pool);
+}
+
+/* 12: what was found, and what is to be copied, survives the taking of all other blocks; one more, and nothing is taken. */
+static void test_found_survives(void **state)
+{
+    struct lli_pool pool;
+    struct session a, b, c;
+    (void)state;
+    for (uint32_t n_blocks = 6; n_blocks <= 7; n_blocks++) {
+        uint32_t found[4];
+        open_pool(&pool, n_blocks);
+        open_session(&a, &pool, 0, 0);
+        open_session(&b, &pool, 0, 0);
+        open_session(&c, &pool, 0, 0);
+        assert_int_equal(grow(&a, &pool, 3 * B + 1), LLMINF_OK);
+        memcpy(found, a.table.blocks[0], sizeof found);
+        lli_table_cut(&a.table, &pool, 0);
+        assert_int_equal(find(&c, &pool, 3 * B + 1), 3 * B + 1); /* all cached blocks are in use now */
+        assert_int_equal(find(&b, &pool, 3 * B + 1), 3 * B + 1);
+        assert_int_equal(lli_table_need(&b.table, &pool, 4 * B + 1), 2); /* a copy and a new one */
+        int32_t status = lli_table_extend(&b.table, &pool, 4 * B + 1);
+        assert_int_equal(status, n_blocks == 7 ? LLMINF_OK : LLMINF_E_FULL);
+        assert_memory_equal(b.table.blocks[0], found, 3 * sizeof *found);
+        assert_int_equal(b.table.n_copies, n_blocks == 7);
+        if (n_blocks == 7) {
+            assert_int_equal(b.table.copies[0].src, found[3]);
+            assert_int_equal(pool.blocks[found[3]].holds, 1);
+            assert_int_equal(pool.blocks[found[3]].n_filled, 1);
+            assert_int_equal(lli_pool_available(&pool), 0);
+            lli_table_commit(&b.table, &pool, b.tokens, 4 * B + 1);
+        } else {
+            assert_int_equal(b.table.blocks[0][3], found[3]);
+        }
+        check_pool(&pool);
+        close_session(&c, &pool);
+        close_session(&b, &pool);
+        close_session(&a, &pool);
+        lli_pool_finish(&pool);
+    }
+}
+
+/* 19: a session that goes on differently from inside its last block: the bytes that change are nobody's source. */
+static void test_overwritten_tail(void **state)
+{
+    enum { FILLED = B > 2 ? 6 : 1, KEPT = B > 2 ? 3 : 0 };
+    struct lli_pool pool;
+    struct session a, b;
+    struct lli_hit hit;
+    (void)state;
+    for (int has_room = 0; has_room < 2 && KEPT > 0; has_room++)
+        for (int is_read = 0; is_read < 2; is_read++) {
+            open_pool(&pool, has_room ? 8 : is_read ? 5 : 3);
+            open_session(&a, &pool, 0, 0);
+            open_session(&b, &pool, 0, 0);
+            assert_int_equal(grow(&a, &pool, B + FILLED), LLMINF_OK);
+            uint32_t tail = a.table.blocks[0][1];
+            if (is_read) { /* a copy of all that is filled is under way */
+                assert_int_equal(find(&b, &pool, B + FILLED), B + FILLED);
+                assert_int_equal(lli_table_extend(&b.table, &pool, B + FILLED + 1), LLMINF_OK);
+                assert_int_equal(b.table.copies[0].src, tail);
+                assert_int_equal(b.table.copies[0].n_tokens, FILLED);
+            }
+            lli_table_cut(&a.table, &pool, B + KEPT);
+            a.tokens[B + KEPT] = -5;
+            assert_int_equal(lli_table_extend(&a.table, &pool, B + KEPT + 1), LLMINF_OK);
+            if (a.table.blocks[0][1] == tail) { /* in place: what is trusted is what stays */
+                assert_false(has_room || is_read);
+                assert_int_equal(pool.blocks[tail].n_filled, KEPT);
+            } else {
+                assert_int_equal(a.table.copies[0].n_tokens, KEPT);
+            }
+            if (!is_read) {
+                lli_table_find(&hit, &b.table, &pool, b.tokens, B + FILLED);
+                assert_true(hit.n_tokens <= (a.table.blocks[0][1] == tail ? B + KEPT : B + FILLED));
+            }
+            lli_table_commit(&a.table, &pool, a.tokens, B + KEPT + 1);
+            if (is_read)
+                lli_table_commit(&b.table, &pool, b.tokens, B + FILLED + 1);
+            check_pool(&pool);
+            close_session(&a, &pool);
+            close_session(&b, &pool);
+            lli_pool_finish(&pool);
+        }
+}
+
+/* 10, 20, 21: layers that see all, and layers that see a window. */
+static void test_windows(void **state)
+{
+    static const uint32_t windows[] = {0, B};
+    struct lli_pool pool;
+    struct session a, b;
+    uint32_t ids[4], n_trimmed;
+    (void)state;
+    assert_int_equal(lli_pool_init(&pool, &heap, 40, windows, 2, 42), LLMINF_OK);
+    open_session(&a, &pool, 0, 0);
+    open_session(&b, &pool, 0, 0);
+    for (uint32_t n = 1; n <= 6 * B; n++) {
+        assert_int_equal(grow(&a, &pool, n), LLMINF_OK);
+        assert_true(a.table.n - a.table.n_dropped[1] <= 2);
+    }
+    uint32_t available = lli_pool_available(&pool);
+    assert_int_equal(find(&b, &pool, 6 * B), 6 * B); /* a full hit: the last row again, all that it sees is there */
+    assert_int_equal(lli_table_need(&b.table, &pool, 6 * B), 0);
+    assert_int_equal(lli_pool_available(&pool), available);
+    assert_int_equal(b.table.n_dropped[1], 5);
+    assert_int_equal(b.table.blocks[1][5], a.table.blocks[1][5]);
+    lli_table_cut(&b.table, &pool, 0);
+    lli_table_cut(&a.table, &pool, 3 * B); /* what the next row would see has been dropped */
+    assert_int_equal(a.table.n_computed, 0);
+    assert_int_equal(find(&a, &pool, 3 * B), 3 * B); /* but not forgotten yet */
+    lli_table_cut(&a.table, &pool, 0);
+    for (n_trimmed = 0; find(&b, &pool, 3 * B) == 3 * B; n_trimmed++) {
+        lli_table_cut(&b.table, &pool, 0);
+        assert_int_equal(lli_pool_trim(&pool, pool.n_cached - 1, ids, 4), 1);
+    }
+    assert_true(n_trimmed > 0 && b.table.n_computed < 3 * B); /* the longest that is whole in both */
+    for (uint32_t g = 0; g < 2; g++)
+        for (uint32_t i = b.table.n_dropped[g]; i < b.table.n; i++)
+            assert_int_not_equal(b.table.blocks[g][i], 0);
+    close_session(&a, &pool);
+    close_session(&b, &pool);
+    lli_pool_finish(&pool);
+}
+
 /* Cached blocks can be given up, oldest first, and are not found any more. */
 static void test_trim(void **state)
 {
@@ -477,11 +625,24 @@ static void test_trim(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_take_order), cmocka_unit_test(test_refused),      cmocka_unit_test(test_check),
-        cmocka_unit_test(test_no_memory),  cmocka_unit_test(test_index),        cmocka_unit_test(test_table_sizes),
-        cmocka_unit_test(test_exact_fit),  cmocka_unit_test(test_hits),         cmocka_unit_test(test_misses),
-        cmocka_unit_test(test_same),       cmocka_unit_test(test_fork_and_cut), cmocka_unit_test(test_cut_in_place),
-        cmocka_unit_test(test_trim),       cmocka_unit_test(test_waste),
+        cmocka_unit_test(test_take_order),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_index),
+        cmocka_unit_test(test_table_sizes),
+        cmocka_unit_test(test_exact_fit),
+        cmocka_unit_test(test_hits),
+        cmocka_unit_test(test_misses),
+        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_fork_and_cut),
+        cmocka_unit_test(test_cut_in_place),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_waste),
+        cmocka_unit_test(test_recycling),
+        cmocka_unit_test(test_found_survives),
+        cmocka_unit_test(test_overwritten_tail),
+        cmocka_unit_test(test_windows),
     };
     return cmocka_run_group_tests(tests, make_heap, check_heap);
 }
