@@ -199,9 +199,12 @@ static void take_tokens(struct lli_engine *engine, struct lli_ride *ride)
 static void commit_ride(struct lli_engine *engine, struct lli_ride *ride)
 {
     struct lli_timeline *t = ride->timeline;
+    int is_cancelled = atomic_load(&t->is_cancelled) != 0;
     t->in_flight = 0;
     if (t->group)
         t->group->n_in_flight--;
+    if (is_cancelled)
+        ride->n_picked = 0; /* nobody hears of these tokens, so the rows of those that were guessed do not stay */
     count_rows(engine, t, ride);
     if (ride->status == LLMINF_OK)
         keep_rows(engine, t, ride);
@@ -209,7 +212,7 @@ static void commit_ride(struct lli_engine *engine, struct lli_ride *ride)
         lli_table_roll_back(&t->table, &engine->pool);
     if (t->group)
         lli_beam_commit(engine, t, ride);
-    else if (atomic_load(&t->is_cancelled))
+    else if (is_cancelled)
         lli_roster_stop(engine, t, LLI_STOP_CANCEL);
     else if (ride->status != LLMINF_OK && ride->n_drafts > 0)
         t->draft.lookup = NULL; /* it may have been a guess that failed: again, without any */

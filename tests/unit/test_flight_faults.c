@@ -170,6 +170,56 @@ static void test_cancel(void **state)
         assert_true(n_seen[i] > 0);
 }
 
+/* 41: a cancel that comes while a step samples, where guesses are right: what nobody was told is not there, neither in the
+ * timeline nor in the blocks, when other tokens follow. */
+static struct {
+    uint32_t n_calls, at;
+} sampling;
+
+static int32_t cancel_within(void *user, float *logits, size_t n_vocab, const int32_t *history, size_t n_history)
+{
+    (void)user;
+    for (size_t i = 0; i < n_vocab; i++)
+        logits[i] = (int32_t)i == (n_history % 2 ? 8 : 9) ? 10 : 0;
+    (void)history;
+    if (++sampling.n_calls == sampling.at)
+        lli_timeline_cancel(f.t[0]);
+    return 0;
+}
+
+static void test_cancel_within(void **state)
+{
+    static const int32_t others[] = {30, 31, 32, 33};
+    uint32_t n_guessed = 0;
+    (void)state;
+    for (uint32_t at = 1; at <= 60; at++) {
+        flight_init(&f, 1 + 160 / B);
+        engine_open(&f.e);
+        sampling.n_calls = 0;
+        sampling.at = at;
+        flight_put(&f, 20, 0, 1, 64);
+        f.params[0].filter = cancel_within;
+        f.params[0].draft_limit = 8;
+        flight_ask(&f, 0);
+        while (flight_step(&f))
+            ;
+        assert_int_equal(f.t[0]->stop_reason, LLI_STOP_CANCEL);
+        n_guessed += (uint32_t)(engine_stats(&f.e).accepted > 0);
+        struct null_story *story = &f.stories[0];
+        story->n = story->n_said = f.t[0]->n_tokens;
+        memcpy(story->tokens, f.t[0]->tokens, story->n * sizeof *story->tokens);
+        assert_int_equal(lli_timeline_append(f.t[0], others, 4, NULL), LLMINF_OK);
+        memcpy(story->tokens + story->n, others, sizeof others);
+        story->n += 4;
+        f.params[0] = null_engine_params();
+        f.params[0].max_tokens = 20;
+        flight_ask(&f, 0);
+        flight_run(&f);
+        flight_close(&f);
+    }
+    assert_true(n_guessed > 30);
+}
+
 /* ---- 42: deadlines ----------------------------------------------------------------------------------------------- */
 
 static void pass(int64_t ns)
@@ -251,8 +301,8 @@ static void test_close_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failures), cmocka_unit_test(test_cancel),    cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_close),    cmocka_unit_test(test_close_all),
+        cmocka_unit_test(test_failures),      cmocka_unit_test(test_cancel), cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_cancel_within), cmocka_unit_test(test_close),  cmocka_unit_test(test_close_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
