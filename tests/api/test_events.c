@@ -493,113 +493,13 @@ static void test_metrics(void **state)
     llminf_context_close(context);
 }
 
-/* ---- 40: many threads -------------------------------------------------------------------------------------------- */
-
-enum { N_THREADS = 8, N_SESSIONS = 6, N_CALLS = 120 };
-
-struct worker {
-    llminf_context *context;
-    uint32_t seed;
-    const char *wrong;
-};
-
-static uint32_t below(struct worker *w, uint32_t n)
-{
-    w->seed = w->seed * 1664525 + 1013904223;
-    return (w->seed >> 8) % n;
-}
-
-static const char *call(struct worker *w, llminf_session **s)
-{
-    llminf_token ids[9];
-    llminf_session *fork;
-    char text[64];
-    size_t n;
-    llminf_status status;
-    for (int i = 0; i < 9; i++)
-        ids[i] = (llminf_token)(5 + below(w, 3));
-    switch (below(w, 9)) {
-    case 0:
-        llminf_session_cancel(*s);
-        break;
-    case 1:
-        status = llminf_session_fork(&fork, *s, NULL);
-        if (status == LLMINF_OK) {
-            llminf_session_close(*s);
-            *s = fork;
-        }
-        return status == LLMINF_OK || status == LLMINF_E_BUSY || status == LLMINF_E_FULL ? NULL : "fork";
-    case 2:
-        llminf_session_close(*s);
-        return llminf_session_open(s, w->context, NULL, NULL) == LLMINF_OK ? NULL : "open";
-    case 3:
-        status = llminf_session_truncate(*s, 0, NULL);
-        return status == LLMINF_OK || status == LLMINF_E_BUSY ? NULL : "truncate";
-    case 4:
-        status = llminf_session_read(*s, text, sizeof text, &n, 1000, NULL);
-        return status >= 0 || status == LLMINF_E_STATE ? NULL : "read";
-    case 5:
-        status = llminf_session_wait(*s, -1, NULL);
-        return status == LLMINF_DONE || status == LLMINF_E_STATE ? NULL : "wait";
-    default:
-        status = llminf_session_append(*s, ids, 9, NULL);
-        if (status == LLMINF_OK)
-            status = llminf_session_generate(*s, NULL, NULL, NULL);
-        return status == LLMINF_OK || status == LLMINF_E_BUSY || status == LLMINF_E_FULL || status == LLMINF_E_TOO_LONG
-                   ? NULL
-                   : "generate";
-    }
-    return NULL;
-}
-
-static void *work(void *arg)
-{
-    struct worker *w = arg;
-    llminf_session *sessions[N_SESSIONS];
-    for (int i = 0; i < N_SESSIONS; i++)
-        if (llminf_session_open(&sessions[i], w->context, NULL, NULL) != LLMINF_OK)
-            w->wrong = "open";
-    for (int i = 0; i < N_CALLS && !w->wrong; i++)
-        w->wrong = call(w, &sessions[below(w, N_SESSIONS)]);
-    for (int i = 0; i < N_SESSIONS; i++) {
-        llminf_session_cancel(sessions[i]);
-        llminf_status status = llminf_session_wait(sessions[i], -1, NULL);
-        if (status != LLMINF_DONE && status != LLMINF_E_STATE)
-            w->wrong = "a session did not end with a status";
-        llminf_session_close(sessions[i]);
-    }
-    return NULL;
-}
-
-static void test_threads(void **state)
-{
-    static struct worker workers[N_THREADS];
-    pthread_t threads[N_THREADS];
-    (void)state;
-    llminf_context *context = open_context(BAG("context", "threads", "2", "kv_budget_bytes", "64KiB", "max_waiting", "8"));
-    for (uint32_t i = 0; i < N_THREADS; i++) {
-        workers[i] = (struct worker){.context = context, .seed = i};
-        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
-    }
-    for (int i = 0; i < N_THREADS; i++)
-        pthread_join(threads[i], NULL);
-    for (int i = 0; i < N_THREADS; i++)
-        if (workers[i].wrong)
-            fail_msg("thread %d: %s", i, workers[i].wrong);
-    assert_int_equal(number(context, "sessions"), 0);
-    assert_int_equal(number(context, "kv_blocks_used"), 0);
-    assert_int_equal(llminf_context_trim(context, 0, NULL), LLMINF_OK);
-    assert_int_equal(number(context, "kv_bytes_used") + number(context, "kv_bytes_cached"), 0);
-    llminf_context_close(context);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_driven), cmocka_unit_test(test_notify),   cmocka_unit_test(test_descriptor),
         cmocka_unit_test(test_read_ahead),  cmocka_unit_test(test_logprobs), cmocka_unit_test(test_ban),
         cmocka_unit_test(test_filter),      cmocka_unit_test(test_beams),    cmocka_unit_test(test_trim_and_salt),
-        cmocka_unit_test(test_metrics),     cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_metrics),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

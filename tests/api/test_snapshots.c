@@ -1,10 +1,15 @@
 /* Sessions saved and loaded through the public functions, with the bundled model: the same bits go on, whatever reads them; and
- * a save that is killed leaves the old file or the new one. */
+ * a save that is killed leaves the old file or the new one. Oracle 55 of the engine's design; ranks that share a model are not
+ * there yet.
+ *
+ * usage: test-api-snapshots [KILLS] */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +25,7 @@ enum { PROMPT = 40, NEW = 20 };
 
 static llminf_model *model;
 static const char *self;
+static int n_kills = 25;
 static char folder[] = "/tmp/llminf-test-XXXXXX", path[64];
 
 static int open_model(void **state)
@@ -157,9 +163,39 @@ static void remove_parts(void)
     assert_int_equal(system(command), 0);
 }
 
+/* Loads what is there, again and again, while another writes: always one of the two. */
+struct loading {
+    llminf_context *context;
+    const llminf_token (*want)[PROMPT + 2 * NEW];
+    _Atomic int stop;
+    int n, n_wrong;
+};
+
+static void *load_for_ever(void *arg)
+{
+    struct loading *l = arg;
+    while (!atomic_load(&l->stop)) {
+        llminf_token tokens[PROMPT + 2 * NEW];
+        llminf_session *loaded;
+        size_t n = 0;
+        int is_right = 0;
+        if (llminf_session_load(&loaded, l->context, path, NULL, NULL) == LLMINF_OK) {
+            llminf_session_tokens(loaded, 0, tokens, PROMPT + NEW, &n, NULL);
+            for (int i = 0; i < 2; i++)
+                is_right |= n == PROMPT + NEW && memcmp(tokens, l->want[i], n * sizeof *tokens) == 0;
+        }
+        llminf_session_close(loaded);
+        l->n_wrong += !is_right;
+        l->n++;
+    }
+    return NULL;
+}
+
 static void test_killed(void **state)
 {
     llminf_token want[2][PROMPT + 2 * NEW], tokens[PROMPT + 2 * NEW];
+    struct loading loading = {.want = (const llminf_token(*)[PROMPT + 2 * NEW]) want};
+    pthread_t loader;
     int n_seen[2] = {0, 0};
     (void)state;
     llminf_context *context = open_context("threads", "2");
@@ -170,7 +206,7 @@ static void test_killed(void **state)
         llminf_session_close(session);
     }
     unlink(path);
-    for (int i = 0; i < 25; i++) {
+    for (int i = 0; i < n_kills; i++) {
         llminf_session *loaded;
         pid_t child = fork();
         if (child == 0) {
@@ -180,7 +216,11 @@ static void test_killed(void **state)
         assert_true(child > 0);
         while (access(path, F_OK) != 0)
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-        nanosleep(&(struct timespec){.tv_nsec = 20000000 + 370000 * i}, NULL);
+        if (i == 0) {
+            loading.context = context;
+            assert_int_equal(pthread_create(&loader, NULL, load_for_ever, &loading), 0);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 20000000 + 370000 * (i % 25) + 13000 * (i / 25)}, NULL);
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_int_equal(llminf_session_load(&loaded, context, path, NULL, NULL), LLMINF_OK);
@@ -190,7 +230,11 @@ static void test_killed(void **state)
         n_seen[which]++;
         llminf_session_close(loaded);
     }
-    assert_int_equal(n_seen[0] + n_seen[1], 25);
+    atomic_store(&loading.stop, 1);
+    pthread_join(loader, NULL);
+    printf("%d kills: %d times the one, %d times the other; %d loads meanwhile\n", n_kills, n_seen[0], n_seen[1], loading.n);
+    assert_int_equal(loading.n_wrong, 0);
+    assert_int_equal(n_seen[0] + n_seen[1], n_kills);
     remove_parts();
     llminf_context_close(context);
 }
@@ -199,6 +243,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_going_on), cmocka_unit_test(test_killed)};
     self = argv[0];
+    if (argc == 2)
+        n_kills = atoi(argv[1]);
     if (argc == 3 && strcmp(argv[1], "save") == 0)
         return save_for_ever(argv[2]);
     return cmocka_run_group_tests(tests, open_model, close_model);

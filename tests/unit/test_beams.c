@@ -228,6 +228,36 @@ static void test_numeric(void **state)
     flight_close(&f);
 }
 
+/* 48: in any step, in any beam. */
+static void test_failures(void **state)
+{
+    uint32_t n_failed = 0;
+    (void)state;
+    for (uint32_t k = 0; k < 30; k++) {
+        flight_init(&f, 40 * 16 / B);
+        f.e.options.max_running = 5;
+        engine_open(&f.e);
+        add(20, k, 4, 12);
+        add(50, k + 1, 3, 12);
+        null_forward_fail(1 + k, k, LLMINF_E_COMM);
+        while (flight_step(&f))
+            ;
+        for (uint32_t i = 0; i < 2; i++)
+            if (f.t[i]->stop_reason == LLI_STOP_ERROR) {
+                assert_int_equal(lli_timeline_wait(f.t[i], 0, NULL), LLMINF_E_COMM);
+                assert_int_equal(f.t[i]->n_tokens, f.stories[i].n);
+                n_failed++;
+                flight_ask(&f, i);
+                while (flight_step(&f))
+                    ;
+            }
+        check(0);
+        check(1);
+        flight_close(&f);
+    }
+    assert_true(n_failed > 10);
+}
+
 static void test_memory(void **state)
 {
     int32_t status;
@@ -254,10 +284,8 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_beams),
-        cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_numeric),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_beams),    cmocka_unit_test(test_cancel), cmocka_unit_test(test_numeric),
+        cmocka_unit_test(test_failures), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

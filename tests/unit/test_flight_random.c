@@ -40,7 +40,8 @@ static uint32_t below(uint32_t n)
 
 static void open_session(uint32_t i)
 {
-    struct lli_timeline_options options = {.salt = "x", .salt_len = below(4) == 0, .no_prefix_cache = below(12) == 0};
+    struct lli_timeline_options options = {
+        .salt = "x", .salt_len = below(4) == 0, .no_prefix_cache = below(12) == 0, .is_pinned = below(10) == 0};
     assert_int_equal(lli_timeline_open(&f.t[i], f.e.engine, &options, NULL), LLMINF_OK);
     memset(&f.stories[i], 0, sizeof f.stories[i]);
     is_open[i] = 0;
@@ -117,8 +118,13 @@ static void fork_one(uint32_t to, uint32_t from)
 {
     if (to == from || f.t[from]->state != LLI_TIMELINE_IDLE || is_open[from])
         return;
+    struct lli_timeline *fork;
+    int32_t status = lli_timeline_fork(&fork, f.t[from], NULL);
+    assert_true(status == LLMINF_OK || (status == LLMINF_E_FULL && f.t[from]->is_pinned));
+    if (status != LLMINF_OK)
+        return;
     lli_timeline_close(f.t[to]);
-    assert_int_equal(lli_timeline_fork(&f.t[to], f.t[from], NULL), LLMINF_OK);
+    f.t[to] = fork;
     f.stories[to] = f.stories[from];
     is_open[to] = 0;
 }
@@ -202,7 +208,7 @@ static void fly(int n_operations)
     flight_close(&f);
 }
 
-/* 6, 13, 29, 51, 53 */
+/* 6, 13, 29, 39, 51, 53 */
 static void test_random(void **state)
 {
     (void)state;
@@ -227,6 +233,60 @@ static void test_one_hash(void **state)
         seed = run;
     }
     is_constant = 0;
+}
+
+/* 7: where a place of the index holds all blocks of the pool, hits too are the same. */
+static void test_same_hits(void **state)
+{
+    int64_t hits[2], copies[2], rows[2];
+    (void)state;
+    for (is_constant = 0; is_constant < 2; is_constant++) {
+        flight_init(&f, 1 + 16);
+        engine_open(&f.e);
+        for (uint32_t i = 0; i < 12; i++)
+            flight_add(&f, 1 + i % 4 * B + i % 3, i % 5 * B, i / 2, 3);
+        flight_run(&f);
+        struct lli_engine_stats s = engine_stats(&f.e);
+        hits[is_constant] = s.prefix_hit_tokens;
+        copies[is_constant] = s.copied_blocks;
+        rows[is_constant] = null_forward_rows();
+        flight_close(&f);
+    }
+    is_constant = 0;
+    assert_true(hits[0] > 0);
+    assert_int_equal(hits[0], hits[1]);
+    assert_int_equal(copies[0], copies[1]);
+    assert_int_equal(rows[0], rows[1]);
+}
+
+/* 52: the same two tokens, and a third that never came behind them: every guess is wrong. */
+static int32_t never_again(void *user, float *logits, size_t n_vocab, const int32_t *history, size_t n_history)
+{
+    int32_t next = n_history % 3 == 0 ? 7 : n_history % 3 == 1 ? 8 : (int32_t)(10 + n_history / 3);
+    (void)user;
+    (void)history;
+    for (size_t i = 0; i < n_vocab; i++)
+        logits[i] = (int32_t)i == next ? 1 : -1000;
+    return 0;
+}
+
+static void test_wrong_guesses(void **state)
+{
+    (void)state;
+    for (uint32_t limit = 0; limit <= 16; limit += 4) {
+        flight_init(&f, 1 + 200 / B);
+        engine_open(&f.e);
+        flight_put(&f, 1, 0, 1, 130);
+        f.params[0].filter = never_again;
+        f.params[0].draft_limit = limit;
+        flight_ask(&f, 0);
+        uint32_t n_steps = flight_run(&f);
+        struct lli_engine_stats s = engine_stats(&f.e);
+        assert_int_equal(s.accepted, 0);
+        assert_int_equal(n_steps, 130);
+        assert_true((s.drafted > 0) == (limit > 0));
+        flight_close(&f);
+    }
 }
 
 /* 52: guesses that are always right bring gamma + 1 tokens a step; those that are never right cost no token. */
@@ -257,9 +317,8 @@ static void test_drafts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random),
-        cmocka_unit_test(test_one_hash),
-        cmocka_unit_test(test_drafts),
+        cmocka_unit_test(test_random),        cmocka_unit_test(test_one_hash), cmocka_unit_test(test_same_hits),
+        cmocka_unit_test(test_wrong_guesses), cmocka_unit_test(test_drafts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

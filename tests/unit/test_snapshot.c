@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "engine/roster.h"
 #include "engine/timeline.h"
 #include "llminf/status.h"
 #include "support/flight.h"
@@ -81,6 +82,38 @@ static void test_going_on(void **state)
             flight_run(&f);
             flight_close(&f);
         }
+}
+
+/* 55: a session that has no blocks any more is saved without keys and values, and computed again. */
+static void test_without_blocks(void **state)
+{
+    size_t with;
+    (void)state;
+    save(3 * B + 1, 4);
+    with = saved.n;
+    lli_timeline_truncate(f.t[0], f.stories[0].n, NULL);
+    assert_int_equal(lli_roster_release(f.e.engine, NULL), 1);
+    saved.n = 0;
+    assert_int_equal(lli_snapshot_write(f.t[0], &sink, NULL), LLMINF_OK);
+    assert_true(saved.n < with);
+    flight_init(&g, 60 * 16 / B);
+    engine_open(&g.e);
+    assert_int_equal(lli_snapshot_read(&g.t[0], g.e.engine, saved.at, saved.n, NULL, NULL), LLMINF_OK);
+    assert_int_equal(g.t[0]->table.n_computed, 0);
+    for (struct flight *each = &f; each; each = each == &f ? &g : NULL) {
+        each->n = 1;
+        each->stories[0] = f.stories[0];
+        each->stories[0].n = 3 * B + 5;
+        each->stories[0].n_said = each->stories[0].n;
+        each->params[0] = f.params[0];
+        each->params[0].max_tokens = 9;
+    }
+    flight_ask(&f, 0);
+    flight_ask(&g, 0);
+    flight_run(&f);
+    flight_run(&g);
+    flight_close(&f);
+    flight_close(&g);
 }
 
 /* 57: not found by others, but shared where others have it already. */
@@ -182,10 +215,8 @@ static void test_failures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_going_on),
-        cmocka_unit_test(test_isolation),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_going_on), cmocka_unit_test(test_without_blocks), cmocka_unit_test(test_isolation),
+        cmocka_unit_test(test_damage),   cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
