@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cpus.h"
+#include "guess.h"
 #include "kernels.h"
 #include "limits.h"
 #include "load.h"
@@ -105,6 +106,8 @@ int main(int argc, char **argv)
         options_fail(o.backend, "no such backend is usable here");
     o.threads = o.threads > 0 ? o.threads : lli_cpus_usable();
     struct report report = {.json = o.json, .backend = backend->name, .threads = o.threads};
+    if (o.speculate > 0)
+        return guess_run(&o, &report) < 0;
     if (o.trace != NULL)
         return trace_run(&o, &report) < 0;
     for (int cold = o.cold; o.model != NULL && cold >= 0; cold--)

@@ -11,7 +11,7 @@
 #include "forward/forward.h"
 
 static const char *model, *threads, *backend, *prefill, *decode, *depth, *sessions, *prompt, *gen, *kv, *runs, *buffer, *rows,
-    *types, *shape, *kernel_ms, *json, *kernels, *cold, *trace, *mode, *budget, *step;
+    *types, *shape, *kernel_ms, *json, *kernels, *cold, *trace, *mode, *budget, *step, *running, *scatter, *speculate;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; not needed for --kernels", &model},
@@ -20,6 +20,7 @@ static const struct flag flags[] = {
     {"--prefill", "N", "tokens of a prompt at depth 0, in chunks of 512; 0: no such test (default 512)", &prefill},
     {"--decode", "N", "tokens one by one; 0: no such test (default 64)", &decode},
     {"--depth", "N", "tokens of context before them (default 0)", &depth},
+    {"--scatter", NULL, "decode behind --depth through blocks in order and in random order too", &scatter},
     {"--sessions", "LIST", "sessions that decode together; 0: no such test (default 1,4,16)", &sessions},
     {"--prompt", "N", "tokens of context of each (default 128)", &prompt},
     {"--gen", "N", "tokens of each (default 32)", &gen},
@@ -29,7 +30,9 @@ static const struct flag flags[] = {
     {"--trace", "FILE", "requests that arrive by a trace, and nothing else", &trace},
     {"--mode", "NAME", "batching of the trace: static, continuous or inflight (default)", &mode},
     {"--step", "N", "tokens of a step of the trace, 16 or more; 0: 64 beyond 64 sessions (default)", &step},
+    {"--running", "N", "generations of the trace in a batch; 0: 64 (default)", &running},
     {"--budget", "MIB", "K and V of the trace; 0: one session of full length (default)", &budget},
+    {"--speculate", "N", "tokens that repeat themselves, without guesses and with up to 16, and nothing else", &speculate},
     {"--kernels", NULL, "time the kernels alone", &kernels},
     {"--rows", "LIST", "kernels: rows of activations (default 1,4,16,512)", &rows},
     {"--types", "LIST", "kernels: products of these weights only, as q4_0,q6_k, and no other kernel", &types},
@@ -139,6 +142,9 @@ void options_read(struct options *out, int argc, char **argv)
     out->trace = trace;
     out->mode = mode != NULL ? mode : "inflight";
     out->step_tokens = read_number("--step", step, 0, 0, 65536);
+    out->max_running = read_number("--running", running, 0, 0, 4096);
+    out->speculate = read_number("--speculate", speculate, 0, 0, 1 << 16);
+    out->scatter = scatter != NULL;
     out->budget_bytes = (size_t)read_number("--budget", budget, 0, 0, 1 << 20) << 20;
     out->json = json != NULL;
     out->kernels = kernels != NULL;

@@ -19,9 +19,11 @@ struct options {
     int kv_type;       /* enum lli_kv_type */
     uint32_t kv_dtype; /* enum lli_type */
     int runs;          /* of each measurement */
-    int json, kernels, cold;
+    int json, kernels, cold, scatter;
     const char *trace, *mode; /* NULL: none; of batching */
     uint32_t step_tokens;     /* of a step of the trace; 0: the library's default */
+    uint32_t max_running;     /* of the trace; 0: the library's default */
+    uint32_t speculate;       /* tokens of the test of guesses; 0: none */
     size_t budget_bytes;      /* of K and V, for the trace; 0: the library's default */
     uint32_t prefill, decode, depth, prompt, gen;
     struct list sessions;

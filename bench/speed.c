@@ -1,9 +1,13 @@
 #include "speed.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "steps.h"
+
+enum { SCATTER_RUNS = 9 };
 
 static uint32_t larger(uint32_t a, uint32_t b)
 {
@@ -133,6 +137,76 @@ static int run_sessions(const struct options *o, struct network *network, struct
     return 0;
 }
 
+/* ---- blocks in order and in random order */
+
+struct scatter {
+    struct steps steps[3]; /* behind nothing; behind a context in order; in random order */
+    double seconds[3][SCATTER_RUNS];
+};
+
+/* The three in turn, so that a drift of the machine meets all of them. */
+static int time_scatter(struct scatter *s, const struct options *o)
+{
+    for (int run = -1; run < SCATTER_RUNS; run++) /* one that does not count */
+        for (int i = 0; i < 3; i++) {
+            struct running r = {.steps = s->steps[i], .first = i > 0 ? o->depth : 1, .n = o->decode};
+            double seconds = time_decode(&r);
+            if (seconds < 0)
+                return -1;
+            if (run >= 0)
+                s->seconds[i][run] = seconds / o->decode;
+        }
+    return 0;
+}
+
+static int start_scatter(struct scatter *s, const struct options *o, struct network *network)
+{
+    int status = 0;
+    for (int i = 0; i < 3 && status == 0; i++)
+        status = steps_init(&s->steps[i], network, 1, o->depth + o->decode + 1);
+    if (status == 0)
+        steps_scatter(&s->steps[2]);
+    if (status == 0)
+        status = steps_fill(&s->steps[1], o->depth + o->decode + 1); /* of all blocks */
+    return status == 0 ? time_scatter(s, o) : status;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+/* Medians. What a step takes longer behind a context than behind nothing is attention's. */
+static int run_scatter(const struct options *o, struct network *network, struct report *report)
+{
+    struct scatter s = {.seconds = {{0}}};
+    double m[3];
+    int status = start_scatter(&s, o, network);
+    for (int i = 0; i < 3; i++) {
+        steps_finish(&s.steps[i]);
+        qsort(s.seconds[i], SCATTER_RUNS, sizeof *s.seconds[i], ascending);
+        m[i] = s.seconds[i][SCATTER_RUNS / 2];
+    }
+    if (status < 0)
+        return fail("scatter");
+    report_begin(report, "scatter");
+    report_number(report, "n", o->decode, 0);
+    report_number(report, "depth", o->depth, 0);
+    report_number(report, "seconds_alone", m[0], 6);
+    report_number(report, "seconds_in_order", m[1], 6);
+    report_number(report, "seconds_scattered", m[2], 6);
+    report_number(report, "step_ratio", m[2] / m[1], 4);
+    if (m[1] > m[0])
+        report_number(report, "attention_ratio", (m[2] - m[0]) / (m[1] - m[0]), 4);
+    else
+        report_unknown(report, "attention_ratio");
+    report_end(report);
+    return 0;
+}
+
 int speed_run(const struct options *o, struct network *network, struct limits *limits, struct report *report)
 {
     int status = 0;
@@ -140,6 +214,8 @@ int speed_run(const struct options *o, struct network *network, struct limits *l
         status = run_prefill(o, network, limits, report);
     if (status == 0 && o->decode > 0)
         status = run_decode(o, network, limits, report);
+    if (status == 0 && o->scatter && o->decode > 0 && o->depth > 0)
+        status = run_scatter(o, network, report);
     for (int i = 0; i < o->sessions.n && status == 0; i++)
         status = run_sessions(o, network, limits, report, o->sessions.at[i]);
     return status;

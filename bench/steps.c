@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kernels.h"
+
 /* Builds that poison recycled pages leave no zeros behind a page's first position: all are computed there. */
 #ifdef LLI_POISON
 enum { FILL_STRIDE = 1 };
@@ -36,6 +38,17 @@ int steps_init(struct steps *s, struct network *network, uint32_t n_sessions, ui
         for (uint32_t b = 0; b < s->table_len; b++)
             s->tables[i * s->table_len + b] = 1 + b * n_sessions + i;
     return 0;
+}
+
+/* Fisher and Yates; the numbers as in kernels.c. */
+void steps_scatter(struct steps *s)
+{
+    uint64_t state = 11;
+    for (uint32_t i = s->n_sessions * s->table_len; i > 1; i--) {
+        uint32_t at = (uint32_t)(kernels_random(&state) % i), kept = s->tables[i - 1];
+        s->tables[i - 1] = s->tables[at];
+        s->tables[at] = kept;
+    }
 }
 
 void steps_finish(struct steps *s)

@@ -23,6 +23,9 @@ uint32_t steps_blocks(uint32_t n_sessions, uint32_t positions);
 int steps_init(struct steps *s, struct network *network, uint32_t n_sessions, uint32_t positions);
 void steps_finish(struct steps *s);
 
+/* The sessions' blocks in random order, the same each time. */
+void steps_scatter(struct steps *s);
+
 /* The functions below give 0, or -1 when a step met a NaN or Inf. */
 
 /* Session 0 computes positions 0 .. n - 1 in chunks; the last one wants logits. */

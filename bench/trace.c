@@ -1,5 +1,6 @@
 #include "trace.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "base/clock.h"
 #include "llminf/llminf.h"
 
-enum { POLL_NS = 2000000, SAMPLE_NS = 20000000, LINE = 256 };
+enum { POLL_NS = 2000000, LINE = 256 };
 
 struct request {
     double at; /* seconds since the start */
@@ -17,7 +18,7 @@ struct request {
     llminf_session *session;
     int64_t asked_ns;
     _Atomic int64_t first_ns, last_ns; /* by the engine's thread: when tokens came */
-    struct gaps *gaps;
+    struct run *run;
     int is_over;
 };
 
@@ -27,14 +28,23 @@ struct gaps {
     size_t n, cap;
 };
 
+/* The part of the positions of blocks in use that hold something, over time: it is looked at behind each step, by the engine's
+ * thread, when none of them is in the making, and counts until the next. Blocks that sessions share count once for each, so
+ * with prefixes it may come to more than 1. */
+struct share {
+    double last, sum, seconds; /* last < 0: nothing was in use */
+    int64_t last_ns, n_steps;
+};
+
 struct run {
     struct request *requests;
     size_t n, n_started, n_over, n_failed;
     llminf_model *model;
     llminf_context *context;
+    pthread_mutex_t lock; /* which requests there are, and their sessions */
     struct gaps gaps;
-    double held, used; /* samples of positions computed, and of positions that the blocks in use have */
-    int64_t start_ns, sample_ns;
+    int64_t start_ns;
+    struct share share;
 };
 
 static int say(const char *what, const char *text)
@@ -77,15 +87,46 @@ static int read_trace(struct run *run, const char *path)
 
 /* ---- the load */
 
+static int64_t number(const struct run *run, const char *key)
+{
+    int64_t value = 0;
+    llminf_context_int(run->context, key, &value, NULL);
+    return value;
+}
+
+/* Behind the first news of each step; not while sessions are opened or closed. */
+static void look(struct run *run, int64_t now)
+{
+    struct share *share = &run->share;
+    int64_t computed = 0, n_steps = number(run, "steps"), used;
+    if (n_steps == share->n_steps || pthread_mutex_trylock(&run->lock) != 0)
+        return;
+    for (size_t i = 0; i < run->n_started; i++) {
+        int64_t n = 0;
+        if (run->requests[i].session != NULL && llminf_session_int(run->requests[i].session, "computed", &n, NULL) == LLMINF_OK)
+            computed += n;
+    }
+    used = number(run, "kv_blocks_used");
+    if (share->n_steps > 0 && share->last >= 0) {
+        share->sum += share->last * (double)(now - share->last_ns);
+        share->seconds += (double)(now - share->last_ns);
+    }
+    share->last = used > 0 ? (double)computed / (16.0 * (double)used) : -1;
+    share->last_ns = now;
+    share->n_steps = n_steps;
+    pthread_mutex_unlock(&run->lock);
+}
+
 static void on_news(void *user)
 {
     struct request *r = user;
     int64_t now = lli_clock_ns(), last = atomic_load(&r->last_ns);
     if (last == 0)
         atomic_store(&r->first_ns, now);
-    else if (r->gaps->n < r->gaps->cap)
-        r->gaps->at[r->gaps->n++] = (double)(now - last) / 1e9;
+    else if (r->run->gaps.n < r->run->gaps.cap)
+        r->run->gaps.at[r->run->gaps.n++] = (double)(now - last) / 1e9;
     atomic_store(&r->last_ns, now);
+    look(r->run, now);
 }
 
 static llminf_status fill(struct request *r, size_t i, int64_t n_vocab, llminf_error *error)
@@ -103,13 +144,29 @@ static llminf_status fill(struct request *r, size_t i, int64_t n_vocab, llminf_e
     return status;
 }
 
+static void finish(struct run *run, struct request *r)
+{
+    pthread_mutex_lock(&run->lock);
+    llminf_session *over = r->session;
+    r->session = NULL;
+    pthread_mutex_unlock(&run->lock);
+    llminf_session_close(over);
+    r->is_over = 1;
+    run->n_over++;
+}
+
 static int start(struct run *run, struct request *r, int64_t n_vocab)
 {
     llminf_error error;
     llminf_options *how = NULL;
-    r->gaps = &run->gaps;
+    r->run = run;
     r->asked_ns = lli_clock_ns();
-    llminf_status status = llminf_session_open(&r->session, run->context, NULL, &error);
+    llminf_session *session = NULL;
+    llminf_status status = llminf_session_open(&session, run->context, NULL, &error);
+    pthread_mutex_lock(&run->lock);
+    r->session = session;
+    run->n_started++;
+    pthread_mutex_unlock(&run->lock);
     if (status >= 0)
         status = fill(r, (size_t)(r - run->requests), n_vocab, &error);
     if (status >= 0)
@@ -126,32 +183,8 @@ static int start(struct run *run, struct request *r, int64_t n_vocab)
     if (status >= 0)
         return 0;
     run->n_failed++;
-    run->n_over++;
-    r->is_over = 1;
+    finish(run, r);
     return say("trace", error.text);
-}
-
-static int64_t number(const struct run *run, const char *key)
-{
-    int64_t value = 0;
-    llminf_context_int(run->context, key, &value, NULL);
-    return value;
-}
-
-/* How much of the blocks in use holds something. */
-static void sample(struct run *run)
-{
-    int64_t computed = 0, now = lli_clock_ns();
-    if (now - run->sample_ns < SAMPLE_NS)
-        return;
-    run->sample_ns = now;
-    for (size_t i = 0; i < run->n_started; i++) {
-        int64_t n = 0;
-        if (!run->requests[i].is_over && llminf_session_int(run->requests[i].session, "computed", &n, NULL) == LLMINF_OK)
-            computed += n;
-    }
-    run->held += (double)computed;
-    run->used += 16.0 * (double)number(run, "kv_blocks_used");
 }
 
 static void reap(struct run *run)
@@ -160,10 +193,7 @@ static void reap(struct run *run)
         struct request *r = &run->requests[i];
         if (r->is_over || llminf_session_wait(r->session, 0, NULL) == LLMINF_AGAIN)
             continue;
-        llminf_session_close(r->session);
-        r->session = NULL;
-        r->is_over = 1;
-        run->n_over++;
+        finish(run, r);
     }
 }
 
@@ -174,9 +204,8 @@ static void play(struct run *run)
     run->start_ns = lli_clock_ns();
     while (run->n_over < run->n) {
         while (run->n_started < run->n && (double)(lli_clock_ns() - run->start_ns) / 1e9 >= run->requests[run->n_started].at)
-            start(run, &run->requests[run->n_started++], n_vocab);
+            start(run, &run->requests[run->n_started], n_vocab);
         reap(run);
-        sample(run);
         nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
     }
 }
@@ -225,7 +254,7 @@ static int report_run(struct run *run, struct report *report, const struct optio
     report_times(report, first, firsts, n);
     report_times(report, gap, run->gaps.at, run->gaps.n);
     report_number(report, "hit_share", looked > 0 ? (double)number(run, "prefix_hit_tokens") / looked : 0, 3);
-    report_number(report, "kv_utilisation", run->used > 0 ? run->held / run->used : 0, 3);
+    report_number(report, "kv_utilisation", run->share.seconds > 0 ? run->share.sum / run->share.seconds : 0, 4);
     report_number(report, "preemptions", (double)number(run, "preemptions"), 0);
     report_number(report, "rows_per_step", steps > 0 ? (double)number(run, "rows") / steps : 0, 2);
     report_number(report, "schedule_ns_per_step",
@@ -250,6 +279,8 @@ static llminf_status open_context(struct run *run, const struct options *o, llmi
         status = llminf_options_set_int(options, "threads", o->threads, error);
     if (status >= 0)
         status = llminf_options_set_int(options, "step_tokens", o->step_tokens, error);
+    if (status >= 0 && o->max_running > 0)
+        status = llminf_options_set_int(options, "max_running", o->max_running, error);
     if (status >= 0 && o->budget_bytes > 0)
         status = llminf_options_set_int(options, "kv_budget_bytes", (int64_t)o->budget_bytes, error);
     if (status >= 0)
@@ -260,7 +291,7 @@ static llminf_status open_context(struct run *run, const struct options *o, llmi
 
 int trace_run(const struct options *o, struct report *report)
 {
-    struct run run = {.n = 0};
+    struct run run = {.lock = PTHREAD_MUTEX_INITIALIZER};
     llminf_error error;
     int failed = read_trace(&run, o->trace);
     if (!failed && llminf_model_open(&run.model, o->model, NULL, &error) < 0)

@@ -4,6 +4,7 @@
 usage: smoke.py BENCH MODEL COMPARE
 """
 import json
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,9 @@ FIELDS = {
     "decode_sessions": {"sessions": int, "prompt": int, "gen": int, **SPEED},
     "trace": {"mode": str, "requests": int, "failed": int, "tokens_per_second": float, "first_p99": float, "gap_p99": float,
               "hit_share": float, "kv_utilisation": float, "schedule_ns_per_step": int},
+    "scatter": {"n": int, "depth": int, "seconds_in_order": float, "seconds_scattered": float, "step_ratio": float},
+    "speculate": {"text": str, "same_tokens": int, "plain_tokens_per_second": float, "tokens_per_second": float, "ratio": float,
+                  "drafted": int, "accepted": int},
     "kernel": {"kernel": str, "limit_share": float},
 }
 SMALL = ["--threads", "2", "--runs", "2", "--buffer", "4"]
@@ -60,6 +64,19 @@ def main(bench, model, compare):
         for mode in "static", "continuous", "inflight":
             result, = run_json(bench, "-m", model, "--trace", trace.name, "--mode", mode)
             expect([result[key] for key in ("test", "mode", "requests", "failed")], ["trace", mode, 3, 0])
+    for kind in "skewed", "mixed", "burst", "prefix", "interrupt":
+        flags = ["--requests", "8", "--seed", "3"]
+        lines, again = (run([str(pathlib.Path(compare).with_name("make_trace.py")), kind, *flags]) for _ in range(2))
+        expect(lines, again)
+        requests = [list(map(float, line.split())) for line in lines.splitlines() if not line.startswith("#")]
+        expect(len(requests), 9 if kind == "interrupt" else 8)
+        expect([request[0] for request in requests], sorted(request[0] for request in requests))
+        expect(all(len(request) == 5 and request[1] >= 1 and request[2] >= 1 for request in requests), True)
+    guesses = run_json(bench, "-m", model, "--speculate", "40")
+    expect([(result["text"], result["same_tokens"]) for result in guesses], [("greedy", 1), ("quoted", 1)])
+    expect(guesses[1]["accepted"] > 20, True)
+    scatter = run_json(bench, "-m", model, "--prefill", "0", "--sessions", "0", "--decode", "2", "--depth", "50", "--scatter")
+    expect([result["test"] for result in scatter], ["limits", "load", "model", "decode", "scatter"])
     counts = ["--prefill", "20", "--decode", "3", "--depth", "40", "--sessions", "1,3", "--prompt", "5", "--gen", "2"]
     results = run_json(bench, "-m", model, *counts, "--cold", "--kv", "f32")
     expect([result["test"] for result in results],
