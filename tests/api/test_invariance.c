@@ -325,7 +325,7 @@ static void test_guesses(void **state)
     llminf_context_close(context);
 }
 
-/* A prompt of more than 512 tokens, where the model knows so many: in pieces, and in steps that take it in parts of their own. */
+/* A prompt of more than 512 tokens, where the model knows so many: in pieces, and in steps that take parts of their own. */
 static void test_long(void **state)
 {
     enum { LONG = 540 };

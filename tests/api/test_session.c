@@ -89,28 +89,37 @@ static char *tell(llminf_session *session, const char *prompt, const llminf_opti
     return read_all(session, room);
 }
 
+/* Oracle 44 of the engine's design: in every order of handles, while a session is idle, and while it and its fork generate. */
 static void test_any_order(void **state)
 {
     static const int orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
-    llminf_options *options = bag("generate", "max_tokens", "5");
+    llminf_options *few = bag("generate", "max_tokens", "5"), *many = bag("generate", "ignore_eog", "1");
     (void)state;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 24; i++) {
+        llminf_session *fork;
         struct host h;
         char *text;
         open_host(&h);
-        text = tell(h.session, "a cat", options, 64);
+        text = tell(h.session, "a cat", few, 64);
         assert_non_null(text);
         free(text);
+        assert_int_equal(llminf_session_fork(&fork, h.session, NULL), LLMINF_OK);
+        if (i % 4 & 1)
+            assert_int_equal(llminf_session_generate(h.session, NULL, many, NULL), LLMINF_OK);
+        if (i % 4 & 2)
+            assert_int_equal(llminf_session_generate(fork, NULL, many, NULL), LLMINF_OK);
         for (int k = 0; k < 3; k++) {
-            if (orders[i][k] == 0)
+            if (orders[i / 4][k] == 0)
                 llminf_model_close(h.model);
-            else if (orders[i][k] == 1)
+            else if (orders[i / 4][k] == 1)
                 llminf_context_close(h.context);
             else
-                llminf_session_close(h.session);
+                llminf_session_close(i % 3 ? h.session : fork);
         }
+        llminf_session_close(i % 3 ? fork : h.session);
     }
-    llminf_options_close(options);
+    llminf_options_close(few);
+    llminf_options_close(many);
 }
 
 /* A closed model and context go on serving. */

@@ -25,7 +25,7 @@ enum { PROMPT = 40, NEW = 20 };
 
 static llminf_model *model;
 static const char *self;
-static int n_kills = 25;
+static int n_kills = 200;
 static char folder[] = "/tmp/llminf-test-XXXXXX", path[64];
 
 static int open_model(void **state)

@@ -1,6 +1,6 @@
-/* 40 of the oracles in the design of the engine: 64 threads with 16 sessions each, in a pool that is far too small for them, each
- * making any call at any time. Every session ends with a status, and every block comes back. Run under a race detector, and under
- * one for memory.
+/* 40 of the oracles in the design of the engine: 64 threads with 16 sessions each, in a pool that is far too small for them,
+ * each making any call at any time. Every session ends with a status, and every block comes back. Run under a race detector,
+ * and under one for memory.
  *
  * usage: test-api-soak [SECONDS [MODEL]]     without: 10,000 calls on a model made in memory */
 #include <setjmp.h>

@@ -235,8 +235,8 @@ static void test_close_under_wait(void **state)
     assert_null(null_engine_close(&e));
 }
 
-/* 46: no wait ends by its time-out where something was released: no wake-up is lost. A lost one could also hide behind the short
- * sleep of the engine while a request is open: hardly any pair takes so long. */
+/* 46: no wait ends by its time-out where something was released: no wake-up is lost. A lost one could also hide behind the
+ * short sleep of the engine while a request is open: hardly any pair takes so long. */
 static void test_wake_ups(void **state)
 {
     struct null_engine e;

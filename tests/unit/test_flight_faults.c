@@ -1,5 +1,5 @@
-/* What comes between: failures of the forward, cancels, deadlines and closes, after every step and in every state. What was told
- * before stays, what follows is as if nothing had been, and nobody else notices. The numbers in comments are those of the
+/* What comes between: failures of the forward, cancels, deadlines and closes, after every step and in every state. What was
+ * told before stays, what follows is as if nothing had been, and nobody else notices. The numbers in comments are those of the
  * oracles in the design of the engine. */
 #include "engine/timeline.h"
 

@@ -388,14 +388,44 @@ static void test_bad_rotation(void **state)
     network_close(&network);
 }
 
+/* 22 of the oracles in the design of the engine: blocks that were full of NaN before give the bits of fresh ones. */
+static void test_nan_blocks(void **state)
+{
+    static const int TYPES[] = {LLI_KV_F16, LLI_KV_F32, LLI_KV_Q8_0};
+    (void)state;
+    for (size_t k = 0; k < 3; k++)
+        for (uint32_t chunk = 1; chunk <= 64; chunk *= 4) {
+            struct network network;
+            struct network_run run;
+            int32_t ids[N_IDS];
+            network_make(&network, &(struct test_model_spec){.seed = 31});
+            make_ids(ids, 31, &network);
+            float *want = make_logits(&network, N_IDS), *got = make_logits(&network, N_IDS);
+            start(&run, &network, TYPES[k], 2);
+            assert_int_equal(network_feed(&run, BLOCKS, ids, 0, N_IDS, chunk, want), 0);
+            size_t bytes = lli_forward_saved_bytes(run.forward);
+            uint8_t *nan = malloc(bytes);
+            memset(nan, 0xff, bytes); /* in F16, in F32 and in the scales of Q8_0 */
+            for (uint32_t b = 1; b < N_BLOCKS; b++)
+                lli_forward_load_block(run.forward, b, nan);
+            assert_int_equal(network_feed(&run, OTHER_BLOCKS, ids, 0, N_IDS, chunk, got), 0);
+            assert_memory_equal(got, want, N_IDS * network.config.n_vocab * sizeof *got);
+            free(nan);
+            free(want);
+            free(got);
+            network_stop(&run);
+            network_close(&network);
+        }
+}
+
 enum { N_KINDS = sizeof KINDS / sizeof *KINDS };
 
 int main(void)
 {
-    const struct CMUnitTest others[] = {cmocka_unit_test(test_partners),    cmocka_unit_test(test_empty),
-                                        cmocka_unit_test(test_no_store),    cmocka_unit_test(test_bad_sequence),
-                                        cmocka_unit_test(test_overflow),    cmocka_unit_test(test_memory),
-                                        cmocka_unit_test(test_bad_rotation)};
+    const struct CMUnitTest others[] = {cmocka_unit_test(test_partners),     cmocka_unit_test(test_empty),
+                                        cmocka_unit_test(test_no_store),     cmocka_unit_test(test_bad_sequence),
+                                        cmocka_unit_test(test_overflow),     cmocka_unit_test(test_memory),
+                                        cmocka_unit_test(test_bad_rotation), cmocka_unit_test(test_nan_blocks)};
     struct CMUnitTest kinds[N_KINDS];
     int n_failed;
     for (size_t i = 0; i < N_KINDS; i++)

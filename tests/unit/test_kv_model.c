@@ -112,7 +112,7 @@ static void run_plan(void)
 
 /* ---- invariants -------------------------------------------------------------------------------------------------- */
 
-/* 15: no two full blocks have the same key. 20: a window holds no more blocks than it can see, and one that it sees a part of. */
+/* 15: no two full blocks have the same key. 20: a window holds no more blocks than it can see, and one that it sees in part. */
 static void check_keys(void)
 {
     for (uint32_t a = 1; a < m.pool.n_blocks; a++)
