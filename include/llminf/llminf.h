@@ -120,6 +120,11 @@ LLMINF_API llminf_status llminf_options_set_allocator(llminf_options *options, l
 LLMINF_API llminf_status llminf_options_set_progress(llminf_options *options, llminf_progress_fn progress, void *user,
                                                      llminf_error *error);
 
+/* Kind "context", key "draft": a smaller model of the same vocabulary, which guesses tokens for generations that ask for it by
+ * "speculate" = "model". The bag and the context keep it. NULL removes it. */
+LLMINF_API llminf_status llminf_options_set_model(llminf_options *options, const char *key, llminf_model *model,
+                                                  llminf_error *error);
+
 /* The keys of a kind of bag; values by key are "stats.model", "stats.context", "stats.session". NULL after the last. */
 LLMINF_API const char *llminf_schema_key(const char *kind, size_t index);
 

@@ -62,7 +62,10 @@ static llminf_status generate(llminf_session *session, const llminf_sampler *sam
     if (params.beams > 1 && (sampler != NULL || params.n_stops > 0 || params.logits != LLI_LOGITS_OFF || params.logprobs >= 0 ||
                              params.prompt_logprobs >= 0))
         return lli_fail(error, LLMINF_E_OPTION, "beams", "goes with no sampler, stop, logits, logprobs or prompt_logprobs");
-    if (strcmp(lli_values_text(values, "speculate"), "lookup") == 0)
+    params.is_drafted = strcmp(lli_values_text(values, "speculate"), "model") == 0;
+    if (params.is_drafted && session->context->draft == NULL)
+        return lli_fail(error, LLMINF_E_OPTION, "speculate", "is \"model\", but the context was opened without a draft model");
+    if (params.is_drafted || strcmp(lli_values_text(values, "speculate"), "lookup") == 0)
         params.draft_limit = (uint32_t)lli_values_int(values, "draft_limit");
     if (sampler != NULL) {
         params.sampler = sampler->params;
