@@ -117,6 +117,7 @@ static void print_statistics(const struct run *run)
     int64_t n_prompt = session_int(run, "prompt"), n_new = session_int(run, "generated"),
             reason = session_int(run, "stop_reason"), n_drafted = session_int(run, "drafted"),
             n_accepted = session_int(run, "accepted");
+    const char *why = reason == LLMINF_STOP_LENGTH && session_int(run, "room") == 0 ? "full context" : reasons[reason];
     int64_t kv_bytes = 0, n_threads = 0;
     char name[64] = "";
     size_t name_length;
@@ -129,16 +130,16 @@ static void print_statistics(const struct run *run)
         printf("\"prompt_tokens\":%lld,\"new_tokens\":%lld,\"stop\":\"%s\",\"load_ms\":%.1f,\"prompt_tokens_per_second\":%.1f,"
                "\"decode_tokens_per_second\":%.1f,\"drafted\":%lld,\"accepted\":%lld,\"kv_bytes\":%lld,\"backend\":\"%s\","
                "\"threads\":%lld}\n",
-               (long long)n_prompt, (long long)n_new, reasons[reason], load, prefill, decode, (long long)n_drafted,
-               (long long)n_accepted, (long long)kv_bytes, name, (long long)n_threads);
+               (long long)n_prompt, (long long)n_new, why, load, prefill, decode, (long long)n_drafted, (long long)n_accepted,
+               (long long)kv_bytes, name, (long long)n_threads);
     else
         fprintf(stderr,
                 "load %.1f ms; prompt %lld tokens, %.1f tokens/s; %lld new tokens, %.1f tokens/s, %lld of %lld guesses right; "
                 "stopped by "
                 "%s; KV pool %.1f MiB; "
                 "backend %s, threads %lld\n",
-                load, (long long)n_prompt, prefill, (long long)n_new, decode, (long long)n_accepted, (long long)n_drafted,
-                reasons[reason], (double)kv_bytes / 1048576, name, (long long)n_threads);
+                load, (long long)n_prompt, prefill, (long long)n_new, decode, (long long)n_accepted, (long long)n_drafted, why,
+                (double)kv_bytes / 1048576, name, (long long)n_threads);
 }
 
 /* Streams the text; with --json as the pieces of one string. */

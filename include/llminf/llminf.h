@@ -68,7 +68,7 @@ enum {
     LLMINF_STOP_EOG = 1,    /* an end-of-generation token */
     LLMINF_STOP_STRING = 2, /* option "stop"; stop_index is its number */
     LLMINF_STOP_TOKEN = 3,  /* option "stop_token"; stop_index is its number */
-    LLMINF_STOP_LENGTH = 4, /* max_tokens or max_length */
+    LLMINF_STOP_LENGTH = 4, /* max_tokens; or the context is full: then the session's number "room" is 0 */
     LLMINF_STOP_CANCEL = 5,
     LLMINF_STOP_DEADLINE = 6,
     LLMINF_STOP_GRAMMAR = 7,

@@ -245,6 +245,7 @@ static const struct lli_schema_row stats_session_rows[] = {
     VALUE("drafted", "int", "", "tokens guessed for the last generation"),
     VALUE("accepted", "int", "", "guesses that were right"),
     VALUE("max_length", "int", "", "longest timeline"),
+    VALUE("room", "int", "", "tokens that the timeline can still take; 0: the context is full"),
     VALUE("queue_ns", "int", "ns", "from generate to the first step"),
     VALUE("first_ns", "int", "ns", "from generate to the first token"),
     VALUE("prefill_ns", "int", "ns", "time of the steps that computed the prompt"),
