@@ -134,7 +134,7 @@ static const struct lli_schema_row generate_rows[] = {
     INT("prompt_logprobs", -1, -1, 64, NONE, "the same for the tokens appended since the last generation"),
     BOOL("echo", 0, "read gives the text appended since the last generation first"),
     INT("read_ahead", 0, 0, 2147483647, NONE, "pause when so many tokens are unread; 0: never"),
-    INT("beams", 1, 1, 64, NONE, "beam search, if more than 1: not with a sampler, stop texts, logits or logprobs"),
+    INT("beams", 1, 1, 64, NONE, "beam search, if more than 1: not with a sampler, logits or logprobs"),
     FLOAT("length_penalty", 1.0, -10, 10, "a beam's score is its log-probability / length ^ penalty"),
     CHOICE("speculate", "off", "guess tokens where the timeline repeats itself, or by a draft model; never changes output",
            "off", "lookup", "model"),

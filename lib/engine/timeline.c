@@ -365,6 +365,19 @@ static int32_t prepare_drafts(struct making *making, struct lli_timeline *t, con
     return LLMINF_OK;
 }
 
+static int32_t prepare_beams(struct making *making, struct lli_timeline *t, const struct lli_request_params *params,
+                             uint32_t n_max, struct llminf_error *err)
+{
+    struct lli_beam_frame frame = {
+        .n_beams = params->beams,
+        .n_prompt = making->request.n_prompt,
+        .n_max = n_max,
+        .length_penalty = params->length_penalty,
+        .n_stops = params->n_stops,
+    };
+    return lli_beam_new(&making->group, t, &frame, err);
+}
+
 static int32_t prepare(struct making *making, struct lli_timeline *t, const struct lli_request_params *params,
                        uint32_t n_prompt, struct llminf_error *err)
 {
@@ -383,7 +396,7 @@ static int32_t prepare(struct making *making, struct lli_timeline *t, const stru
     if (status == LLMINF_OK)
         status = prepare_drafts(making, t, params, frame.n_max, err);
     if (status == LLMINF_OK && params->beams > 1 && params->max_tokens != 0)
-        status = lli_beam_new(&making->group, t, params->beams, params->length_penalty, n_prompt, frame.n_max, err);
+        status = prepare_beams(making, t, params, frame.n_max, err);
     if (status == LLMINF_OK)
         status = start_decoders(making, t, params, err);
     making->request.footprint = lli_table_footprint(&engine->pool, frame.n_max, engine->batch.max_rows);
