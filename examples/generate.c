@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char *model_path, *prompt, *n_tokens, *temperature, *top_k, *top_p, *min_p, *seed, *threads, *backend, *length,
-    *json;
+    *draft, *speculate, *json;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; without it the bundled model", &model_path},
@@ -20,6 +20,8 @@ static const struct flag flags[] = {
     {"--threads", "N", "threads; 0: what this process may use (default)", &threads},
     {"--backend", "NAME", "kernel table (default auto)", &backend},
     {"--ctx", "N", "longest timeline in tokens; 0: the model's (default)", &length},
+    {"--draft", "FILE", "a smaller model of the same vocabulary, which guesses tokens", &draft},
+    {"--speculate", "HOW", "off, lookup or model (default with --draft)", &speculate},
     {"--json", NULL, "one JSON object with text and statistics instead", &json},
 };
 static const struct program program = {"llminf-generate", "Continues a prompt and streams the text.", NULL, flags,
@@ -41,13 +43,14 @@ static llminf_options *open_options(const char *kind)
 }
 
 /* With --ctx the pool holds just that many tokens; else the library's default. */
-static void set_budget(llminf_options *options, llminf_model *model)
+static void set_budget(llminf_options *options, llminf_model *model, int64_t draft_bytes)
 {
     int64_t tokens = length != NULL ? strtoll(length, NULL, 10) : 0, token_bytes = 0;
     llminf_error error;
     if (tokens <= 0)
         return;
     check(&program, llminf_model_int(model, "kv_bytes_per_token", &token_bytes, &error), &error);
+    token_bytes += draft != NULL ? draft_bytes + 10 : 0;
     tokens = (tokens / 16 + 3) * 16;
     if (tokens > INT64_MAX / (token_bytes + 10))
         fail_usage(&program, "too large", "--ctx");
@@ -65,7 +68,7 @@ static void open_all(struct run *run)
     check(&program, llminf_model_open(&run->model, model_path, for_model, &error), &error);
     set_option(&program, for_context, "threads", threads);
     set_option(&program, for_context, "backend", backend);
-    set_budget(for_context, run->model);
+    set_budget(for_context, run->model, set_draft(&program, for_context, run->model, draft));
     check(&program, llminf_context_open(&run->context, run->model, for_context, &error), &error);
     set_option(&program, for_session, "max_length", length);
     check(&program, llminf_session_open(&run->session, run->context, for_session, &error), &error);
@@ -86,6 +89,7 @@ static void start(const struct run *run)
     set_option(&program, for_sampler, "min_p", min_p);
     set_option(&program, for_sampler, "seed", seed);
     set_option(&program, for_generate, "max_tokens", n_tokens);
+    set_option(&program, for_generate, "speculate", speculate != NULL ? speculate : draft != NULL ? "model" : NULL);
     check(&program, llminf_sampler_open(&sampler, run->model, for_sampler, &error), &error);
     check(&program, llminf_session_generate(run->session, sampler, for_generate, &error), &error);
     llminf_sampler_close(sampler);
@@ -111,7 +115,9 @@ static void print_statistics(const struct run *run)
     static const char *const reasons[] = {"none",      "end of generation", "stop text", "stop token", "length",
                                           "cancelled", "deadline",          "grammar",   "error"};
     int64_t n_prompt = session_int(run, "prompt"), n_new = session_int(run, "generated"),
-            reason = session_int(run, "stop_reason");
+            reason = session_int(run, "stop_reason"), n_drafted = session_int(run, "drafted"),
+            n_accepted = session_int(run, "accepted");
+    const char *why = reason == LLMINF_STOP_LENGTH && session_int(run, "room") == 0 ? "full context" : reasons[reason];
     int64_t kv_bytes = 0, n_threads = 0;
     char name[64] = "";
     size_t name_length;
@@ -122,16 +128,18 @@ static void print_statistics(const struct run *run)
     llminf_context_text(run->context, "option.backend", name, sizeof name, &name_length, NULL);
     if (json != NULL)
         printf("\"prompt_tokens\":%lld,\"new_tokens\":%lld,\"stop\":\"%s\",\"load_ms\":%.1f,\"prompt_tokens_per_second\":%.1f,"
-               "\"decode_tokens_per_second\":%.1f,\"kv_bytes\":%lld,\"backend\":\"%s\",\"threads\":%lld}\n",
-               (long long)n_prompt, (long long)n_new, reasons[reason], load, prefill, decode, (long long)kv_bytes, name,
-               (long long)n_threads);
+               "\"decode_tokens_per_second\":%.1f,\"drafted\":%lld,\"accepted\":%lld,\"kv_bytes\":%lld,\"backend\":\"%s\","
+               "\"threads\":%lld}\n",
+               (long long)n_prompt, (long long)n_new, why, load, prefill, decode, (long long)n_drafted, (long long)n_accepted,
+               (long long)kv_bytes, name, (long long)n_threads);
     else
-        fprintf(
-            stderr,
-            "load %.1f ms; prompt %lld tokens, %.1f tokens/s; %lld new tokens, %.1f tokens/s; stopped by %s; KV pool %.1f MiB; "
-            "backend %s, threads %lld\n",
-            load, (long long)n_prompt, prefill, (long long)n_new, decode, reasons[reason], (double)kv_bytes / 1048576, name,
-            (long long)n_threads);
+        fprintf(stderr,
+                "load %.1f ms; prompt %lld tokens, %.1f tokens/s; %lld new tokens, %.1f tokens/s, %lld of %lld guesses right; "
+                "stopped by "
+                "%s; KV pool %.1f MiB; "
+                "backend %s, threads %lld\n",
+                load, (long long)n_prompt, prefill, (long long)n_new, decode, (long long)n_accepted, (long long)n_drafted, why,
+                (double)kv_bytes / 1048576, name, (long long)n_threads);
 }
 
 /* Streams the text; with --json as the pieces of one string. */

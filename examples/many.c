@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const char *model_path, *prompts_path, *n_threads, *n_tokens, *temperature, *seed, *threads, *backend, *budget, *running,
-    *batching, *common, *speculate;
+    *batching, *common, *draft, *speculate;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; without it the bundled model", &model_path},
@@ -26,7 +26,8 @@ static const struct flag flags[] = {
     {"--kv", "BYTES", "budget of keys and values, as 2GiB", &budget},
     {"--running", "N", "generations in one batch (default 64)", &running},
     {"--batching", "MODE", "static, continuous or inflight (default)", &batching},
-    {"--speculate", "HOW", "off (default) or lookup", &speculate},
+    {"--draft", "FILE", "a smaller model of the same vocabulary, which guesses tokens", &draft},
+    {"--speculate", "HOW", "off, lookup or model (default with --draft)", &speculate},
 };
 static const struct program program = {"llminf-many", "Tells many stories at once.", NULL, flags, sizeof flags / sizeof *flags};
 
@@ -59,6 +60,7 @@ static void open_all(struct work *work)
     set_option(&program, for_context, "kv_budget_bytes", budget);
     set_option(&program, for_context, "max_running", running);
     set_option(&program, for_context, "batching", batching);
+    set_draft(&program, for_context, work->model, draft);
     check(&program, llminf_context_open(&work->context, work->model, for_context, &error), &error);
     llminf_options_close(for_model);
     llminf_options_close(for_context);
@@ -130,7 +132,7 @@ static void *run_thread(void *arg)
     set_option(&program, for_sampler, "temperature", temperature != NULL ? temperature : "0");
     set_option(&program, for_sampler, "seed", seed);
     set_option(&program, how, "max_tokens", n_tokens != NULL ? n_tokens : "64");
-    set_option(&program, how, "speculate", speculate);
+    set_option(&program, how, "speculate", speculate != NULL ? speculate : draft != NULL ? "model" : NULL);
     check(&program, llminf_sampler_open(&sampler, work->model, for_sampler, &error), &error);
     for (size_t i; (i = atomic_fetch_add(&work->next, 1)) < work->n_lines;) {
         char *text;

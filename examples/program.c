@@ -110,6 +110,26 @@ llminf_options *model_options(const struct program *p)
     return options;
 }
 
+int64_t set_draft(const struct program *p, llminf_options *options, llminf_model *model, const char *path)
+{
+    int64_t own = 0, other = 0;
+    llminf_error error;
+    llminf_model *draft;
+    llminf_options *for_model;
+    if (path == NULL)
+        return 0;
+    for_model = model_options(p);
+    check(p, llminf_model_open(&draft, path, for_model, &error), &error);
+    check(p, llminf_model_int(draft, "kv_bytes_per_token", &own, &error), &error);
+    check(p, llminf_model_int(model, "kv_bytes_per_token", &other, &error), &error);
+    double share = (double)(own + 10) / (double)(own + other + 20); /* 160 bytes of bookkeeping a block */
+    check(p, llminf_options_set_float(options, "draft_share", share < 0.9 ? share : 0.9, &error), &error);
+    check(p, llminf_options_set_model(options, "draft", draft, &error), &error);
+    llminf_options_close(for_model);
+    llminf_model_close(draft); /* the options keep it */
+    return own;
+}
+
 const char *bundled_model(void)
 {
     static const char *const places[] = {BUNDLED_MODEL_INSTALLED, BUNDLED_MODEL_SOURCE};

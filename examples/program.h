@@ -38,6 +38,10 @@ void set_option(const struct program *program, llminf_options *options, const ch
 /* Options of kind "model", with progress on a terminal. */
 llminf_options *model_options(const struct program *program);
 
+/* The model at `path` guesses for contexts of these options, with room for as many positions as `model` has; NULL: none does.
+ * Returns the bytes of a position in it. */
+int64_t set_draft(const struct program *program, llminf_options *options, llminf_model *model, const char *path);
+
 /* Path of the bundled model, installed or in the source tree; NULL if there is none. */
 const char *bundled_model(void);
 

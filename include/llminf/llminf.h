@@ -68,7 +68,7 @@ enum {
     LLMINF_STOP_EOG = 1,    /* an end-of-generation token */
     LLMINF_STOP_STRING = 2, /* option "stop"; stop_index is its number */
     LLMINF_STOP_TOKEN = 3,  /* option "stop_token"; stop_index is its number */
-    LLMINF_STOP_LENGTH = 4, /* max_tokens or max_length */
+    LLMINF_STOP_LENGTH = 4, /* max_tokens; or the context is full: then the session's number "room" is 0 */
     LLMINF_STOP_CANCEL = 5,
     LLMINF_STOP_DEADLINE = 6,
     LLMINF_STOP_GRAMMAR = 7,
@@ -119,6 +119,11 @@ LLMINF_API llminf_status llminf_options_set_allocator(llminf_options *options, l
  * them for a backend, or writes them. NULL removes it. */
 LLMINF_API llminf_status llminf_options_set_progress(llminf_options *options, llminf_progress_fn progress, void *user,
                                                      llminf_error *error);
+
+/* Kind "context", key "draft": a smaller model of the same vocabulary, which guesses tokens for generations that ask for it by
+ * "speculate" = "model". The bag and the context keep it. NULL removes it. */
+LLMINF_API llminf_status llminf_options_set_model(llminf_options *options, const char *key, llminf_model *model,
+                                                  llminf_error *error);
 
 /* The keys of a kind of bag; values by key are "stats.model", "stats.context", "stats.session". NULL after the last. */
 LLMINF_API const char *llminf_schema_key(const char *kind, size_t index);

@@ -34,15 +34,36 @@ static int batching_named(const char *name)
                                              : LLI_BATCHING_INFLIGHT;
 }
 
-/* The weights in the backend's layout: packed by the first context that needs it. */
-static llminf_status take_weights(const struct lli_weights **out, struct llminf_context *context, int lanes,
-                                  const struct lli_progress *progress, llminf_error *err)
+/* The weights of a model in the backend's layout: packed by the first context that needs it. */
+static llminf_status take_weights(const struct lli_weights **out, struct llminf_context *context, struct llminf_model *model,
+                                  int lanes, const struct lli_progress *progress, llminf_error *err)
 {
-    struct llminf_model *model = context->model;
     struct lli_packing_source source = {&model->config, &model->weights, &model->mapping, NULL};
     int n_threads = (int)lli_values_int(&context->values, "threads");
     return lli_packings_take(out, &model->packings, &source, (uint32_t)lanes, n_threads > 0 ? n_threads : lli_cpus_usable(),
                              progress, err);
+}
+
+/* The tokens of a draft model must mean the same. Nobody is told of its packing. */
+static llminf_status take_draft(struct lli_engine_options *out, struct llminf_context *context, llminf_error *err)
+{
+    static const struct lli_progress silent;
+    const struct lli_vocab *vocab = &context->model->vocab;
+    struct llminf_model *draft = context->draft;
+    uint32_t id;
+    if (!draft->has_network)
+        return lli_fail(err, LLMINF_E_OPTION, "draft", "the model was opened with vocab_only, want one with weights");
+    if (draft->vocab.n != vocab->n)
+        return lli_fail(err, LLMINF_E_OPTION, "draft", "the model has %u tokens, want the %u of the context's", draft->vocab.n,
+                        vocab->n);
+    id = lli_vocab_compare(&draft->vocab, vocab);
+    if (id < vocab->n)
+        return lli_fail(err, LLMINF_E_OPTION, "draft", "token %u of the model is another than that of the context's", id);
+    out->draft_share = lli_values_float(&context->values, "draft_share");
+    if (out->draft_share == 0)
+        return LLMINF_OK;
+    out->draft_config = &draft->config;
+    return take_weights(&out->draft_weights, context, draft, out->backend->lanes, &silent, err);
 }
 
 static llminf_status open_engine(struct llminf_context *context, const struct lli_progress *progress, llminf_error *err)
@@ -74,7 +95,9 @@ static llminf_status open_engine(struct llminf_context *context, const struct ll
     llminf_status status;
     if (options.backend == NULL)
         return lli_fail(err, LLMINF_E_OPTION, "backend", "\"%s\" is not usable here; llminf_backend_at lists what is", name);
-    status = take_weights(&options.weights, context, options.backend->lanes, progress, err);
+    status = context->draft != NULL ? take_draft(&options, context, err) : LLMINF_OK;
+    if (status == LLMINF_OK)
+        status = take_weights(&options.weights, context, model, options.backend->lanes, progress, err);
     if (status != LLMINF_OK)
         return status;
     return lli_engine_new(&context->engine, &model->heap, &options, err);
@@ -114,6 +137,8 @@ llminf_status llminf_context_open(llminf_context **out, llminf_model *model, con
     context->model = model;
     lli_handles_model_ref(model);
     status = lli_values_copy(&context->values, &model->heap, "context", options, error);
+    if (status == LLMINF_OK)
+        status = lli_options_take_draft(&context->draft, options, error);
     if (status == LLMINF_OK) {
         uint64_t state = lli_fenv_enter();
         if (options != NULL)

@@ -59,10 +59,13 @@ static llminf_status generate(llminf_session *session, const llminf_sampler *sam
         .length_penalty = lli_values_float(values, "length_penalty"),
         .read_ahead = (uint32_t)lli_values_int(values, "read_ahead"),
     };
-    if (params.beams > 1 && (sampler != NULL || params.n_stops > 0 || params.logits != LLI_LOGITS_OFF || params.logprobs >= 0 ||
-                             params.prompt_logprobs >= 0))
-        return lli_fail(error, LLMINF_E_OPTION, "beams", "goes with no sampler, stop, logits, logprobs or prompt_logprobs");
-    if (strcmp(lli_values_text(values, "speculate"), "lookup") == 0)
+    if (params.beams > 1 &&
+        (sampler != NULL || params.logits != LLI_LOGITS_OFF || params.logprobs >= 0 || params.prompt_logprobs >= 0))
+        return lli_fail(error, LLMINF_E_OPTION, "beams", "goes with no sampler, logits, logprobs or prompt_logprobs");
+    params.is_drafted = strcmp(lli_values_text(values, "speculate"), "model") == 0;
+    if (params.is_drafted && session->context->draft == NULL)
+        return lli_fail(error, LLMINF_E_OPTION, "speculate", "is \"model\", but the context was opened without a draft model");
+    if (params.is_drafted || strcmp(lli_values_text(values, "speculate"), "lookup") == 0)
         params.draft_limit = (uint32_t)lli_values_int(values, "draft_limit");
     if (sampler != NULL) {
         params.sampler = sampler->params;

@@ -24,7 +24,7 @@ void lli_handles_model_unref(struct llminf_model *model)
 
 void lli_handles_context_unref(struct llminf_context *context)
 {
-    struct llminf_model *model = context->model;
+    struct llminf_model *model = context->model, *draft = context->draft;
     if (atomic_fetch_sub_explicit(&context->handle.refs, 1, memory_order_acq_rel) != 1)
         return;
     context->handle.mark = 0;
@@ -32,4 +32,6 @@ void lli_handles_context_unref(struct llminf_context *context)
     lli_values_finish(&context->values);
     lli_free(&model->heap, context);
     lli_handles_model_unref(model);
+    if (draft != NULL)
+        lli_handles_model_unref(draft);
 }

@@ -42,6 +42,7 @@ struct llminf_model {
 struct llminf_context {
     struct lli_handle handle;
     struct llminf_model *model;
+    struct llminf_model *draft; /* a second one, which guesses; NULL: none */
     struct lli_engine *engine;
     struct lli_values values; /* options in force */
 };

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/handles.h"
 #include "api/parse.h"
 #include "base/error.h"
 #include "base/limits.h"
@@ -176,6 +177,8 @@ void llminf_options_close(llminf_options *options)
         return;
     options->handle.mark = 0;
     lli_values_finish(&options->values);
+    if (options->draft != NULL)
+        lli_handles_model_unref(options->draft);
     lli_heap_init(&heap, NULL, NULL, NULL);
     lli_free(&heap, options);
 }
@@ -360,5 +363,39 @@ llminf_status llminf_options_set_progress(llminf_options *options, llminf_progre
     options->progress.call = progress;
     options->progress.user = user;
     lli_check_leave(options);
+    return LLMINF_OK;
+}
+
+llminf_status llminf_options_set_model(llminf_options *options, const char *key, llminf_model *model, llminf_error *error)
+{
+    static const char *const kinds[] = {"context", NULL};
+    struct llminf_model *old;
+    if (key == NULL || strcmp(key, "draft") != 0)
+        return lli_fail(error, LLMINF_E_OPTION, key != NULL ? key : "key", "takes no model, want \"draft\"");
+    llminf_status status = model != NULL ? lli_check_handle(model, LLI_MARK_MODEL, key, error) : LLMINF_OK;
+    if (status == LLMINF_OK)
+        status = enter_kind(options, kinds, key, error);
+    if (status != LLMINF_OK)
+        return status;
+    if (model != NULL)
+        lli_handles_model_ref(model);
+    old = options->draft;
+    options->draft = model;
+    lli_check_leave(options);
+    if (old != NULL)
+        lli_handles_model_unref(old);
+    return LLMINF_OK;
+}
+
+llminf_status lli_options_take_draft(struct llminf_model **out, const llminf_options *bag, llminf_error *err)
+{
+    llminf_status status = bag != NULL ? lli_check_enter(bag, LLI_MARK_OPTIONS, "options", err) : LLMINF_OK;
+    *out = NULL;
+    if (bag == NULL || status != LLMINF_OK)
+        return status;
+    *out = bag->draft;
+    if (bag->draft != NULL)
+        lli_handles_model_ref(bag->draft);
+    lli_check_leave(bag);
     return LLMINF_OK;
 }

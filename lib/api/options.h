@@ -36,6 +36,7 @@ struct llminf_options {
     llminf_release_fn release;
     void *alloc_user;
     struct lli_progress progress;
+    struct llminf_model *draft; /* a reference; NULL: none */
 };
 
 /* A copy of what the bag holds, or of the defaults if the bag is NULL. OPTION for a bag of another kind, INVALID, BUSY,
@@ -43,6 +44,9 @@ struct llminf_options {
 llminf_status lli_values_copy(struct lli_values *out, struct lli_heap *heap, const char *kind, const llminf_options *bag,
                               llminf_error *err);
 void lli_values_finish(struct lli_values *values); /* accepts a zeroed struct */
+
+/* A reference on the bag's draft model, or NULL. BUSY. */
+llminf_status lli_options_take_draft(struct llminf_model **out, const llminf_options *bag, llminf_error *err);
 
 /* By key; the key is in the schema. */
 const struct lli_value *lli_values_at(const struct lli_values *values, const char *key);

@@ -13,7 +13,7 @@
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-static int32_t make_hidden(struct lli_beam_slot *slot, struct lli_group *group, uint32_t n_prompt, uint32_t n_max)
+static int32_t make_hidden(struct lli_beam_slot *slot, struct lli_group *group, const struct lli_beam_frame *frame)
 {
     struct lli_engine *engine = group->root->engine;
     struct lli_timeline *t = slot->timeline = lli_alloc_zero(engine->heap, 1, sizeof *t);
@@ -21,27 +21,28 @@ static int32_t make_hidden(struct lli_beam_slot *slot, struct lli_group *group, 
         return LLMINF_E_MEMORY;
     t->engine = engine;
     t->group = group;
-    t->max_length = n_max;
-    t->request.n_prompt = n_prompt;
-    t->request.n_max = n_max;
-    t->request.footprint = lli_table_footprint(&engine->pool, n_max, engine->batch.max_rows);
+    t->max_length = t->request.n_max = frame->n_max;
+    t->request.n_prompt = frame->n_prompt;
+    t->request.footprint = lli_table_footprint(&engine->pool, frame->n_max, engine->batch.max_rows);
     lli_table_init(&t->table, &engine->pool, group->root->table.extra, group->root->table.is_private);
-    t->tokens = lli_alloc_array(engine->heap, n_max, sizeof *t->tokens);
-    t->cap = n_max;
-    if (!t->tokens)
+    t->tokens = lli_alloc_array(engine->heap, frame->n_max, sizeof *t->tokens);
+    t->cap = frame->n_max;
+    t->request.stop.texts = lli_alloc_array(engine->heap, frame->n_stops, sizeof *t->request.stop.texts);
+    if (!t->tokens || (!t->request.stop.texts && frame->n_stops > 0))
         return LLMINF_E_MEMORY;
-    return lli_table_reserve(&t->table, engine->heap, engine->pool.n_groups, lli_table_blocks(n_max));
+    return lli_table_reserve(&t->table, engine->heap, engine->pool.n_groups, lli_table_blocks(frame->n_max));
 }
 
-int32_t lli_beam_new(struct lli_group **out, struct lli_timeline *root, uint32_t n_beams, double length_penalty,
-                     uint32_t n_prompt, uint32_t n_max, struct llminf_error *err)
+int32_t lli_beam_new(struct lli_group **out, struct lli_timeline *root, const struct lli_beam_frame *frame,
+                     struct llminf_error *err)
 {
+    uint32_t n_beams = frame->n_beams;
     struct lli_heap *heap = root->engine->heap;
     struct lli_group *group = *out = lli_alloc_zero(heap, 1, sizeof *group);
     int32_t status = group ? LLMINF_OK : LLMINF_E_MEMORY;
     if (group) {
         uint32_t n_vocab = root->engine->vocab->n;
-        *group = (struct lli_group){.root = root, .n_beams = n_beams, .length_penalty = length_penalty};
+        *group = (struct lli_group){.root = root, .n_beams = n_beams, .length_penalty = frame->length_penalty};
         group->n_best = 2 * n_beams < n_vocab ? 2 * n_beams : n_vocab;
         group->slots = lli_alloc_zero(heap, 2 * (size_t)n_beams + 1, sizeof *group->slots);
         group->chosen = lli_alloc_array(heap, n_beams, sizeof *group->chosen);
@@ -54,7 +55,7 @@ int32_t lli_beam_new(struct lli_group **out, struct lli_timeline *root, uint32_t
         if (i == 2 * n_beams)
             slot->timeline = root;
         else
-            status = make_hidden(slot, group, n_prompt, n_max);
+            status = make_hidden(slot, group, frame);
         if (!slot->best)
             status = LLMINF_E_MEMORY;
     }
@@ -62,7 +63,8 @@ int32_t lli_beam_new(struct lli_group **out, struct lli_timeline *root, uint32_t
         return status;
     lli_beam_free(group);
     *out = NULL;
-    return lli_fail_memory(err, "beams", (uint64_t)2 * n_beams * (sizeof(struct lli_timeline) + n_max * sizeof(int32_t)));
+    return lli_fail_memory(err, "beams",
+                           (uint64_t)2 * n_beams * (sizeof(struct lli_timeline) + frame->n_max * sizeof(int32_t)));
 }
 
 void lli_beam_free(struct lli_group *group)
@@ -76,6 +78,7 @@ void lli_beam_free(struct lli_group *group)
         if (!t || t == group->root)
             continue;
         lli_table_finish(&t->table, heap);
+        lli_free(heap, t->request.stop.texts);
         lli_free(heap, t->tokens);
         lli_free(heap, t);
     }
@@ -108,19 +111,14 @@ void lli_beam_sample(struct lli_timeline *t, const float *logits, uint32_t n_voc
     lli_logprob_best(slot_of(t)->best, logits, n_vocab, 0, t->group->n_best);
 }
 
-/* LLI_STOP_NONE, or why a beam ends with this token, its n-th new one. */
-static int judge(const struct lli_group *group, int32_t token, uint32_t n, int *index_out)
+/* May this token be the n-th new one of a beam? One that would end it does not come before min_tokens. */
+static int may_come(const struct lli_group *group, int32_t token, uint32_t n)
 {
     const struct lli_stop *stop = &group->root->request.stop;
-    *index_out = -1;
-    if (group->root->engine->vocab->is_eog[token] && !stop->ignore_eog)
-        return n < stop->min_tokens ? -1 : LLI_STOP_EOG;
+    int ends = group->root->engine->vocab->is_eog[token] && !stop->ignore_eog;
     for (size_t i = 0; i < stop->n_tokens; i++)
-        if (stop->tokens[i] == token) {
-            *index_out = (int)i;
-            return n < stop->min_tokens ? -1 : LLI_STOP_TOKEN;
-        }
-    return LLI_STOP_NONE;
+        ends |= stop->tokens[i] == token;
+    return !ends || n >= stop->min_tokens;
 }
 
 static int is_better(const struct lli_candidate_beam *a, const struct lli_candidate_beam *b)
@@ -150,8 +148,7 @@ static uint32_t choose(struct lli_group *group)
         uint32_t n_new = slot->timeline->n_tokens - group->root->request.n_prompt + 1;
         for (uint32_t i = 1; slot->is_live && i <= group->n_best; i++) {
             struct lli_candidate_beam c = {slot->score + (double)slot->best[i].value, s, slot->best[i].token};
-            int index;
-            if (slot->best[i].value >= -FLT_MAX && judge(group, c.token, n_new, &index) >= 0)
+            if (slot->best[i].value >= -FLT_MAX && may_come(group, c.token, n_new))
                 insert(group->chosen, &n, cap, &c);
         }
     }
@@ -163,12 +160,13 @@ static uint32_t choose(struct lli_group *group)
 static struct lli_beam_slot *find_empty(struct lli_group *group)
 {
     struct lli_beam_slot *slot = group->slots;
-    while (slot->is_live || slot->reason != LLI_STOP_NONE || slot->timeline->n_tokens > 0)
+    while (slot->is_live || slot->verdict.reason != LLI_STOP_NONE || slot->timeline->n_tokens > 0)
         slot++; /* there are two generations of slots */
     return slot;
 }
 
-static void give_birth(struct lli_group *group, const struct lli_candidate_beam *c)
+/* 0 or MEMORY. Its text is decoded by a token, on the thread that runs the steps. */
+static int32_t give_birth(struct lli_group *group, const struct lli_candidate_beam *c)
 {
     struct lli_beam_slot *slot = find_empty(group), *parent = &group->slots[c->parent];
     struct lli_timeline *to = slot->timeline, *from = parent->timeline;
@@ -180,10 +178,16 @@ static void give_birth(struct lli_group *group, const struct lli_candidate_beam 
     to->last_step = from->last_step;
     lli_table_fork(&to->table, &to->engine->pool, &from->table);
     slot->score = c->score;
-    slot->reason = judge(group, c->token, n + 1 - group->root->request.n_prompt, &slot->index);
-    if (slot->reason == LLI_STOP_NONE && to->n_tokens == to->request.n_max)
-        slot->reason = LLI_STOP_LENGTH;
-    group->n_ended += slot->reason != LLI_STOP_NONE;
+    lli_stop_fork(&to->request.stop, &from->request.stop);
+    struct lli_buffer *text = &to->engine->pickers[0].text;
+    if (lli_stop_judge(&slot->verdict, &to->request.stop, to->engine->vocab, text, to->tokens, n + 1) != LLMINF_OK)
+        return lli_fail_memory(&group->error, "beams", text->cap);
+    if (slot->verdict.reason == LLI_STOP_NONE && to->n_tokens == to->request.n_max) {
+        slot->verdict.reason = LLI_STOP_LENGTH;
+        slot->verdict.n_readable = slot->verdict.n_text = to->n_tokens;
+    }
+    group->n_ended += slot->verdict.reason != LLI_STOP_NONE;
+    return LLMINF_OK;
 }
 
 static double final_score(const struct lli_group *group, const struct lli_beam_slot *slot)
@@ -199,7 +203,7 @@ static void finish(struct lli_engine *engine, struct lli_group *group)
     const struct lli_beam_slot *best = NULL;
     for (uint32_t i = 0; i + 1 < group->n_slots; i++) {
         const struct lli_beam_slot *slot = &group->slots[i];
-        if (slot->reason != LLI_STOP_NONE && (!best || final_score(group, slot) > final_score(group, best)))
+        if (slot->verdict.reason != LLI_STOP_NONE && (!best || final_score(group, slot) > final_score(group, best)))
             best = slot;
     }
     if (!best) {
@@ -216,26 +220,25 @@ static void finish(struct lli_engine *engine, struct lli_group *group)
     root->n_reached = t->n_reached;
     lli_table_cut(&root->table, &engine->pool, 0);
     lli_table_fork(&root->table, &engine->pool, &t->table);
-    struct lli_verdict verdict = {.reason = best->reason,
-                                  .index = best->index,
-                                  .n_readable = n,
-                                  .n_text = best->reason == LLI_STOP_LENGTH ? n : n - 1,
-                                  .text_end = UINT64_MAX};
-    lli_roster_end(engine, root, &verdict, LLMINF_DONE, NULL);
+    lli_roster_end(engine, root, &best->verdict, LLMINF_DONE, NULL);
 }
 
 /* All are parked. */
 static void go_on(struct lli_engine *engine, struct lli_group *group)
 {
     uint32_t n = choose(group);
-    for (uint32_t i = 0; i < n; i++)
-        give_birth(group, &group->chosen[i]);
+    for (uint32_t i = 0; i < n && group->status == LLMINF_OK; i++)
+        group->status = give_birth(group, &group->chosen[i]);
+    if (group->status != LLMINF_OK) {
+        lli_roster_fail(engine, group->root, group->status, &group->error);
+        return;
+    }
     group->n_live = group->n_parked = 0;
     for (uint32_t i = 0; i < group->n_slots; i++) {
         struct lli_beam_slot *slot = &group->slots[i];
         struct lli_timeline *t = slot->timeline;
         int was_live = slot->is_live;
-        slot->is_live = !was_live && t != group->root && t->n_tokens > 0 && slot->reason == LLI_STOP_NONE;
+        slot->is_live = !was_live && t != group->root && t->n_tokens > 0 && slot->verdict.reason == LLI_STOP_NONE;
         if (was_live && t != group->root)
             lli_roster_retire(engine, t);
         else if (!slot->is_live && t != group->root)

@@ -29,7 +29,8 @@ struct lli_beam_slot {
     struct lli_timeline *timeline; /* hidden; owned. Of the last slot: the session's own */
     struct lli_logprob *best;      /* [1 + n_best] of its last row */
     double score;                  /* sum of the log-probabilities of its new tokens */
-    int is_live, reason, index;    /* reason: why it ended, LLI_STOP_NONE: it did not */
+    struct lli_verdict verdict;    /* of its last token */
+    int is_live;
 };
 
 struct lli_group {
@@ -46,9 +47,16 @@ struct lli_group {
     struct llminf_error error; /* valid if status is one */
 };
 
-/* For a timeline of n_prompt tokens that may grow to n_max. MEMORY. */
-int32_t lli_beam_new(struct lli_group **out, struct lli_timeline *root, uint32_t n_beams, double length_penalty,
-                     uint32_t n_prompt, uint32_t n_max, struct llminf_error *err);
+/* What is asked for: of a timeline of n_prompt tokens that may grow to n_max, with so many stop texts. */
+struct lli_beam_frame {
+    uint32_t n_beams, n_prompt, n_max;
+    double length_penalty;
+    size_t n_stops;
+};
+
+/* MEMORY. */
+int32_t lli_beam_new(struct lli_group **out, struct lli_timeline *root, const struct lli_beam_frame *frame,
+                     struct llminf_error *err);
 void lli_beam_free(struct lli_group *group); /* dissolved; NULL does nothing */
 
 /* SAMPLE: keeps the best tokens behind the last row. */

@@ -10,10 +10,11 @@
 #define TOO_FEW 0.1f    /* share of right guesses below which only tries are made */
 #define MEMORY_SHARE 8u /* a new result weighs one part of so many */
 
-int32_t lli_draft_init(struct lli_draft *draft, struct lli_arena *arena, uint32_t limit)
+int32_t lli_draft_init(struct lli_draft *draft, struct lli_arena *arena, uint32_t limit, int by_model)
 {
     *draft = (struct lli_draft){.limit = limit < LLI_DRAFT_MAX ? limit : LLI_DRAFT_MAX, .accepted = 0.5f};
-    if (!arena || limit == 0)
+    draft->by_model = by_model && limit > 0;
+    if (by_model || limit == 0)
         return LLMINF_OK;
     draft->lookup = lli_arena_take(arena, 1, sizeof *draft->lookup);
     if (!draft->lookup)
@@ -82,6 +83,6 @@ uint32_t lli_draft_propose(struct lli_timeline *t, uint32_t room)
 
 void lli_draft_learn(struct lli_draft *draft, uint32_t n_proposed, uint32_t n_accepted)
 {
-    if (n_proposed > 0)
+    if (draft->lookup && n_proposed > 0)
         draft->accepted += ((float)n_accepted / (float)n_proposed - draft->accepted) / (float)MEMORY_SHARE;
 }

@@ -18,19 +18,25 @@ struct lli_lookup {
 };
 
 struct lli_draft {
-    struct lli_lookup *lookup; /* in the request's arena; NULL: no guesses */
+    struct lli_lookup *lookup; /* in the request's arena; NULL: no guesses by lookup */
+    int by_model;              /* guesses by the engine's drafter, instead */
     uint32_t limit;
     float accepted; /* running share of the guesses that were right */
     uint32_t n_skipped;
+
+    /* the drafter's */
+    uint64_t rests_until; /* number of a plan: no guesses before it */
+    uint32_t n_wanted;    /* guesses that the plan in the making could use */
+    uint32_t ride;        /* its place among those that the drafter guesses for, if it is there */
 };
 
-/* Prepares for at most `limit` guesses a step; forgets all if the arena is NULL. 0 or MEMORY. */
-int32_t lli_draft_init(struct lli_draft *draft, struct lli_arena *arena, uint32_t limit);
+/* Prepares for at most `limit` guesses a step. 0 or MEMORY. */
+int32_t lli_draft_init(struct lli_draft *draft, struct lli_arena *arena, uint32_t limit, int by_model);
 
 /* Writes at most `room` guesses behind the committed tokens, where there is room for them, and returns how many. */
 uint32_t lli_draft_propose(struct lli_timeline *t, uint32_t room);
 
-/* What became of them. */
+/* What became of them, if they are by lookup. */
 void lli_draft_learn(struct lli_draft *draft, uint32_t n_proposed, uint32_t n_accepted);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/format.h"
 #include "base/limits.h"
 #include "base/size.h"
+#include "engine/drafter.h"
 #include "engine/thread.h"
 #include "forward/forward.h"
 #include "kv/table.h"
@@ -61,21 +62,15 @@ static int64_t find_memory(void)
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-/* Bytes of so many blocks, with their bookkeeping. */
-static uint64_t pool_bytes(uint64_t n_blocks, size_t block_bytes)
+/* One session of full length, beside what is the draft model's. */
+static int64_t find_budget(const struct lli_engine_options *options, size_t each)
 {
-    return n_blocks * block_bytes + lli_pool_bytes((uint32_t)n_blocks);
-}
-
-/* The most blocks that the budget holds. */
-static uint32_t count_blocks(uint64_t budget, size_t block_bytes)
-{
-    uint64_t n = 0, most = budget / block_bytes;
-    most = most < LLI_NONE ? most : LLI_NONE - 1;
-    for (uint64_t step = (uint64_t)1 << 31; step > 0; step /= 2)
-        if (n + step <= most && pool_bytes(n + step, block_bytes) <= budget)
-            n += step;
-    return (uint32_t)n;
+    uint64_t n_blocks = lli_table_blocks(options->config->train_length) + (uint64_t)1;
+    double whole = (double)(n_blocks * each + lli_pool_bytes((uint32_t)n_blocks));
+    double share = (double)(find_memory() / MEMORY_SHARE);
+    if (options->draft_config)
+        whole = whole / (1 - options->draft_share) + 1;
+    return (int64_t)(whole < share ? whole : share);
 }
 
 static int32_t settle_budget(uint32_t *n_blocks_out, struct lli_engine *engine, const struct lli_engine_options *options,
@@ -86,15 +81,12 @@ static int32_t settle_budget(uint32_t *n_blocks_out, struct lli_engine *engine, 
     if (each == 0 || each > INT64_MAX / UINT32_MAX - 1024)
         return lli_fail(err, LLMINF_E_LIMIT, "kv_budget_bytes", "a block of %u positions is over the address space",
                         LLI_BLOCK_TOKENS);
-    if (budget == 0) {
-        uint64_t whole = pool_bytes(lli_table_blocks(options->config->train_length) + (uint64_t)1, each);
-        int64_t share = find_memory() / MEMORY_SHARE;
-        budget = whole < (uint64_t)share ? (int64_t)whole : share;
-    }
-    *n_blocks_out = count_blocks((uint64_t)budget, each);
+    if (budget == 0)
+        budget = find_budget(options, each);
+    *n_blocks_out = lli_pool_fit((uint64_t)(budget - lli_drafter_share(options, budget)), each);
     if (*n_blocks_out < 2)
         return lli_fail(err, LLMINF_E_OPTION, "kv_budget_bytes", "%lld holds no block, want at least %llu", (long long)budget,
-                        (unsigned long long)pool_bytes(2, each));
+                        (unsigned long long)(2 * (uint64_t)each + lli_pool_bytes(2)));
     engine->totals.kv_budget_bytes = budget;
     engine->totals.kv_block_bytes = (int64_t)each;
     return LLMINF_OK;
@@ -259,6 +251,8 @@ int32_t lli_engine_new(struct lli_engine **out, struct lli_heap *heap, const str
         status = init_scratch(engine, n_blocks, err);
     if (status == LLMINF_OK)
         status = init_forward(engine, options, n_blocks, err);
+    if (status == LLMINF_OK)
+        status = lli_drafter_new(&engine->drafter, engine, options, err);
     if (status != LLMINF_OK)
         goto fail;
     engine->watermark = n_blocks / WATERMARK > 1 ? n_blocks / WATERMARK : 1;
@@ -283,6 +277,7 @@ void lli_engine_free(struct lli_engine *engine)
     struct lli_heap *heap = engine->heap;
     lli_thread_stop(engine);
     lli_forward_free(engine->forward);
+    lli_drafter_free(engine->drafter);
     lli_workers_finish(&engine->workers);
     for (int i = 0; i < engine->n_pickers; i++) {
         lli_buffer_finish(&engine->pickers[i].text);
@@ -339,19 +334,31 @@ void lli_engine_stats(struct lli_engine *engine, struct lli_engine_stats *out)
 
 /* ---- prefixes ---------------------------------------------------------------------------------------------------- */
 
-void lli_engine_trim(struct lli_engine *engine, int64_t keep_bytes)
+/* How many stay. */
+static int64_t trim(struct lli_engine *engine, struct lli_pool *pool, struct lli_forward *forward, int64_t n_keep)
 {
-    uint32_t ids[TRIM_BATCH], n;
-    if (lli_engine_check(engine, NULL) != LLMINF_OK)
-        return;
-    int64_t n_keep = keep_bytes / engine->totals.kv_block_bytes;
+    uint32_t ids[TRIM_BATCH], n, n_cached;
     do {
         pthread_mutex_lock(&engine->lock); /* so that no step takes them before their pages are given back */
-        n = lli_pool_trim(&engine->pool, n_keep < UINT32_MAX ? (uint32_t)n_keep : UINT32_MAX, ids, TRIM_BATCH);
+        n = lli_pool_trim(pool, n_keep < UINT32_MAX ? (uint32_t)n_keep : UINT32_MAX, ids, TRIM_BATCH);
         for (uint32_t i = 0; i < n; i++)
-            lli_forward_forget(engine->forward, ids[i]);
+            lli_forward_forget(forward, ids[i]);
+        n_cached = pool->n_cached;
         pthread_mutex_unlock(&engine->lock);
     } while (n > 0);
+    return n_cached;
+}
+
+void lli_engine_trim(struct lli_engine *engine, int64_t keep_bytes)
+{
+    if (lli_engine_check(engine, NULL) != LLMINF_OK)
+        return;
+    int64_t each = engine->totals.kv_block_bytes;
+    keep_bytes -= each * trim(engine, &engine->pool, engine->forward, keep_bytes / each);
+    if (engine->drafter) {
+        struct lli_forward *forward = engine->drafter->forward;
+        trim(engine, &engine->drafter->pool, forward, keep_bytes / engine->drafter->block_bytes);
+    }
 }
 
 uint64_t lli_engine_own_extra(struct lli_engine *engine)

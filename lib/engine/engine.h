@@ -25,6 +25,7 @@
 
 struct llminf_error;
 struct lli_backend;
+struct lli_drafter;
 struct lli_forward;
 
 enum lli_batching { LLI_BATCHING_STATIC, LLI_BATCHING_CONTINUOUS, LLI_BATCHING_INFLIGHT };
@@ -48,6 +49,10 @@ struct lli_engine_options {
     int no_prefix_cache, host_driven, kv_prefault;
     int n_threads; /* 0: lli_cpus_usable() */
     int64_t spin_ns;
+
+    const struct lli_config *draft_config;   /* of a second model with the same vocabulary, which guesses; NULL: none */
+    const struct lli_weights *draft_weights; /* both outlive the engine */
+    double draft_share;                      /* of the budget, for its keys and values; 0: it does not guess */
 };
 
 struct lli_engine;
@@ -109,7 +114,8 @@ struct lli_engine {
     pthread_t thread;
     struct lli_workers workers;
     struct lli_forward *forward;
-    struct lli_batch batch; /* the step in the making or in flight */
+    struct lli_batch batch;      /* the step in the making or in flight */
+    struct lli_drafter *drafter; /* NULL: none */
     struct lli_picker *pickers;
     int n_pickers, has_lock, has_thread; /* initialised; started: set once */
 

@@ -1,5 +1,5 @@
 /* engine/plan.c - Invariant: rows of one sequence are adjacent and ascending; n_logits is the number of flagged rows, and
- * leaves one for each ride that may still come. */
+ * leaves one for each ride that may still come, until proposals are added. */
 #include "engine/plan.h"
 
 #include "engine/timeline.h"
@@ -87,7 +87,7 @@ void lli_plan_add(struct lli_batch *batch, struct lli_timeline *t, uint32_t n_ro
 
 uint32_t lli_plan_draft_room(const struct lli_batch *batch)
 {
-    uint32_t rows = batch->max_rows - batch->n_rows, logits = spare_logits(batch);
+    uint32_t rows = batch->max_rows - batch->n_rows, logits = batch->max_logits - batch->n_logits;
     return rows < logits ? rows : logits;
 }
 

@@ -34,6 +34,8 @@ struct lli_batch {
     uint32_t n_rides, n_rows, n_logits;
     uint32_t max_rows, max_logits, max_seqs;
     int64_t ns, forward_ns; /* of the last run; the forward's part */
+    int64_t draft_ns;       /* and of guessing before it, */
+    uint32_t n_draft_rows;  /* by so many rows */
 };
 
 /* max_logits > max_seqs: every ride can have one row with logits, and some can have more. 0 or MEMORY. */
@@ -50,7 +52,7 @@ uint32_t lli_plan_rows(const struct lli_batch *batch, const struct lli_timeline 
 /* Adds these rows; there is room. */
 void lli_plan_add(struct lli_batch *batch, struct lli_timeline *t, uint32_t n_rows);
 
-/* Adds the timeline's proposals to its decode row. */
+/* Adds the timeline's proposals to its decode row; no ride comes after the first. */
 void lli_plan_add_drafts(struct lli_batch *batch, struct lli_timeline *t, uint32_t n_drafts);
 uint32_t lli_plan_draft_room(const struct lli_batch *batch);
 

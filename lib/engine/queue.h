@@ -42,9 +42,10 @@ struct lli_request_params {
     int64_t deadline_ns;           /* from now; 0: none */
     int priority;                  /* higher goes first */
     uint32_t read_ahead;           /* pause when so many tokens are unread; 0: never */
-    uint32_t beams;                /* 0 and 1: none; else bias, bans, filter, stops and logprobs are not asked for */
+    uint32_t beams;                /* 0 and 1: none; else bias, bans, filter and logprobs are not asked for */
     double length_penalty;
-    uint32_t draft_limit; /* tokens guessed by lookup and verified in one step; 0: none */
+    uint32_t draft_limit; /* tokens guessed and verified in one step; 0: none */
+    int is_drafted;       /* the engine's draft model guesses, if it has one; else lookup does */
 };
 
 /* Logits kept: those after positions first .. first + n - 1. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/timeline.h"
 
@@ -138,6 +139,7 @@ static void leave(struct lli_engine *engine, struct lli_timeline *t, int state)
         lli_queue_remove(&engine->waiting, t);
     else
         engine->n_paused--;
+    lli_drafter_release(t);
     t->state = state;
 }
 

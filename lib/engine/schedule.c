@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/roster.h"
 #include "engine/timeline.h"
@@ -238,21 +239,29 @@ static void admit(struct making *m)
 
 /* ---- proposals */
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Those by lookup are there now, those of the draft model come in the step: for them rows and blocks are kept. */
 static void add_drafts(struct making *m)
 {
     struct lli_engine *engine = m->engine;
-    for (uint32_t i = 0; i < engine->batch.n_rides && m->budget > 0; i++) {
+    uint32_t room = least(lli_plan_draft_room(&engine->batch), m->budget), depth = lli_drafter_begin(engine, room);
+    for (uint32_t i = 0; i < engine->batch.n_rides && room > 0; i++) {
         struct lli_timeline *t = engine->batch.rides[i].timeline;
-        uint32_t room = lli_plan_draft_room(&engine->batch), n;
+        int by_model = t->draft.by_model;
         if (engine->batch.rides[i].first + 1 != t->n_tokens || t->request.n_max == t->request.n_prompt)
             continue;
-        n = lli_draft_propose(t, room < m->budget ? room : m->budget);
-        if (n == 0 || lli_table_need(&t->table, &engine->pool, t->n_tokens + n) > lli_pool_available(&engine->pool))
+        uint32_t n = by_model ? least(least(depth, t->draft.n_wanted), room) : lli_draft_propose(t, room);
+        if (n == 0 || lli_table_extend(&t->table, &engine->pool, t->n_tokens + n) != LLMINF_OK)
             continue;
-        if (lli_table_extend(&t->table, &engine->pool, t->n_tokens + n) != LLMINF_OK)
-            continue;
-        lli_plan_add_drafts(&engine->batch, t, n);
-        m->budget -= n;
+        if (by_model)
+            n = lli_drafter_board(engine, t, n);
+        else
+            lli_plan_add_drafts(&engine->batch, t, n);
+        room -= n;
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/roster.h"
 #include "engine/timeline.h"
@@ -110,12 +111,15 @@ static void sample_all(struct lli_engine *engine)
 void lli_step_run(struct lli_engine *engine)
 {
     struct lli_batch *batch = &engine->batch;
-    int64_t start_ns = lli_clock_ns(), forward_ns;
+    int64_t start_ns, forward_ns;
+    lli_drafter_run(engine);
+    start_ns = lli_clock_ns();
     lli_forward_run(engine->forward, &batch->plan);
     forward_ns = lli_clock_ns();
     sample_all(engine);
     batch->ns = lli_clock_ns() - start_ns;
     batch->forward_ns = forward_ns - start_ns;
+    lli_drafter_time(engine);
 }
 
 /* ---- committing */
@@ -124,11 +128,12 @@ void lli_step_run(struct lli_engine *engine)
 static void count_rows(struct lli_engine *engine, struct lli_timeline *t, const struct lli_ride *ride)
 {
     uint32_t n_prompt = t->request.n_prompt;
+    int64_t ns = engine->batch.ns + engine->batch.draft_ns;
     if (ride->first >= n_prompt) {
-        t->request.decode_ns += engine->batch.ns;
+        t->request.decode_ns += ns;
         return;
     }
-    t->request.prefill_ns += engine->batch.ns;
+    t->request.prefill_ns += ns;
     engine->totals.prefill_tokens += ride->n_rows < n_prompt - ride->first ? ride->n_rows : n_prompt - ride->first;
 }
 
@@ -206,6 +211,7 @@ static void commit_ride(struct lli_engine *engine, struct lli_ride *ride)
     if (is_cancelled)
         ride->n_picked = 0; /* nobody hears of these tokens, so the rows of those that were guessed do not stay */
     count_rows(engine, t, ride);
+    lli_drafter_commit(engine, t, ride);
     if (ride->status == LLMINF_OK)
         keep_rows(engine, t, ride);
     else
@@ -215,7 +221,7 @@ static void commit_ride(struct lli_engine *engine, struct lli_ride *ride)
     else if (is_cancelled)
         lli_roster_stop(engine, t, LLI_STOP_CANCEL);
     else if (ride->status != LLMINF_OK && ride->n_drafts > 0)
-        t->draft.lookup = NULL; /* it may have been a guess that failed: again, without any */
+        t->draft = (struct lli_draft){0}; /* it may have been a guess that failed: again, without any */
     else if (ride->status != LLMINF_OK)
         lli_roster_fail(engine, t, ride->status, &ride->error);
     else if (ride->n_picked > 0)
@@ -230,12 +236,14 @@ static void count_step(struct lli_engine *engine)
     struct lli_engine_stats *totals = &engine->totals;
     totals->steps++;
     totals->rows += batch->plan.n_rows;
-    totals->step_ns += batch->ns;
+    totals->step_ns += batch->ns + batch->draft_ns;
+    totals->draft_ns += batch->draft_ns;
+    totals->draft_rows += batch->n_draft_rows;
     totals->run_ns += batch->forward_ns;
     totals->sample_ns += batch->ns - batch->forward_ns;
-    lli_histogram_add(&totals->step, batch->ns);
-    if (totals->step_max_ns < batch->ns)
-        totals->step_max_ns = batch->ns;
+    lli_histogram_add(&totals->step, batch->ns + batch->draft_ns);
+    if (totals->step_max_ns < batch->ns + batch->draft_ns)
+        totals->step_max_ns = batch->ns + batch->draft_ns;
 }
 
 void lli_step_commit(struct lli_engine *engine)

@@ -55,6 +55,15 @@ void lli_stop_start(struct lli_stop *stop, uint32_t n_prompt, const struct lli_d
     stop->ahead_len = stop->behind_len = 0;
 }
 
+void lli_stop_fork(struct lli_stop *to, const struct lli_stop *from)
+{
+    struct lli_stop_text *texts = to->texts;
+    *to = *from;
+    to->texts = texts;
+    if (from->n_texts > 0)
+        memcpy(texts, from->texts, from->n_texts * sizeof *texts);
+}
+
 /* The longest text that this byte completes, or -1. */
 static int match_byte(struct lli_stop *stop, uint8_t byte)
 {

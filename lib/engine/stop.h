@@ -59,6 +59,9 @@ int32_t lli_stop_init(struct lli_stop *stop, struct lli_arena *arena, const stru
 /* New text begins behind n_prompt tokens with this decoder. */
 void lli_stop_start(struct lli_stop *stop, uint32_t n_prompt, const struct lli_decode *decode);
 
+/* Another that goes on where `from` is. Its texts[] has room for as many and stays its own; all else is shared. */
+void lli_stop_fork(struct lli_stop *to, const struct lli_stop *from);
+
 /* Judges the last of n_tokens ids; called for each in turn. scratch: room for the text of any token. 0, or MEMORY if it
  * had to grow and could not. */
 int32_t lli_stop_judge(struct lli_verdict *out, struct lli_stop *stop, const struct lli_vocab *vocab,

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/size.h"
+#include "engine/drafter.h"
 #include "engine/roster.h"
 #include "engine/thread.h"
 
@@ -48,6 +49,7 @@ static void free_timeline(struct lli_timeline *t)
     lli_beam_free(t->group);
     lli_request_finish(&t->request);
     lli_table_finish(&t->table, engine->heap);
+    lli_table_finish(&t->draft_table, engine->heap);
     lli_buffer_finish(&t->listener.text);
     lli_output_finish(&t->output);
     lli_free(engine->heap, t->tokens);
@@ -352,6 +354,30 @@ static int32_t start_decoders(struct making *making, struct lli_timeline *t, con
     return failed ? lli_fail_memory(err, NAME, t->engine->text_bytes) : LLMINF_OK;
 }
 
+static int32_t prepare_drafts(struct making *making, struct lli_timeline *t, const struct lli_request_params *params,
+                              uint32_t n_max, struct llminf_error *err)
+{
+    uint32_t limit = params->beams > 1 || (params->is_drafted && !t->engine->drafter) ? 0 : params->draft_limit;
+    if (lli_draft_init(&making->draft, &making->request.arena, limit, params->is_drafted) != LLMINF_OK)
+        return lli_fail_memory(err, "speculate", sizeof(struct lli_lookup));
+    if (making->draft.by_model && lli_drafter_reserve(t, n_max) != LLMINF_OK)
+        return lli_fail_memory(err, "speculate", lli_table_blocks(n_max) * sizeof(uint32_t));
+    return LLMINF_OK;
+}
+
+static int32_t prepare_beams(struct making *making, struct lli_timeline *t, const struct lli_request_params *params,
+                             uint32_t n_max, struct llminf_error *err)
+{
+    struct lli_beam_frame frame = {
+        .n_beams = params->beams,
+        .n_prompt = making->request.n_prompt,
+        .n_max = n_max,
+        .length_penalty = params->length_penalty,
+        .n_stops = params->n_stops,
+    };
+    return lli_beam_new(&making->group, t, &frame, err);
+}
+
 static int32_t prepare(struct making *making, struct lli_timeline *t, const struct lli_request_params *params,
                        uint32_t n_prompt, struct llminf_error *err)
 {
@@ -367,11 +393,10 @@ static int32_t prepare(struct making *making, struct lli_timeline *t, const stru
             status = lli_fail_memory(err, NAME, n_blocks * sizeof(uint32_t));
     if (status == LLMINF_OK)
         status = lli_request_init(&making->request, engine->heap, params, &frame, err);
-    if (status == LLMINF_OK &&
-        lli_draft_init(&making->draft, &making->request.arena, params->beams > 1 ? 0 : params->draft_limit) != LLMINF_OK)
-        status = lli_fail_memory(err, "speculate", sizeof(struct lli_lookup));
+    if (status == LLMINF_OK)
+        status = prepare_drafts(making, t, params, frame.n_max, err);
     if (status == LLMINF_OK && params->beams > 1 && params->max_tokens != 0)
-        status = lli_beam_new(&making->group, t, params->beams, params->length_penalty, n_prompt, frame.n_max, err);
+        status = prepare_beams(making, t, params, frame.n_max, err);
     if (status == LLMINF_OK)
         status = start_decoders(making, t, params, err);
     making->request.footprint = lli_table_footprint(&engine->pool, frame.n_max, engine->batch.max_rows);
@@ -399,6 +424,8 @@ static int32_t submit(struct lli_timeline *t, struct making *making, struct llmi
     }
     atomic_store(&t->is_cancelled, 0);
     t->draft = making->draft;
+    if (t->draft.by_model)
+        lli_drafter_start(t);
     struct lli_group *old = t->group;
     t->group = making->group;
     making->group = old; /* goes with what was made aside */

@@ -46,6 +46,7 @@ struct lli_timeline {
     struct lli_table table;             /* covers what is computed, in flight also the rows of the plan */
     struct lli_request request;         /* running, or the last one */
     struct lli_draft draft;             /* proposals; in flight the step's */
+    struct lli_table draft_table;       /* over the drafter's pool; empty unless it runs */
     struct lli_group *group;            /* of beams, or NULL: as a session its own, as a hidden timeline the session's */
     int stop_reason, stop_index;        /* of the last generation */
     lli_notify_fn *notify;              /* NULL: nobody asked */

@@ -46,6 +46,16 @@ size_t lli_pool_bytes(uint32_t n_blocks)
     return n_blocks * sizeof(struct lli_block) + lli_prefix_slots(n_blocks) * sizeof(struct lli_slot);
 }
 
+uint32_t lli_pool_fit(uint64_t budget, size_t block_bytes)
+{
+    uint64_t n = 0, most = budget / block_bytes;
+    most = most < LLI_NONE ? most : LLI_NONE - 1;
+    for (uint64_t step = (uint64_t)1 << 31; step > 0; step /= 2)
+        if (n + step <= most && (n + step) * block_bytes + lli_pool_bytes((uint32_t)(n + step)) <= budget)
+            n += step;
+    return (uint32_t)n;
+}
+
 /* ---- lists ------------------------------------------------------------------------------------------------------- */
 
 static void cache(struct lli_pool *pool, uint32_t id)

@@ -74,6 +74,9 @@ void lli_pool_finish(struct lli_pool *pool); /* accepts a zeroed struct */
 /* Bytes of bookkeeping for so many blocks. */
 size_t lli_pool_bytes(uint32_t n_blocks);
 
+/* The most blocks of so many bytes that the budget holds with their bookkeeping. */
+uint32_t lli_pool_fit(uint64_t budget, size_t block_bytes);
+
 /* Blocks that take can still give. */
 static inline uint32_t lli_pool_available(const struct lli_pool *pool)
 {

@@ -267,6 +267,15 @@ int32_t lli_vocab_read(struct lli_vocab *out, struct lli_heap *heap, const struc
     return status;
 }
 
+uint32_t lli_vocab_compare(const struct lli_vocab *a, const struct lli_vocab *b)
+{
+    uint32_t id = a == b ? a->n : 0;
+    while (id < a->n && a->tokens[id].len == b->tokens[id].len &&
+           (a->tokens[id].len == 0 || memcmp(a->tokens[id].bytes, b->tokens[id].bytes, a->tokens[id].len) == 0))
+        id++;
+    return id;
+}
+
 void lli_vocab_finish(struct lli_vocab *v)
 {
     lli_special_free(v->special);

@@ -63,6 +63,9 @@ struct lli_vocab {
 int32_t lli_vocab_read(struct lli_vocab *out, struct lli_heap *heap, const struct lli_gguf *g, struct llminf_error *err);
 void lli_vocab_finish(struct lli_vocab *v); /* accepts a zeroed or half-built struct */
 
+/* The first id whose bytes differ, of two vocabularies of n tokens; n: none does. */
+uint32_t lli_vocab_compare(const struct lli_vocab *a, const struct lli_vocab *b);
+
 /* The array at a key: of strings, or of anything else for others to judge. FORMAT if there is none, or not of n
  * elements (n = UINT64_MAX: any number). */
 int32_t lli_vocab_array(const struct lli_gguf_entry **out, const struct lli_gguf *g, const char *key, int of_strings,

@@ -396,7 +396,7 @@ static void test_filter(void **state)
 /* More beams find a text that is at least as probable; what goes with beams is said. */
 static void test_beams(void **state)
 {
-    static const char *const refused[][2] = {{"stop", "x"}, {"logits", "all"}, {"logprobs", "0"}, {"prompt_logprobs", "0"}};
+    static const char *const refused[][2] = {{"logits", "all"}, {"logprobs", "0"}, {"prompt_logprobs", "0"}};
     llminf_token tokens[1];
     float value[1];
     double sums[2] = {0, 0};

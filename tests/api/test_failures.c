@@ -52,7 +52,13 @@ static llminf_status run(const llminf_options *options, llminf_token *ids, size_
     if (status == LLMINF_OK)
         status = llminf_options_add_text(for_generate, "stop", "never said", -1, &error);
     if (status == LLMINF_OK)
+        status = llminf_options_set_text(for_generate, "speculate", "model", -1, &error);
+    if (status == LLMINF_OK)
+        status = llminf_options_set_float(for_context, "draft_share", 0.5, &error);
+    if (status == LLMINF_OK)
         status = llminf_model_open_memory(&model, file, file_size, options, &error);
+    if (status == LLMINF_OK)
+        status = llminf_options_set_model(for_context, "draft", model, &error);
     if (status == LLMINF_OK)
         status = llminf_context_open(&context, model, for_context, &error);
     if (status == LLMINF_OK)

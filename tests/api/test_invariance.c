@@ -1,7 +1,7 @@
 /* The bits of a session's logits do not depend on what else is in flight: alone; with others; in pieces; behind a cold or a
- * warm prefix, or one that was evicted; forked; preempted and resumed; with guesses; on 1, 2 or 8 threads; in each mode; driven
- * by the host. Nor do its keys and values. Oracles 16, 29, 33, 35 and 47 of the engine's design, on a real model; ranks that
- * share a model (the rest of 35) are not there yet. */
+ * warm prefix, or one that was evicted; forked; preempted and resumed; with guesses, by lookup, by itself, by a model of fewer
+ * bits; on 1, 2 or 8 threads; in each mode; driven by the host. Nor do its keys and values. Oracles 16, 29, 33, 35 and 47 of
+ * the engine's design, on a real model; ranks that share a model (the rest of 35) are not there yet. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <xxhash.h>
@@ -43,15 +44,21 @@ static llminf_options *bag(const char *kind, const char *text)
     return options;
 }
 
-static llminf_context *context_of(const char *text)
+static llminf_context *context_with(const char *text, llminf_model *draft)
 {
     llminf_options *options = bag("context", text);
     llminf_context *context;
     llminf_error error;
+    assert_int_equal(llminf_options_set_model(options, "draft", draft, &error), LLMINF_OK);
     if (llminf_context_open(&context, model, options, &error) != LLMINF_OK)
         fail_msg("%s", error.text);
     llminf_options_close(options);
     return context;
+}
+
+static llminf_context *context_of(const char *text)
+{
+    return context_with(text, NULL);
 }
 
 static int64_t number(llminf_context *context, const char *key)
@@ -370,6 +377,47 @@ static void test_long(void **state)
     llminf_options_close(nothing);
 }
 
+/* The model itself is always right, with every sampler: it sees the same bits and draws by the same numbers. */
+static void test_draft_of_itself(void **state)
+{
+    static const char *const contexts[] = {"threads=2 draft_share=0.5", "threads=1 draft_share=0.5 batching=continuous",
+                                           "threads=8 draft_share=0.5 step_tokens=16 prefix_cache=0"};
+    (void)state;
+    for (size_t c = 0; c < sizeof contexts / sizeof *contexts; c++) {
+        llminf_context *context = context_with(contexts[c], model);
+        fly(context, N, 0, "speculate=model draft_limit=4", "guessed by itself");
+        fly(context, 8, 16, "speculate=model draft_limit=16", "guessed by itself, warm");
+        assert_int_equal(number(context, "drafted"), number(context, "accepted"));
+        assert_true(number(context, "accepted") > 0 && number(context, "draft_rows") > 0 && number(context, "draft_ns") > 0);
+        llminf_context_close(context);
+    }
+}
+
+/* Of fewer bits: mostly right. Its pool may be small. */
+static void test_draft_of_fewer_bits(void **state)
+{
+    static const char *const contexts[] = {"threads=2 draft_share=0.5", "threads=2 draft_share=0.15 kv_budget_bytes=2MiB"};
+    const char *tmp = getenv("TMPDIR");
+    char file[256];
+    llminf_options *options = bag("convert", "type=q4_0");
+    llminf_model *draft;
+    llminf_error error;
+    (void)state;
+    snprintf(file, sizeof file, "%s/llminf-draft-%d.gguf", tmp && *tmp ? tmp : "/tmp", (int)getpid());
+    if (llminf_model_convert(model, file, options, &error) != LLMINF_OK ||
+        llminf_model_open(&draft, file, NULL, &error) != LLMINF_OK)
+        fail_msg("%s", error.text);
+    unlink(file);
+    llminf_options_close(options);
+    for (size_t c = 0; c < sizeof contexts / sizeof *contexts; c++) {
+        llminf_context *context = context_with(contexts[c], draft);
+        fly(context, N, 0, "speculate=model draft_limit=8", "guessed by another");
+        assert_true(number(context, "drafted") > 0);
+        llminf_context_close(context);
+    }
+    llminf_model_close(draft);
+}
+
 /* Samples of one prompt, each as a session of its own that went the same way. */
 static void test_forks(void **state)
 {
@@ -396,9 +444,10 @@ static void test_forks(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_others),  cmocka_unit_test(test_pieces), cmocka_unit_test(test_eviction),
-        cmocka_unit_test(test_guesses), cmocka_unit_test(test_forks),  cmocka_unit_test(test_host_driven),
-        cmocka_unit_test(test_tenth),   cmocka_unit_test(test_long),
+        cmocka_unit_test(test_others),  cmocka_unit_test(test_pieces),          cmocka_unit_test(test_eviction),
+        cmocka_unit_test(test_guesses), cmocka_unit_test(test_draft_of_itself), cmocka_unit_test(test_draft_of_fewer_bits),
+        cmocka_unit_test(test_forks),   cmocka_unit_test(test_host_driven),     cmocka_unit_test(test_tenth),
+        cmocka_unit_test(test_long),
     };
     if (argc == 2)
         path = argv[1];

@@ -6,10 +6,12 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <llminf/llminf.h>
 
+#include "support/gguf_make.h"
 #include "support/support.h"
 
 static const char *const bags[] = {"model", "context", "session", "sampler", "generate", "convert"};
@@ -159,6 +161,89 @@ static void test_functions(void **state)
     llminf_options_close(convert);
 }
 
+/* ---- a model in a bag */
+
+struct small_model {
+    uint8_t *bytes;
+    llminf_model *handle;
+};
+
+/* With `other` the first token is spelled in another way. */
+static struct small_model small(uint32_t n_vocab, int other, int vocab_only)
+{
+    static const char key[] = "tokenizer.ggml.tokens";
+    struct test_model_spec spec = {.n_vocab = n_vocab, .n_layers = 1, .n_context = 64, .seed = 1};
+    struct test_gguf f = {0};
+    struct small_model m;
+    llminf_options *options = open_bag("model");
+    f.bytes = m.bytes = test_model_make(&spec, &f.len);
+    if (other)
+        m.bytes[test_gguf_find(&f, key) + 8 + sizeof key - 1 + 4 + 4 + 8 + 8] ^= 1;
+    assert_int_equal(llminf_options_set_int(options, "vocab_only", vocab_only, NULL), LLMINF_OK);
+    assert_int_equal(llminf_model_open_memory(&m.handle, m.bytes, f.len, options, NULL), LLMINF_OK);
+    llminf_options_close(options);
+    return m;
+}
+
+static void expect_open(llminf_model *model, llminf_model *draft, llminf_status status, const char *subject)
+{
+    llminf_options *options = open_bag("context");
+    llminf_context *context;
+    llminf_error error;
+    assert_int_equal(llminf_options_set_float(options, "draft_share", 0.5, NULL), LLMINF_OK);
+    assert_int_equal(llminf_options_set_model(options, "draft", draft, NULL), LLMINF_OK);
+    assert_int_equal(llminf_context_open(&context, model, options, &error), status);
+    if (status != LLMINF_OK)
+        assert_string_equal(error.subject, subject);
+    llminf_options_close(options);
+    llminf_context_close(context);
+}
+
+static void test_draft(void **state)
+{
+    struct small_model model = small(320, 0, 0), wide = small(330, 0, 0), other = small(320, 1, 0), text = small(320, 0, 1);
+    llminf_options *options = open_bag("context"), *sampler = open_bag("sampler"), *how = open_bag("generate");
+    llminf_context *context;
+    llminf_session *session;
+    llminf_error error;
+    llminf_token id = 40;
+    (void)state;
+    assert_int_equal(llminf_options_set_model(options, "drafts", model.handle, &error), LLMINF_E_OPTION);
+    assert_string_equal(error.subject, "drafts");
+    assert_int_equal(llminf_options_set_model(options, NULL, model.handle, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_set_model(options, "draft", (llminf_model *)(void *)options, &error), LLMINF_E_INVALID);
+    assert_int_equal(llminf_options_set_model(sampler, "draft", model.handle, &error), LLMINF_E_OPTION);
+    assert_int_equal(llminf_options_set_model(NULL, "draft", model.handle, &error), LLMINF_E_INVALID);
+    expect_open(model.handle, model.handle, LLMINF_OK, NULL);
+    expect_open(model.handle, NULL, LLMINF_OK, NULL);
+    expect_open(model.handle, wide.handle, LLMINF_E_OPTION, "draft");
+    expect_open(model.handle, other.handle, LLMINF_E_OPTION, "draft");
+    expect_open(model.handle, text.handle, LLMINF_E_OPTION, "draft");
+    assert_int_equal(llminf_options_set_text(how, "speculate", "model", -1, NULL), LLMINF_OK);
+    assert_int_equal(llminf_options_set_model(options, "draft", wide.handle, NULL), LLMINF_OK); /* replaced, and taken away */
+    assert_int_equal(llminf_options_set_model(options, "draft", model.handle, NULL), LLMINF_OK);
+    assert_int_equal(llminf_options_set_model(options, "draft", NULL, NULL), LLMINF_OK);
+    assert_int_equal(llminf_context_open(&context, model.handle, options, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_open(&session, context, NULL, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_append(session, &id, 1, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_generate(session, NULL, how, &error), LLMINF_E_OPTION);
+    assert_string_equal(error.subject, "speculate");
+    llminf_session_close(session);
+    llminf_context_close(context);
+    assert_int_equal(llminf_options_set_model(options, "draft", other.handle, NULL), LLMINF_OK);
+    llminf_model_close(other.handle); /* the bag keeps it */
+    llminf_options_close(options);
+    llminf_options_close(sampler);
+    llminf_options_close(how);
+    llminf_model_close(model.handle);
+    llminf_model_close(wide.handle);
+    llminf_model_close(text.handle);
+    free(model.bytes);
+    free(wide.bytes);
+    free(other.bytes);
+    free(text.bytes);
+}
+
 static void test_lists(void **state)
 {
     llminf_options *options = open_bag("generate");
@@ -217,8 +302,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),     cmocka_unit_test(test_ranges), cmocka_unit_test(test_types),
-        cmocka_unit_test(test_functions), cmocka_unit_test(test_lists),  cmocka_unit_test(test_schema),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_functions), cmocka_unit_test(test_draft),  cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_schema),    cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,6 +89,81 @@ static char *tell(llminf_session *session, const char *prompt, const llminf_opti
     return read_all(session, room);
 }
 
+static int64_t number_of(llminf_session *session, const char *key)
+{
+    int64_t value;
+    assert_int_equal(llminf_session_int(session, key, &value, NULL), LLMINF_OK);
+    return value;
+}
+
+static void generate_all(llminf_session *session, const llminf_sampler *sampler, int64_t max_tokens)
+{
+    llminf_options *options = bag("generate", "ignore_eog", "1");
+    llminf_error error;
+    assert_int_equal(llminf_options_set_int(options, "max_tokens", max_tokens, NULL), LLMINF_OK);
+    if (llminf_session_generate(session, sampler, options, &error) != LLMINF_OK)
+        fail_msg("%s", error.text);
+    assert_int_equal(llminf_session_wait(session, -1, NULL), LLMINF_DONE);
+    assert_int_equal(number_of(session, "stop_reason"), LLMINF_STOP_LENGTH);
+    llminf_options_close(options);
+}
+
+/* Full, or only at the end of max_tokens; and how to go on, with the tokens that a session alone would give. */
+static void test_full(void **state)
+{
+    enum { LENGTH = 96, KEEP = 20 };
+    struct host h;
+    llminf_options *options = bag("session", "max_length", "96"), *hot = bag("sampler", "temperature", "1.5");
+    llminf_session *other;
+    llminf_sampler *sampler;
+    llminf_token prompt[30], all[LENGTH], tail[LENGTH], want[LENGTH];
+    llminf_error error;
+    int64_t before, after;
+    size_t n;
+    (void)state;
+    for (int i = 0; i < 30; i++)
+        prompt[i] = 30 + 3 * i;
+    open_host(&h);
+    llminf_session_close(h.session);
+    assert_int_equal(llminf_session_open(&h.session, h.context, options, NULL), LLMINF_OK);
+    assert_int_equal(llminf_sampler_open(&sampler, h.model, hot, NULL), LLMINF_OK);
+    assert_int_equal(number_of(h.session, "room"), LENGTH);
+    assert_int_equal(llminf_session_append(h.session, prompt, 30, NULL), LLMINF_OK);
+    generate_all(h.session, sampler, 10);
+    assert_int_equal(number_of(h.session, "room"), LENGTH - 40);
+    generate_all(h.session, sampler, -1);
+    assert_int_equal(number_of(h.session, "room"), 0);
+    assert_int_equal(llminf_session_generate(h.session, NULL, NULL, &error), LLMINF_E_TOO_LONG);
+    assert_int_equal(llminf_session_append(h.session, prompt, 1, &error), LLMINF_E_TOO_LONG);
+    assert_int_equal(llminf_session_tokens(h.session, 0, all, LENGTH, &n, NULL), LLMINF_OK);
+    assert_int_equal(n, LENGTH);
+    size_t drop = (LENGTH - KEEP) / 2;
+    assert_int_equal(llminf_session_tokens(h.session, KEEP + drop, tail, LENGTH, &n, NULL), LLMINF_OK);
+    assert_int_equal(n, LENGTH - KEEP - drop);
+    assert_int_equal(llminf_session_truncate(h.session, KEEP, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_append(h.session, tail, n, NULL), LLMINF_OK);
+    assert_int_equal(number_of(h.session, "room"), drop);
+    assert_int_equal(llminf_context_int(h.context, "prefill_tokens", &before, NULL), LLMINF_OK);
+    generate_all(h.session, sampler, -1);
+    assert_int_equal(llminf_context_int(h.context, "prefill_tokens", &after, NULL), LLMINF_OK);
+    assert_int_equal(after - before, n); /* what was kept is there, the rest is computed anew */
+    assert_int_equal(number_of(h.session, "generated"), drop);
+    assert_int_equal(llminf_session_tokens(h.session, 0, want, LENGTH, &n, NULL), LLMINF_OK);
+    assert_int_equal(n, LENGTH);
+    assert_int_equal(llminf_options_set_int(options, "prefix_cache", 0, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_open(&other, h.context, options, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_append(other, all, KEEP, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_append(other, all + KEEP + drop, LENGTH - KEEP - drop, NULL), LLMINF_OK);
+    generate_all(other, sampler, -1);
+    assert_int_equal(llminf_session_tokens(other, 0, all, LENGTH, &n, NULL), LLMINF_OK);
+    assert_memory_equal(all, want, sizeof all);
+    llminf_session_close(other);
+    llminf_sampler_close(sampler);
+    llminf_options_close(options);
+    llminf_options_close(hot);
+    close_host(&h);
+}
+
 /* Oracle 44 of the engine's design: in every order of handles, while a session is idle, and while it and its fork generate. */
 static void test_any_order(void **state)
 {
@@ -464,10 +539,11 @@ static void test_sampler(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_any_order), cmocka_unit_test(test_orphan),      cmocka_unit_test(test_wrong_handles),
-        cmocka_unit_test(test_too_long),  cmocka_unit_test(test_small_reads), cmocka_unit_test(test_values),
-        cmocka_unit_test(test_text),      cmocka_unit_test(test_text_alone),  cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_cancel),    cmocka_unit_test(test_same_bits),   cmocka_unit_test(test_sampler),
+        cmocka_unit_test(test_full),          cmocka_unit_test(test_any_order), cmocka_unit_test(test_orphan),
+        cmocka_unit_test(test_wrong_handles), cmocka_unit_test(test_too_long),  cmocka_unit_test(test_small_reads),
+        cmocka_unit_test(test_values),        cmocka_unit_test(test_text),      cmocka_unit_test(test_text_alone),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_cancel),    cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_sampler),
     };
     return cmocka_run_group_tests(tests, make_file, drop_file);
 }

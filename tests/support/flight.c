@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "engine/drafter.h"
 #include "llminf/status.h"
 
 void flight_init(struct flight *f, uint32_t n_blocks)
@@ -59,42 +60,58 @@ uint32_t flight_add(struct flight *f, uint32_t n, uint32_t n_shared, uint64_t se
 
 static uint32_t refs[4096], holds[4096];
 
-static const char *count_names(const struct lli_timeline *t, const struct lli_pool *pool)
+static const char *count_names(const struct lli_timeline *t, const struct lli_table *table, const struct lli_pool *pool)
 {
-    for (uint32_t i = t->table.n_dropped[0]; i < t->table.n; i++)
-        refs[t->table.blocks[0][i]]++;
-    for (uint32_t i = 0; i < t->table.n_copies; i++)
-        holds[t->table.copies[i].src]++;
-    if (t->table.n_computed > t->n_tokens)
+    for (uint32_t i = table->n_dropped[0]; i < table->n; i++)
+        refs[table->blocks[0][i]]++;
+    for (uint32_t i = 0; i < table->n_copies; i++)
+        holds[table->copies[i].src]++;
+    if (table->n_computed > t->n_tokens)
         return "more is computed than there is";
-    return lli_table_check(&t->table, pool, t->tokens);
+    return lli_table_check(table, pool, t->tokens);
 }
 
-void flight_check(struct flight *f)
+static const char *check_drafts(const struct lli_timeline *t, const struct lli_pool *pool)
 {
-    const struct lli_pool *pool = &f->e.engine->pool;
+    if (t->draft_table.n > 0 && t->state != LLI_TIMELINE_RUNNING)
+        return "the draft model holds blocks for one that does not run";
+    return count_names(t, &t->draft_table, pool);
+}
+
+static void check_pool(struct lli_engine *engine, const struct lli_pool *pool, int is_draft)
+{
     const char *wrong = lli_pool_check(pool);
     uint32_t n_used = 0;
     assert_true(pool->n_blocks <= 4096);
     memset(refs, 0, sizeof refs);
     memset(holds, 0, sizeof holds);
-    for (const struct lli_timeline *t = f->e.engine->timelines.first; t && !wrong; t = t->links[LLI_LINK_ALL].next) {
-        wrong = count_names(t, pool);
-        if (t->request.n_overtaken > f->e.engine->bypass_limit)
+    for (const struct lli_timeline *t = engine->timelines.first; t && !wrong; t = t->links[LLI_LINK_ALL].next) {
+        wrong = is_draft ? check_drafts(t, pool) : count_names(t, &t->table, pool);
+        if (t->request.n_overtaken > engine->bypass_limit)
             wrong = "a request was overtaken too often"; /* 30 */
-        for (uint32_t i = 0; t->group && i + 1 < t->group->n_slots && !wrong; i++)
-            wrong = count_names(t->group->slots[i].timeline, pool);
+        for (uint32_t i = 0; !is_draft && t->group && i + 1 < t->group->n_slots && !wrong; i++)
+            wrong = count_names(t->group->slots[i].timeline, &t->group->slots[i].timeline->table, pool);
     }
     for (uint32_t id = 1; id < pool->n_blocks && !wrong; id++) {
         n_used += refs[id] > 0 || holds[id] > 0;
         if (pool->blocks[id].refs != refs[id] || pool->blocks[id].holds != holds[id])
             wrong = "refs or holds are not the number of those who name the block";
     }
-    struct lli_engine_stats s = engine_stats(&f->e);
-    if (!wrong && (s.kv_blocks_used != n_used || s.kv_blocks_free + s.kv_blocks_cached + n_used + 1 != s.kv_blocks))
+    struct lli_engine_stats s;
+    lli_engine_stats(engine, &s);
+    if (!wrong && !is_draft &&
+        (s.kv_blocks_used != n_used || s.kv_blocks_free + s.kv_blocks_cached + n_used + 1 != s.kv_blocks))
         wrong = "the numbers of blocks are not the pool"; /* 59 */
     if (wrong)
         fail_msg("%s", wrong);
+}
+
+void flight_check(struct flight *f)
+{
+    struct lli_engine *engine = f->e.engine;
+    check_pool(engine, &engine->pool, 0);
+    if (engine->drafter)
+        check_pool(engine, &engine->drafter->pool, 1);
 }
 
 /* ---- a step ------------------------------------------------------------------------------------------------------ */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/drafter.h"
 #include "engine/stop.h"
 #include "forward/forward.h"
 #include "llminf/status.h"
@@ -69,6 +70,15 @@ void null_engine_pool(struct null_engine *e, uint32_t n_blocks)
     e->options.kv_budget_bytes = (int64_t)(n_blocks * lli_forward_block_bytes(&e->config, 0) + lli_pool_bytes(n_blocks));
 }
 
+void null_engine_draft(struct null_engine *e, uint32_t n_blocks, uint32_t wrong)
+{
+    double bytes = (double)(n_blocks * lli_forward_block_bytes(&e->draft, 0) + lli_pool_bytes(n_blocks));
+    e->draft = (struct lli_config){.n_vocab = NULL_VOCAB, .n_layers = 1, .n_ff = wrong};
+    e->options.draft_config = &e->draft;
+    e->options.kv_budget_bytes += (int64_t)bytes;
+    e->options.draft_share = (bytes + 0.5) / (double)e->options.kv_budget_bytes;
+}
+
 int32_t null_engine_open(struct null_engine *e, struct llminf_error *err)
 {
     return lli_engine_new(&e->engine, &e->heap, &e->options, err);
@@ -83,6 +93,10 @@ const char *null_engine_close(struct null_engine *e)
         wrong = "something is open or held behind the last close";
     if (!wrong)
         wrong = lli_pool_check(&e->engine->pool);
+    if (!wrong && e->engine->drafter)
+        wrong = lli_pool_check(&e->engine->drafter->pool);
+    if (!wrong && e->engine->drafter && lli_pool_available(&e->engine->drafter->pool) + 1 < e->engine->drafter->pool.n_blocks)
+        wrong = "blocks of the draft model are held behind the last close";
     lli_engine_free(e->engine);
     if (!wrong && e->host.live_bytes != 0)
         wrong = "memory was not given back";

@@ -26,7 +26,7 @@ enum {
 struct null_engine {
     struct support_heap host;
     struct lli_heap heap;
-    struct lli_config config;
+    struct lli_config config, draft; /* draft: used if options.draft_config points to it */
     struct lli_engine_options options;
     struct lli_engine *engine;
 };
@@ -35,6 +35,11 @@ struct null_engine {
  * them. Another pool: as many blocks as they are in this build. */
 void null_engine_init(struct null_engine *e, uint32_t n_blocks);
 void null_engine_pool(struct null_engine *e, uint32_t n_blocks);
+
+/* Gives it a draft model that is wrong in so many of 100 rows, with a pool of n_blocks as they are in this build beside the
+ * other's. */
+void null_engine_draft(struct null_engine *e, uint32_t n_blocks, uint32_t wrong);
+
 int32_t null_engine_open(struct null_engine *e, struct llminf_error *err);
 
 /* NULL, or what was wrong: a complaint of the forward, blocks or bytes that did not come back. */

@@ -2,7 +2,11 @@
  *
  * What it stores for a position is the hash of the tokens up to it; the logits are made from that hash. Each row reads all
  * positions before it through its block table and checks them, so a wrong block, row or order is found at once. A gate
- * holds steps back, so that a test can act between two of them. Two tokens make a sequence fail. */
+ * holds steps back, so that a test can act between two of them. Two tokens make a sequence fail.
+ *
+ * A config with n_layers > 0 is that of a draft model, which has no gate and no counts: of 100 rows about n_ff have the
+ * logits of ordinary tokens negated; n_heads = k > 0: each k-th position fails; n_kv_heads = k: has NaN logits; n_embd = k:
+ * proposes the token with which a sequence fails. */
 #ifndef LLMINF_TESTS_NULL_FORWARD_H
 #define LLMINF_TESTS_NULL_FORWARD_H
 

@@ -22,7 +22,9 @@ struct beam {
     int32_t tokens[LENGTH];
     uint32_t n;
     double score;
-    int reason;
+    int reason, index;
+    size_t text_len; /* of the new text, cut at the stop text */
+    char text[8 * LENGTH];
 };
 
 struct search {
@@ -41,6 +43,35 @@ static int is_stop(const struct lli_request_params *p, int32_t token)
 static int is_eog(const struct lli_request_params *p, int32_t token)
 {
     return !p->ignore_eog && (token == NULL_EOG || token == NULL_EOT);
+}
+
+/* The whole new text of a beam, decoded anew and searched naively: does a stop text end in its last token? */
+static void judge_text(struct beam *b, const struct lli_request_params *p, uint32_t n_prompt)
+{
+    const struct lli_vocab *vocab = f.e.engine->vocab;
+    struct lli_heap heap;
+    struct lli_buffer text;
+    struct lli_decode decode = {0};
+    size_t before = 0;
+    lli_heap_init(&heap, NULL, NULL, NULL);
+    lli_buffer_init(&text, &heap);
+    b->text_len = 0;
+    for (uint32_t i = n_prompt; i < b->n && b->reason == LLI_STOP_NONE; i++) {
+        before = text.len;
+        lli_decode_token(&decode, &text, vocab, b->tokens[i], 0);
+    }
+    b->index = -1;
+    for (size_t end = before + 1; end <= text.len && (int64_t)(b->n - n_prompt) >= p->min_tokens && b->index < 0; end++)
+        for (size_t k = 0; k < p->n_stops; k++)
+            if (p->stops[k].len <= end && memcmp(text.bytes + end - p->stops[k].len, p->stops[k].bytes, p->stops[k].len) == 0 &&
+                (b->index < 0 || p->stops[k].len > p->stops[b->index].len)) {
+                b->index = (int)k;
+                b->reason = LLI_STOP_STRING;
+                b->text_len = end - p->stops[k].len;
+            }
+    if (b->reason == LLI_STOP_STRING && b->text_len > 0)
+        memcpy(b->text, text.bytes, b->text_len);
+    lli_buffer_finish(&text);
 }
 
 /* The best next one that is not taken yet. */
@@ -71,6 +102,7 @@ static int take_best(struct search *s, const struct lli_request_params *p, uint3
     to->score = most;
     int32_t token = to->tokens[to->n - 1];
     to->reason = is_eog(p, token) ? LLI_STOP_EOG : is_stop(p, token) ? LLI_STOP_TOKEN : LLI_STOP_NONE;
+    judge_text(to, p, n_prompt);
     return 1;
 }
 
@@ -109,6 +141,8 @@ static struct beam *search(struct search *s, const struct null_story *prompt, co
     return found;
 }
 
+static int n_cut; /* ended by a stop text */
+
 static void check(uint32_t i)
 {
     static struct search s;
@@ -118,6 +152,15 @@ static void check(uint32_t i)
     assert_int_equal(t->n_tokens, want->n);
     assert_memory_equal(t->tokens, want->tokens, want->n * sizeof *want->tokens);
     assert_int_equal(t->stop_reason, want->reason);
+    if (want->reason == LLI_STOP_STRING) {
+        static char text[8 * LENGTH];
+        size_t len;
+        assert_int_equal(null_engine_read(f.t[i], 64, text, sizeof text, &len), LLMINF_DONE);
+        assert_int_equal(len, want->text_len);
+        assert_memory_equal(text, want->text, len);
+        assert_int_equal(t->stop_index, want->index);
+        n_cut++;
+    }
     f.stories[i].n = f.stories[i].n_said = want->n;
     memcpy(f.stories[i].tokens, want->tokens, want->n * sizeof *want->tokens);
 }
@@ -171,6 +214,32 @@ static void test_beams(void **state)
                 flight_run(&f);
                 flight_close(&f);
             }
+}
+
+/* Texts within tokens and across them, several that overlap; with and without min_tokens. */
+static void test_stop_texts(void **state)
+{
+    static const struct lli_text stops[] = {{"de", 2}, {"b", 1},    {"hh", 2}, {"j", 1},
+                                            {"ia", 2}, {"ddee", 4}, {"aj", 2}, {"a", 1}};
+    (void)state;
+    n_cut = 0;
+    for (uint32_t beams = 2; beams <= MOST; beams += 3)
+        for (uint32_t seed = 0; seed < 30; seed++) {
+            flight_init(&f, 60 * 16 / B);
+            engine_open(&f.e);
+            uint32_t i = flight_put(&f, 3 + seed % 20, 0, seed, 20);
+            f.params[i].beams = beams;
+            f.params[i].length_penalty = (double)(seed % 3);
+            f.params[i].min_tokens = seed % 5;
+            f.params[i].stops = stops + seed % 6;
+            f.params[i].n_stops = 1 + seed % 3;
+            flight_ask(&f, i);
+            while (flight_step(&f))
+                ;
+            check(i);
+            flight_close(&f);
+        }
+    assert_true(n_cut > 30);
 }
 
 /* Cancelled after any step, closed after any step: nothing is left, and what follows is as ever. */
@@ -260,6 +329,7 @@ static void test_failures(void **state)
 
 static void test_memory(void **state)
 {
+    static const struct lli_text never = {"never said", 10};
     int32_t status;
     (void)state;
     flight_init(&f, 40 * 16 / B);
@@ -267,6 +337,8 @@ static void test_memory(void **state)
     flight_put(&f, 20, 0, 1, 10);
     f.params[0].beams = 4;
     f.params[0].length_penalty = 1;
+    f.params[0].stops = &never;
+    f.params[0].n_stops = 1;
     for (int64_t i = 1;
          (support_heap_arm(&f.e.host, i, 0), status = lli_timeline_generate(f.t[0], &f.params[0], NULL)) != LLMINF_OK; i++) {
         assert_int_equal(status, LLMINF_E_MEMORY);
@@ -284,8 +356,8 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_beams),    cmocka_unit_test(test_cancel), cmocka_unit_test(test_numeric),
-        cmocka_unit_test(test_failures), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_beams),   cmocka_unit_test(test_stop_texts), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_numeric), cmocka_unit_test(test_failures),   cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,6 +44,8 @@ static struct lli_request_params random_params(uint64_t *seed)
     params.stops = stops;
     params.n_stops = support_random(seed) % 4;
     params.logits = (int)(support_random(seed) % 3);
+    params.draft_limit = (uint32_t)(support_random(seed) % 5);
+    params.is_drafted = 1;
     return params;
 }
 
@@ -100,13 +102,14 @@ static void *run_host(void *arg)
     return NULL;
 }
 
-static void test_hosts(void **state)
+static void run_hosts(int has_draft)
 {
     struct null_engine e;
     pthread_t threads[N_THREADS];
     struct lli_engine_stats stats;
-    (void)state;
     null_engine_init(&e, 1 + 24); /* 36 sessions of up to 6 blocks */
+    if (has_draft)
+        null_engine_draft(&e, 1 + 20, 20);
     e.options.n_threads = 2;
     assert_int_equal(null_engine_open(&e, NULL), LLMINF_OK);
     for (uint64_t i = 0; i < N_THREADS; i++) {
@@ -122,9 +125,17 @@ static void test_hosts(void **state)
             fail_msg("host %d: %s", (int)i, hosts[i].wrong);
     lli_engine_stats(e.engine, &stats);
     assert_true(stats.evictions > 0);
+    assert_int_equal(stats.accepted > 0, has_draft);
     const char *wrong = null_engine_close(&e);
     if (wrong)
         fail_msg("%s", wrong);
+}
+
+static void test_hosts(void **state)
+{
+    (void)state;
+    run_hosts(0);
+    run_hosts(1);
 }
 
 /* ---- the calls that any thread may make -------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
+#include "engine/drafter.h"
 #include "engine/stop.h"
 #include "llminf/status.h"
 #include "support/flight.h"
@@ -36,6 +37,18 @@ static int is_open[N];               /* a generation that was asked for and not 
 static uint32_t below(uint32_t n)
 {
     return (uint32_t)(support_random(&seed) % n);
+}
+
+/* The depth of guesses by a model hangs on times: these. */
+static int step(void)
+{
+    struct lli_drafter *drafter = f.e.engine->drafter;
+    if (drafter) {
+        double ns = 1 + below(100);
+        drafter->step = (struct lli_pace){.n = 1, .rows = 1, .ns = 100, .rows_rows = 1, .rows_ns = 100};
+        drafter->own = (struct lli_pace){.n = 1, .rows = 1, .ns = ns, .rows_rows = 1, .rows_ns = ns};
+    }
+    return flight_step(&f);
 }
 
 static void open_session(uint32_t i)
@@ -82,6 +95,7 @@ static void ask(uint32_t i)
     p->prompt_logprobs = (int)below(3) - 1;
     p->priority = (int)below(3);
     p->draft_limit = below(2) * (1 + below(16));
+    p->is_drafted = below(2);
     if (below(2)) { /* texts that repeat, so that guesses are right */
         p->bias = repeat;
         p->n_bias = 3;
@@ -104,7 +118,7 @@ static void cancel(uint32_t i)
     struct null_story *story = &f.stories[i];
     lli_timeline_cancel(f.t[i]);
     while (f.t[i]->state != LLI_TIMELINE_IDLE)
-        flight_step(&f);
+        step();
     if (f.t[i]->stop_reason != LLI_STOP_CANCEL || !is_open[i])
         return;
     is_open[i] = 0;
@@ -175,6 +189,7 @@ static void note(void)
     seen.prefix_hit_tokens += s.prefix_hit_tokens;
     seen.recomputed_tokens += s.recomputed_tokens;
     seen.cancelled += s.cancelled;
+    seen.draft_rows += s.draft_rows;
 }
 
 static void fly(int n_operations)
@@ -187,6 +202,10 @@ static void fly(int n_operations)
     f.e.options.admit_reserve = below(3) / 2.0;
     f.e.options.bypass_limit = below(4);
     f.e.options.age_steps = below(5);
+    if (below(3) == 0)
+        null_engine_draft(&f.e, 2 + below(30 * 16 / B), below(60));
+    if (below(3) == 0)
+        f.e.draft.n_heads = 1 + below(200); /* fails at times */
     engine_open(&f.e);
     for (uint32_t i = 0; i < N; i++)
         open_session(i);
@@ -194,11 +213,11 @@ static void fly(int n_operations)
     for (int k = 0; k < n_operations; k++) {
         operate(below(N));
         for (uint32_t n = below(5); n > 0; n--)
-            flight_step(&f);
+            step();
         for (uint32_t i = 0; i < N; i++)
             hear(i);
     }
-    while (flight_step(&f))
+    while (step())
         ;
     for (uint32_t i = 0; i < N; i++) {
         hear(i);
@@ -219,7 +238,7 @@ static void test_random(void **state)
     }
     assert_true(seen.preemptions > 0 && seen.copied_blocks > 0 && seen.accepted > 0 && seen.drafted > seen.accepted);
     assert_true(seen.evictions > 0 && seen.recycled > 0 && seen.deduplicated > 0 && seen.refused > 0 && seen.overtakes > 0);
-    assert_true(seen.prefix_hit_tokens > 0 && seen.recomputed_tokens > 0 && seen.cancelled > 0);
+    assert_true(seen.prefix_hit_tokens > 0 && seen.recomputed_tokens > 0 && seen.cancelled > 0 && seen.draft_rows > 0);
 }
 
 /* 7: hits stay right, though some are not found. */
