@@ -11,7 +11,7 @@
 #include "forward/forward.h"
 
 static const char *model, *threads, *backend, *prefill, *decode, *depth, *sessions, *prompt, *gen, *kv, *runs, *buffer, *rows,
-    *types, *shape, *kernel_ms, *json, *kernels, *cold, *trace, *mode, *budget, *step;
+    *types, *shape, *kernel_ms, *json, *kernels, *cold, *trace, *mode, *budget, *step, *target;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; not needed for --kernels", &model},
@@ -29,6 +29,7 @@ static const struct flag flags[] = {
     {"--trace", "FILE", "requests that arrive by a trace, and nothing else", &trace},
     {"--mode", "NAME", "batching of the trace: static, continuous or inflight (default)", &mode},
     {"--step", "N", "tokens of a step of the trace, 16 or more; 0: 64 beyond 64 sessions (default)", &step},
+    {"--target", "US", "how long a step of the trace that makes tokens should last at most; 0: off (default)", &target},
     {"--budget", "MIB", "K and V of the trace; 0: one session of full length (default)", &budget},
     {"--kernels", NULL, "time the kernels alone", &kernels},
     {"--rows", "LIST", "kernels: rows of activations (default 1,4,16,512)", &rows},
@@ -139,6 +140,7 @@ void options_read(struct options *out, int argc, char **argv)
     out->trace = trace;
     out->mode = mode != NULL ? mode : "inflight";
     out->step_tokens = read_number("--step", step, 0, 0, 65536);
+    out->target_us = read_number("--target", target, 0, 0, 1000000000);
     out->budget_bytes = (size_t)read_number("--budget", budget, 0, 0, 1 << 20) << 20;
     out->json = json != NULL;
     out->kernels = kernels != NULL;

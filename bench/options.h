@@ -22,6 +22,7 @@ struct options {
     int json, kernels, cold;
     const char *trace, *mode; /* NULL: none; of batching */
     uint32_t step_tokens;     /* of a step of the trace; 0: the library's default */
+    uint32_t target_us;       /* a step of the trace should last at most; 0: off */
     size_t budget_bytes;      /* of K and V, for the trace; 0: the library's default */
     uint32_t prefill, decode, depth, prompt, gen;
     struct list sessions;

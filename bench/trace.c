@@ -250,6 +250,8 @@ static llminf_status open_context(struct run *run, const struct options *o, llmi
         status = llminf_options_set_int(options, "threads", o->threads, error);
     if (status >= 0)
         status = llminf_options_set_int(options, "step_tokens", o->step_tokens, error);
+    if (status >= 0)
+        status = llminf_options_set_int(options, "step_target_ns", (int64_t)o->target_us * 1000, error);
     if (status >= 0 && o->budget_bytes > 0)
         status = llminf_options_set_int(options, "kv_budget_bytes", (int64_t)o->budget_bytes, error);
     if (status >= 0)
