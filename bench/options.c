@@ -11,7 +11,7 @@
 #include "forward/forward.h"
 
 static const char *model, *threads, *backend, *prefill, *decode, *depth, *sessions, *prompt, *gen, *kv, *runs, *buffer, *rows,
-    *types, *shape, *kernel_ms, *json, *kernels, *cold, *trace, *mode, *budget, *step, *running, *scatter, *speculate;
+    *types, *shape, *kernel_ms, *json, *kernels, *cold, *trace, *mode, *budget, *step, *target, *running, *scatter, *speculate;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; not needed for --kernels", &model},
@@ -31,6 +31,7 @@ static const struct flag flags[] = {
     {"--mode", "NAME", "batching of the trace: static, continuous or inflight (default)", &mode},
     {"--step", "N", "tokens of a step of the trace, 16 or more; 0: 64 beyond 64 sessions (default)", &step},
     {"--running", "N", "generations of the trace in a batch; 0: 64 (default)", &running},
+    {"--target", "US", "how long a step of the trace that makes tokens should last at most; 0: off (default)", &target},
     {"--budget", "MIB", "K and V of the trace; 0: one session of full length (default)", &budget},
     {"--speculate", "N", "tokens that repeat themselves, without guesses and with up to 16, and nothing else", &speculate},
     {"--kernels", NULL, "time the kernels alone", &kernels},
@@ -145,6 +146,7 @@ void options_read(struct options *out, int argc, char **argv)
     out->max_running = read_number("--running", running, 0, 0, 4096);
     out->speculate = read_number("--speculate", speculate, 0, 0, 1 << 16);
     out->scatter = scatter != NULL;
+    out->target_us = read_number("--target", target, 0, 0, 1000000000);
     out->budget_bytes = (size_t)read_number("--budget", budget, 0, 0, 1 << 20) << 20;
     out->json = json != NULL;
     out->kernels = kernels != NULL;

@@ -24,6 +24,7 @@ struct options {
     uint32_t step_tokens;     /* of a step of the trace; 0: the library's default */
     uint32_t max_running;     /* of the trace; 0: the library's default */
     uint32_t speculate;       /* tokens of the test of guesses; 0: none */
+    uint32_t target_us;       /* a step of the trace should last at most; 0: off */
     size_t budget_bytes;      /* of K and V, for the trace; 0: the library's default */
     uint32_t prefill, decode, depth, prompt, gen;
     struct list sessions;

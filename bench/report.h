@@ -2,7 +2,7 @@
 #ifndef BENCH_REPORT_H
 #define BENCH_REPORT_H
 
-enum { REPORT_FIELDS = 24 };
+enum { REPORT_FIELDS = 32 };
 
 struct field {
     const char *key;

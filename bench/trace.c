@@ -22,10 +22,12 @@ struct request {
     int is_over;
 };
 
-/* Times between two tokens, of all requests: the engine's thread alone writes them. */
+/* Times between two tokens, of all requests: the engine's thread alone writes them. Negative where somebody else's prompt was
+ * read meanwhile. */
 struct gaps {
     double *at;
     size_t n, cap;
+    _Atomic int n_reading; /* requests that wait for their first token */
 };
 
 /* The part of the positions of blocks in use that hold something, over time: it is looked at behind each step, by the engine's
@@ -121,10 +123,13 @@ static void on_news(void *user)
 {
     struct request *r = user;
     int64_t now = lli_clock_ns(), last = atomic_load(&r->last_ns);
-    if (last == 0)
+    double gap = (double)(now - last) / 1e9;
+    if (last == 0) {
         atomic_store(&r->first_ns, now);
-    else if (r->run->gaps.n < r->run->gaps.cap)
-        r->run->gaps.at[r->run->gaps.n++] = (double)(now - last) / 1e9;
+        atomic_fetch_sub(&r->run->gaps.n_reading, 1);
+    } else if (r->run->gaps.n < r->run->gaps.cap) {
+        r->run->gaps.at[r->run->gaps.n++] = atomic_load(&r->run->gaps.n_reading) > 0 ? -gap : gap;
+    }
     atomic_store(&r->last_ns, now);
     look(r->run, now);
 }
@@ -177,11 +182,13 @@ static int start(struct run *run, struct request *r, int64_t n_vocab)
         status = llminf_options_set_int(how, "max_tokens", r->n_new, &error);
     if (status >= 0)
         status = llminf_options_set_int(how, "ignore_eog", 1, &error);
+    atomic_fetch_add(&run->gaps.n_reading, 1);
     if (status >= 0)
         status = llminf_session_generate(r->session, NULL, how, &error);
     llminf_options_close(how);
     if (status >= 0)
         return 0;
+    atomic_fetch_sub(&run->gaps.n_reading, 1);
     run->n_failed++;
     finish(run, r);
     return say("trace", error.text);
@@ -232,13 +239,28 @@ static void report_times(struct report *report, const char *const keys[3], doubl
             report_unknown(report, keys[i]);
 }
 
+/* The gaps beside a prompt go to the front and lose their sign; how many. */
+static size_t part_gaps(struct gaps *gaps)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < gaps->n; i++)
+        if (gaps->at[i] < 0) {
+            double gap = -gaps->at[i];
+            gaps->at[i] = gaps->at[n];
+            gaps->at[n++] = gap;
+        }
+    return n;
+}
+
 static int report_run(struct run *run, struct report *report, const struct options *o)
 {
     static const char *const first[] = {"first_p50", "first_p90", "first_p99"}, *const gap[] = {"gap_p50", "gap_p90",
                                                                                                 "gap_p99"};
+    static const char *const beside[] = {"gap_beside_prompt_p50", "gap_beside_prompt_p90", "gap_beside_prompt_p99"};
+    static const char *const alone[] = {"gap_alone_p50", "gap_alone_p90", "gap_alone_p99"};
     double seconds = (double)(lli_clock_ns() - run->start_ns) / 1e9, *firsts = calloc(run->n, sizeof *firsts);
     double steps = (double)number(run, "steps"), looked = (double)number(run, "prefix_tokens");
-    size_t n = 0;
+    size_t n = 0, n_beside;
     if (firsts == NULL)
         return say("trace", "no memory");
     for (size_t i = 0; i < run->n; i++)
@@ -252,6 +274,9 @@ static int report_run(struct run *run, struct report *report, const struct optio
     report_number(report, "tokens_per_second", (double)number(run, "decode_tokens") / seconds, 2);
     report_number(report, "prompt_tokens_per_second", (double)number(run, "prefill_tokens") / seconds, 2);
     report_times(report, first, firsts, n);
+    n_beside = part_gaps(&run->gaps);
+    report_times(report, beside, run->gaps.at, n_beside);
+    report_times(report, alone, run->gaps.at + n_beside, run->gaps.n - n_beside);
     report_times(report, gap, run->gaps.at, run->gaps.n);
     report_number(report, "hit_share", looked > 0 ? (double)number(run, "prefix_hit_tokens") / looked : 0, 3);
     report_number(report, "kv_utilisation", run->share.seconds > 0 ? run->share.sum / run->share.seconds : 0, 4);
@@ -281,6 +306,8 @@ static llminf_status open_context(struct run *run, const struct options *o, llmi
         status = llminf_options_set_int(options, "step_tokens", o->step_tokens, error);
     if (status >= 0 && o->max_running > 0)
         status = llminf_options_set_int(options, "max_running", o->max_running, error);
+    if (status >= 0)
+        status = llminf_options_set_int(options, "step_target_ns", (int64_t)o->target_us * 1000, error);
     if (status >= 0 && o->budget_bytes > 0)
         status = llminf_options_set_int(options, "kv_budget_bytes", (int64_t)o->budget_bytes, error);
     if (status >= 0)

@@ -91,9 +91,9 @@ LLMINF_API const char *llminf_status_text(llminf_status status);
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
-/* An empty bag of kind "model", "context", "session", "sampler", "generate" or "convert". Each setter checks key, type and
- * range at once (LLMINF_E_OPTION, subject: the key) and a failed one leaves the bag as it was. The call that takes a bag copies
- * it, so it can be changed, reused or closed at once. NULL stands for all defaults. */
+/* An empty bag of kind "model", "context", "session", "sampler", "generate", "convert" or "cost". Each setter checks key, type
+ * and range at once (LLMINF_E_OPTION, subject: the key) and a failed one leaves the bag as it was. The call that takes a bag
+ * copies it, so it can be changed, reused or closed at once. NULL stands for all defaults. */
 LLMINF_API llminf_status llminf_options_open(llminf_options **out, const char *kind, llminf_error *error);
 LLMINF_API void llminf_options_close(llminf_options *options);
 
@@ -125,7 +125,8 @@ LLMINF_API llminf_status llminf_options_set_progress(llminf_options *options, ll
 LLMINF_API llminf_status llminf_options_set_model(llminf_options *options, const char *key, llminf_model *model,
                                                   llminf_error *error);
 
-/* The keys of a kind of bag; values by key are "stats.model", "stats.context", "stats.session". NULL after the last. */
+/* The keys of a kind of bag; values by key are "stats.model", "stats.context", "stats.session", "stats.cost". NULL after the
+ * last. */
 LLMINF_API const char *llminf_schema_key(const char *kind, size_t index);
 
 /* One key as JSON: type, default, min, max, values, unit, since, doc. NULL when unknown. */
@@ -326,6 +327,15 @@ LLMINF_API llminf_status llminf_sampler_accept(llminf_sampler *sampler, llminf_t
 
 /* Stand-alone: forgets what was accepted. */
 LLMINF_API llminf_status llminf_sampler_reset(llminf_sampler *sampler, llminf_error *error);
+
+/* ---- cost -------------------------------------------------------------------------------------------------------- */
+
+/* Bytes, operations and time before a context is opened ("stats.cost"): of this model, or of one that is given by its numbers
+ * (option "shape"; model is NULL then), with the options of a context and a load of kind "cost"; both may be NULL. Nothing is
+ * opened, started or measured. The bytes are what the context will have; time is arithmetic on the speeds in the options. */
+LLMINF_API llminf_status llminf_cost_plan(const llminf_model *model, const llminf_options *context_options,
+                                          const llminf_options *cost_options, const char *key, double *value_out,
+                                          llminf_error *error);
 
 /* ---- backends ---------------------------------------------------------------------------------------------------- */
 

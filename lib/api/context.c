@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/forecast.h"
 #include "api/handles.h"
 #include "api/stats.h"
 #include "backend/registry.h"
@@ -44,6 +45,41 @@ static llminf_status take_weights(const struct lli_weights **out, struct llminf_
                              progress, err);
 }
 
+llminf_status lli_context_options(struct lli_engine_options *out, const struct lli_values *values,
+                                  const struct llminf_model *model, llminf_error *err)
+{
+    const char *name = lli_values_text(values, "backend");
+    *out = (struct lli_engine_options){
+        .backend = lli_registry_find(name),
+        .kv_type = kv_type_named(lli_values_text(values, "kv_type")),
+        .kv_budget_bytes = lli_values_int(values, "kv_budget_bytes"),
+        .max_sessions = (uint32_t)lli_values_int(values, "max_sessions"),
+        .max_waiting = (uint32_t)lli_values_int(values, "max_waiting"),
+        .max_running = (uint32_t)lli_values_int(values, "max_running"),
+        .step_tokens = (uint32_t)lli_values_int(values, "step_tokens"),
+        .step_target_ns = lli_values_int(values, "step_target_ns"),
+        .batching = batching_named(lli_values_text(values, "batching")),
+        .admit_reserve = lli_values_float(values, "admit_reserve"),
+        .age_steps = (uint32_t)lli_values_int(values, "age_steps"),
+        .bypass_limit = (uint32_t)lli_values_int(values, "bypass_limit"),
+        .no_prefix_cache = !lli_values_int(values, "prefix_cache"),
+        .host_driven = (int)lli_values_int(values, "host_driven"),
+        .kv_prefault = (int)lli_values_int(values, "kv_prefault"),
+        .n_threads = (int)lli_values_int(values, "threads"),
+        .spin_ns = lli_values_int(values, "spin_ns"),
+    };
+    if (out->backend == NULL)
+        return lli_fail(err, LLMINF_E_OPTION, "backend", "\"%s\" is not usable here; llminf_backend_at lists what is", name);
+    if (model != NULL) {
+        out->config = &model->config;
+        out->weights = &model->weights;
+        out->vocab = &model->vocab;
+        out->fingerprint = model->fingerprint;
+        lli_forecast_model(&out->cost, NULL, model, out->kv_type);
+    }
+    return LLMINF_OK;
+}
+
 /* The tokens of a draft model must mean the same. Nobody is told of its packing. */
 static llminf_status take_draft(struct lli_engine_options *out, struct llminf_context *context, llminf_error *err)
 {
@@ -69,38 +105,13 @@ static llminf_status take_draft(struct lli_engine_options *out, struct llminf_co
 static llminf_status open_engine(struct llminf_context *context, const struct lli_progress *progress, llminf_error *err)
 {
     struct llminf_model *model = context->model;
-    struct lli_values *values = &context->values;
-    const char *name = lli_values_text(values, "backend");
-    struct lli_engine_options options = {
-        .config = &model->config,
-        .vocab = &model->vocab,
-        .backend = lli_registry_find(name),
-        .fingerprint = model->fingerprint,
-        .kv_type = kv_type_named(lli_values_text(values, "kv_type")),
-        .kv_budget_bytes = lli_values_int(values, "kv_budget_bytes"),
-        .max_sessions = (uint32_t)lli_values_int(values, "max_sessions"),
-        .max_waiting = (uint32_t)lli_values_int(values, "max_waiting"),
-        .max_running = (uint32_t)lli_values_int(values, "max_running"),
-        .step_tokens = (uint32_t)lli_values_int(values, "step_tokens"),
-        .batching = batching_named(lli_values_text(values, "batching")),
-        .admit_reserve = lli_values_float(values, "admit_reserve"),
-        .age_steps = (uint32_t)lli_values_int(values, "age_steps"),
-        .bypass_limit = (uint32_t)lli_values_int(values, "bypass_limit"),
-        .no_prefix_cache = !lli_values_int(values, "prefix_cache"),
-        .host_driven = (int)lli_values_int(values, "host_driven"),
-        .kv_prefault = (int)lli_values_int(values, "kv_prefault"),
-        .n_threads = (int)lli_values_int(values, "threads"),
-        .spin_ns = lli_values_int(values, "spin_ns"),
-    };
-    llminf_status status;
-    if (options.backend == NULL)
-        return lli_fail(err, LLMINF_E_OPTION, "backend", "\"%s\" is not usable here; llminf_backend_at lists what is", name);
-    status = context->draft != NULL ? take_draft(&options, context, err) : LLMINF_OK;
+    struct lli_engine_options options;
+    llminf_status status = lli_context_options(&options, &context->values, model, err);
+    if (status == LLMINF_OK && context->draft != NULL)
+        status = take_draft(&options, context, err);
     if (status == LLMINF_OK)
         status = take_weights(&options.weights, context, model, options.backend->lanes, progress, err);
-    if (status != LLMINF_OK)
-        return status;
-    return lli_engine_new(&context->engine, &model->heap, &options, err);
+    return status == LLMINF_OK ? lli_engine_new(&context->engine, &model->heap, &options, err) : status;
 }
 
 /* What was asked for as "auto" or 0 becomes what is in force. */

@@ -154,7 +154,7 @@ llminf_status llminf_options_open(llminf_options **out, const char *kind, llminf
     *out = NULL;
     if (found == NULL || !found->is_bag)
         return lli_fail(error, LLMINF_E_OPTION, kind != NULL ? kind : "kind",
-                        "is no kind of options, want model, context, session, sampler, generate or convert");
+                        "is no kind of options, want model, context, session, sampler, generate, convert or cost");
     lli_heap_init(&heap, NULL, NULL, NULL);
     options = lli_alloc_zero(&heap, 1, sizeof *options);
     if (options == NULL)

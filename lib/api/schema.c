@@ -85,6 +85,8 @@ static const struct lli_schema_row context_rows[] = {
     INT("max_waiting", 1024, 0, 1048576, NONE, "generations beyond max_running; one more is LLMINF_E_FULL"),
     INT_OR_0("step_tokens", 0, 16, 65536, NONE,
              "tokens of a step: decodes first, then parts of prompts, of which at least 32; 0: 64 beyond max_running"),
+    INT("step_target_ns", 0, 0, 1000000000000, NS,
+        "how long a step that makes tokens should last at most: fewer tokens of prompts beside them, at least 1; 0: off"),
     CHOICE("batching", "inflight",
            "how steps are filled: a new batch when the last one is over; prompts or decodes; both in one step", "static",
            "continuous", "inflight"),
@@ -151,6 +153,19 @@ static const struct lli_schema_row convert_rows[] = {
     INT("threads", 0, 0, 1024, NONE, "threads that encode; 0: what affinity and cgroup quota allow"),
 };
 
+static const struct lli_schema_row cost_rows[] = {
+    INT("sessions", 1, 0, 2147483647, NONE, "the load: sessions at once"),
+    INT("prompt_tokens", 512, 0, 2147483647, NONE, "the load: tokens of each before the output"),
+    INT("shared_tokens", 0, 0, 2147483647, NONE, "the load: of these, a prefix that all have in common"),
+    INT("new_tokens", 128, 0, 2147483647, NONE, "the load: tokens of output of each"),
+    FLOAT("flops_per_s", 0.0, 0, 1e18, "what the machine computes a second; 0: no forecast of time"),
+    FLOAT("bytes_per_s", 0.0, 0, 1e18, "what it reads from memory a second; 0: no forecast of time"),
+    TEXT("shape", "", 1024,
+         "a model by its numbers in place of a handle, as n_layers=32,n_embd=4096,n_heads=32,n_ff=14336,n_vocab=128256"),
+    NAME("weights", "", "type of the weights of a shape; empty: f16"),
+    INT("memory_bytes", 0, 0, 1152921504606846976, BYTES, "memory that must hold it all; 0: what the pool as it is set holds"),
+};
+
 static const struct lli_schema_row stats_model_rows[] = {
     VALUE("arch", "text", "", "architecture"),
     VALUE("tokenizer", "text", "", "kind of the vocabulary"),
@@ -200,6 +215,7 @@ static const struct lli_schema_row stats_context_rows[] = {
     VALUE("steps", "int", "", "steps run"),
     VALUE("step_ns", "int", "ns", "time of all steps, without planning"),
     VALUE("step_max_ns", "int", "ns", "time of the longest step"),
+    VALUE("predicted_ns", "int", "ns", "the same as it was foreseen"),
     VALUE("plan_ns", "int", "ns", "time of planning"),
     VALUE("run_ns", "int", "ns", "time of the model in steps"),
     VALUE("sample_ns", "int", "ns", "time of sampling in steps"),
@@ -252,6 +268,44 @@ static const struct lli_schema_row stats_session_rows[] = {
     VALUE("decode_ns", "int", "ns", "time of the steps behind it"),
 };
 
+static const struct lli_schema_row stats_cost_rows[] = {
+    VALUE("weight_bytes", "float", "bytes", "all weights, in the layout of the context's backend"),
+    VALUE("kv_bytes", "float", "bytes", "the pool of keys and values"),
+    VALUE("kv_tokens", "float", "", "positions that it holds"),
+    VALUE("kv_blocks", "float", "", "blocks of 16 positions in the pool"),
+    VALUE("block_bytes", "float", "bytes", "bytes of a block"),
+    VALUE("meta_bytes", "float", "bytes", "bookkeeping of the pool"),
+    VALUE("plan_bytes", "float", "bytes", "bookkeeping of a step"),
+    VALUE("scratch_bytes", "float", "bytes", "activations of a step"),
+    VALUE("logits_bytes", "float", "bytes", "the part of scratch_bytes that holds logits"),
+    VALUE("engine_bytes", "float", "bytes", "all else of a context in the heap"),
+    VALUE("session_bytes", "float", "bytes", "heap of one session of the load"),
+    VALUE("stack_bytes", "float", "bytes", "stacks of the threads"),
+    VALUE("heap_bytes", "float", "bytes", "what the first context of this backend takes from the model's heap"),
+    VALUE("total_bytes", "float", "bytes", "weights, context, sessions of the load and stacks"),
+    VALUE("max_sessions", "float", "", "sessions of the load that there is room for"),
+    VALUE("max_context", "float", "", "tokens that each session of the load could have"),
+    VALUE("params", "float", "", "parameters"),
+    VALUE("params_active", "float", "", "parameters that one token meets"),
+    VALUE("matmul_params", "float", "", "weights of the layers' matrices that one token meets"),
+    VALUE("body_flops", "float", "", "operations of a token in the layers' matrices"),
+    VALUE("head_flops", "float", "", "operations of a row of logits"),
+    VALUE("attention_flops", "float", "", "operations of a token for each position that it sees"),
+    VALUE("kv_bytes_per_token", "float", "bytes", "keys and values of a position"),
+    VALUE("kv_share", "float", "", "share of a layer's operations that makes keys and values"),
+    VALUE("attention_crossover", "float", "", "context at which attention has as many operations as the matrices"),
+    VALUE("kv_crossover", "float", "", "positions of all sessions at which keys and values have as many bytes as the weights"),
+    VALUE("prefill_flops", "float", "", "operations of one prompt of the load"),
+    VALUE("step_flops", "float", "", "operations of a step that makes a token of each session"),
+    VALUE("step_bytes", "float", "bytes", "bytes that this step reads"),
+    VALUE("comm_bytes", "float", "bytes", "bytes that this step sends to other ranks"),
+    VALUE("prefill_ns", "float", "ns", "time of one prompt of the load, alone"),
+    VALUE("step_ns", "float", "ns", "time of a step that makes a token of each session"),
+    VALUE("tokens_per_s", "float", "", "tokens of all sessions a second"),
+    VALUE("b_star", "float", "", "rows of a step at which computing takes as long as reading the weights"),
+    VALUE("floor_ns", "float", "ns", "time to read the weights once: no token of one session comes faster"),
+};
+
 #define KIND(name_, rows_, bag)                                                                                                \
     {                                                                                                                          \
         name_, rows_, sizeof rows_ / sizeof *rows_, bag                                                                        \
@@ -264,9 +318,11 @@ static const struct lli_schema_kind kinds[] = {
     KIND("sampler", sampler_rows, 1),
     KIND("generate", generate_rows, 1),
     KIND("convert", convert_rows, 1),
+    KIND("cost", cost_rows, 1),
     KIND("stats.model", stats_model_rows, 0),
     KIND("stats.context", stats_context_rows, 0),
     KIND("stats.session", stats_session_rows, 0),
+    KIND("stats.cost", stats_cost_rows, 0),
 };
 
 const struct lli_schema_kind *lli_schema_kind_find(const char *name)

@@ -39,6 +39,7 @@ static const struct number numbers[] = {
     ROW(steps, COUNTER),
     ROW(step_ns, COUNTER),
     ROW(step_max_ns, GAUGE),
+    ROW(predicted_ns, COUNTER),
     ROW(plan_ns, COUNTER),
     ROW(run_ns, COUNTER),
     ROW(sample_ns, COUNTER),

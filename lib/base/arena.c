@@ -43,6 +43,11 @@ static struct lli_arena_chunk *new_chunk(struct lli_arena *arena, size_t cap)
     return chunk;
 }
 
+size_t lli_arena_bytes(size_t chunk_bytes)
+{
+    return HEADER_BYTES + chunk_bytes;
+}
+
 /* A chunk with room for `bytes`, linked in; NULL without memory. */
 static struct lli_arena_chunk *make_room(struct lli_arena *arena, size_t bytes)
 {

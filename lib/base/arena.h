@@ -17,6 +17,9 @@ struct lli_arena {
 void lli_arena_init(struct lli_arena *arena, struct lli_heap *heap, size_t chunk_bytes);
 void lli_arena_finish(struct lli_arena *arena); /* accepts a zeroed arena */
 
+/* Bytes of an arena with one chunk. */
+size_t lli_arena_bytes(size_t chunk_bytes);
+
 /* Zeroed memory, 16-aligned; NULL when there is none. Larger than a chunk is fine. */
 void *lli_arena_take(struct lli_arena *arena, size_t n, size_t each);
 

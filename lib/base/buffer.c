@@ -39,6 +39,11 @@ int lli_buffer_reserve(struct lli_buffer *buffer, size_t n_more)
     return 0;
 }
 
+size_t lli_buffer_bytes(size_t n)
+{
+    return n == 0 || n > FIRST_BYTES ? n : FIRST_BYTES;
+}
+
 int lli_buffer_append(struct lli_buffer *buffer, const void *bytes, size_t n)
 {
     if (n == 0)

@@ -20,4 +20,7 @@ void lli_buffer_finish(struct lli_buffer *buffer); /* accepts a zeroed buffer */
 int lli_buffer_append(struct lli_buffer *buffer, const void *bytes, size_t n);
 int lli_buffer_reserve(struct lli_buffer *buffer, size_t n_more);
 
+/* Bytes that an empty buffer takes for n of them. */
+size_t lli_buffer_bytes(size_t n);
+
 #endif

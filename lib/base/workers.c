@@ -193,7 +193,7 @@ int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, in
     w->shares = lli_alloc_aligned(heap, (size_t)n * sizeof(struct share), _Alignof(struct share));
     if (w->threads == NULL || seats == NULL || w->shares == NULL) {
         lli_workers_finish(w);
-        return lli_fail_memory(err, "threads", (size_t)n * (sizeof *w->threads + sizeof *seats + sizeof(struct share)));
+        return lli_fail_memory(err, "threads", lli_workers_bytes(n));
     }
     for (int i = 1; i < n; i++) {
         seats[i].workers = w;
@@ -206,6 +206,16 @@ int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, in
         w->n_started = i;
     }
     return LLMINF_OK;
+}
+
+size_t lli_workers_bytes(int n)
+{
+    return (size_t)n * (sizeof(pthread_t) + sizeof(struct seat) + sizeof(struct share));
+}
+
+size_t lli_workers_stack_bytes(int n)
+{
+    return (size_t)(n - 1) * STACK_BYTES;
 }
 
 /* Everything that a worker reads is written before the gate opens. Those that spin need no waking: one that gives up looks at

@@ -38,6 +38,11 @@ struct lli_workers {
 
 /* n threads in all, n - 1 of them new (n >= 1). IO with os_error if one does not start. */
 int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, int64_t spin_ns, struct llminf_error *err);
+
+/* Bytes of heap and of stacks that n workers take. */
+size_t lli_workers_bytes(int n);
+size_t lli_workers_stack_bytes(int n);
+
 void lli_workers_finish(struct lli_workers *w); /* joins; accepts a zeroed or half-built struct */
 
 /* Runs work(arg, 0..n-1, n) and returns when all are done. One caller at a time, here and below. */

@@ -73,8 +73,7 @@ static int64_t find_budget(const struct lli_engine_options *options, size_t each
     return (int64_t)(whole < share ? whole : share);
 }
 
-static int32_t settle_budget(uint32_t *n_blocks_out, struct lli_engine *engine, const struct lli_engine_options *options,
-                             struct llminf_error *err)
+static int32_t settle_budget(struct lli_engine_size *out, const struct lli_engine_options *options, struct llminf_error *err)
 {
     size_t each = lli_forward_block_bytes(options->config, options->kv_type);
     int64_t budget = options->kv_budget_bytes;
@@ -83,12 +82,74 @@ static int32_t settle_budget(uint32_t *n_blocks_out, struct lli_engine *engine, 
                         LLI_BLOCK_TOKENS);
     if (budget == 0)
         budget = find_budget(options, each);
-    *n_blocks_out = lli_pool_fit((uint64_t)(budget - lli_drafter_share(options, budget)), each);
-    if (*n_blocks_out < 2)
+    out->n_blocks = lli_pool_fit((uint64_t)(budget - lli_drafter_share(options, budget)), each);
+    if (out->n_blocks < 2)
         return lli_fail(err, LLMINF_E_OPTION, "kv_budget_bytes", "%lld holds no block, want at least %llu", (long long)budget,
                         (unsigned long long)(2 * (uint64_t)each + lli_pool_bytes(2)));
-    engine->totals.kv_budget_bytes = budget;
-    engine->totals.kv_block_bytes = (int64_t)each;
+    out->kv_budget_bytes = budget;
+    out->block_bytes = each;
+    return LLMINF_OK;
+}
+
+/* Room for the text of the longest token, and of the pending character before it. */
+static size_t find_text_bytes(const struct lli_vocab *vocab)
+{
+    size_t longest = 0;
+    for (uint32_t i = 0; vocab && i < vocab->n; i++)
+        longest = vocab->texts[i].len > longest ? vocab->texts[i].len : longest;
+    return (longest + 1) * REPAIR_BYTES;
+}
+
+static uint32_t usable_positions(uint32_t n_blocks)
+{
+    uint64_t n = (uint64_t)(n_blocks - 1) * LLI_BLOCK_TOKENS;
+    return n < LLI_MAX_CONTEXT ? (uint32_t)n : LLI_MAX_CONTEXT;
+}
+
+static struct lli_forward_options forward_options(const struct lli_engine_size *size, const struct lli_engine_options *options)
+{
+    return (struct lli_forward_options){
+        .backend = options->backend,
+        .kv_type = options->kv_type,
+        .n_blocks = size->n_blocks,
+        .max_rows = size->max_rows,
+        .max_logits = size->max_logits,
+        .max_pos = usable_positions(size->n_blocks),
+        .prefault = options->kv_prefault,
+    };
+}
+
+static void size_own(struct lli_engine_size *out, const struct lli_engine_options *options)
+{
+    size_t picker = sizeof(struct lli_picker) + lli_chain_bytes(options->config->n_vocab) + lli_buffer_bytes(out->text_bytes);
+    out->meta_bytes = lli_pool_bytes(out->n_blocks);
+    out->plan_bytes = lli_plan_bytes(out->max_rows, out->max_running);
+    out->sample_bytes = (size_t)out->n_threads * picker;
+    out->own_bytes = sizeof(struct lli_engine) + lli_workers_bytes(out->n_threads);
+    out->stack_bytes = lli_workers_stack_bytes(out->n_threads) + (options->host_driven ? 0 : LLI_THREAD_STACK_BYTES);
+}
+
+int32_t lli_engine_size(struct lli_engine_size *out, const struct lli_engine_options *options, struct llminf_error *err)
+{
+    struct lli_forward_size forward;
+    *out = (struct lli_engine_size){0};
+    out->max_running = options->max_running > 0 ? options->max_running : DEFAULT_RUNNING;
+    out->step_tokens = options->step_tokens > 0 ? options->step_tokens : DEFAULT_STEP_TOKENS + out->max_running;
+    out->max_rows = out->max_running + MIN_PREFILL;
+    out->max_rows = out->step_tokens > out->max_rows ? out->step_tokens : out->max_rows;
+    out->max_logits = out->max_running + MORE_LOGITS;
+    out->n_threads = options->n_threads > 0 ? options->n_threads : lli_cpus_usable();
+    out->text_bytes = find_text_bytes(options->vocab);
+    int32_t status = settle_budget(out, options, err);
+    if (status != LLMINF_OK)
+        return status;
+    struct lli_forward_options wanted = forward_options(out, options);
+    if (lli_forward_size(&forward, options->config, options->weights, &wanted, out->n_threads) < 0)
+        return lli_fail_memory(err, "context", UINT64_MAX);
+    out->kv_bytes = forward.kv_bytes;
+    out->scratch_bytes = forward.scratch_bytes;
+    out->logits_bytes = forward.logits_bytes;
+    size_own(out, options);
     return LLMINF_OK;
 }
 
@@ -110,15 +171,6 @@ no_landed:
 no_work:
     pthread_mutex_destroy(&engine->lock);
     return lli_fail_os(err, failed, "context", "condition");
-}
-
-/* Room for the text of the longest token, and of the pending character before it. */
-static size_t find_text_bytes(const struct lli_vocab *vocab)
-{
-    size_t longest = 0;
-    for (uint32_t i = 0; i < vocab->n; i++)
-        longest = vocab->texts[i].len > longest ? vocab->texts[i].len : longest;
-    return (longest + 1) * REPAIR_BYTES;
 }
 
 static int32_t init_pickers(struct lli_engine *engine, int n, struct llminf_error *err)
@@ -149,51 +201,30 @@ static uint64_t find_secret(const struct lli_engine *engine)
 }
 
 /* What a step needs beside the forward's scratch. */
-static int32_t init_scratch(struct lli_engine *engine, uint32_t n_blocks, struct llminf_error *err)
+static int32_t init_scratch(struct lli_engine *engine, const struct lli_engine_size *size, struct llminf_error *err)
 {
     static const uint32_t full_attention = 0;
-    uint32_t max_rows = engine->max_running + MIN_PREFILL;
-    max_rows = engine->step_tokens > max_rows ? engine->step_tokens : max_rows;
-    if (lli_pool_init(&engine->pool, engine->heap, n_blocks, &full_attention, 1, find_secret(engine)) != LLMINF_OK)
-        return lli_fail_memory(err, "context", lli_pool_bytes(n_blocks));
-    if (lli_plan_init(&engine->batch, engine->heap, max_rows, engine->max_running + MORE_LOGITS, engine->max_running) !=
-        LLMINF_OK)
-        return lli_fail_memory(err, "context", (uint64_t)max_rows * sizeof(struct lli_row));
+    if (lli_pool_init(&engine->pool, engine->heap, size->n_blocks, &full_attention, 1, find_secret(engine)) != LLMINF_OK)
+        return lli_fail_memory(err, "context", size->meta_bytes);
+    if (lli_plan_init(&engine->batch, engine->heap, size->max_rows, size->max_logits, size->max_running) != LLMINF_OK)
+        return lli_fail_memory(err, "context", size->plan_bytes);
     return LLMINF_OK;
 }
 
-static uint32_t usable_positions(uint32_t n_blocks)
+static int32_t init_forward(struct lli_engine *engine, const struct lli_engine_size *size,
+                            const struct lli_engine_options *options, struct llminf_error *err)
 {
-    uint64_t n = (uint64_t)(n_blocks - 1) * LLI_BLOCK_TOKENS;
-    return n < LLI_MAX_CONTEXT ? (uint32_t)n : LLI_MAX_CONTEXT;
-}
-
-static int32_t init_forward(struct lli_engine *engine, const struct lli_engine_options *options, uint32_t n_blocks,
-                            struct llminf_error *err)
-{
-    int n_threads = options->n_threads > 0 ? options->n_threads : lli_cpus_usable();
-    int32_t status = lli_workers_init(&engine->workers, engine->heap, n_threads, options->spin_ns, err);
+    int32_t status = lli_workers_init(&engine->workers, engine->heap, size->n_threads, options->spin_ns, err);
     if (status != LLMINF_OK)
         return status;
-    struct lli_forward_options forward = {
-        .backend = options->backend,
-        .workers = &engine->workers,
-        .kv_type = options->kv_type,
-        .n_blocks = n_blocks,
-        .max_rows = engine->batch.max_rows,
-        .max_logits = engine->batch.max_logits,
-        .max_pos = usable_positions(n_blocks),
-        .prefault = options->kv_prefault,
-    };
-    status = init_pickers(engine, n_threads, err);
+    struct lli_forward_options forward = forward_options(size, options);
+    forward.workers = &engine->workers;
+    status = init_pickers(engine, size->n_threads, err);
     if (status == LLMINF_OK)
         status = lli_forward_new(&engine->forward, engine->heap, options->config, options->weights, &forward, err);
     if (status != LLMINF_OK)
         return status;
-    engine->totals.threads = n_threads;
-    engine->totals.kv_blocks = n_blocks;
     engine->totals.kv_bytes = (int64_t)lli_forward_kv_bytes(engine->forward);
-    engine->totals.kv_meta_bytes = (int64_t)lli_pool_bytes(n_blocks);
     engine->totals.scratch_bytes = (int64_t)lli_forward_scratch_bytes(engine->forward);
     return LLMINF_OK;
 }
@@ -207,7 +238,8 @@ static void name_links(struct lli_engine *engine)
     engine->news.kind = LLI_LINK_NEWS;
 }
 
-static void settle_options(struct lli_engine *engine, const struct lli_engine_options *options)
+static void settle_options(struct lli_engine *engine, const struct lli_engine_size *size,
+                           const struct lli_engine_options *options)
 {
     engine->vocab = options->vocab;
     engine->config = options->config;
@@ -216,47 +248,55 @@ static void settle_options(struct lli_engine *engine, const struct lli_engine_op
     engine->kv_type = options->kv_type;
     engine->event_fd = -1;
     engine->max_sessions = options->max_sessions;
-    engine->max_running = options->max_running > 0 ? options->max_running : DEFAULT_RUNNING;
+    engine->max_running = size->max_running;
     engine->max_waiting = options->max_waiting;
-    engine->step_tokens = options->step_tokens > 0 ? options->step_tokens : DEFAULT_STEP_TOKENS + engine->max_running;
+    engine->step_tokens = size->step_tokens;
     engine->batching = options->batching;
     engine->admit_reserve = options->admit_reserve;
+    engine->step_target_ns = options->step_target_ns;
+    lli_calibrate_init(&engine->calibration, &options->cost, options->rates);
     engine->age_steps = options->age_steps;
     engine->bypass_limit = options->bypass_limit;
     engine->no_prefix_cache = options->no_prefix_cache;
     engine->host_driven = options->host_driven;
-    engine->text_bytes = find_text_bytes(options->vocab);
+    engine->text_bytes = size->text_bytes;
     name_links(engine);
     engine->totals.step_tokens = engine->step_tokens;
     engine->totals.max_sessions = engine->max_sessions;
     engine->totals.max_running = engine->max_running;
     engine->totals.max_waiting = engine->max_waiting;
     engine->totals.spin_ns = options->spin_ns;
+    engine->totals.threads = size->n_threads;
+    engine->totals.kv_blocks = size->n_blocks;
+    engine->totals.kv_meta_bytes = (int64_t)size->meta_bytes;
+    engine->totals.kv_budget_bytes = size->kv_budget_bytes;
+    engine->totals.kv_block_bytes = (int64_t)size->block_bytes;
 }
 
 int32_t lli_engine_new(struct lli_engine **out, struct lli_heap *heap, const struct lli_engine_options *options,
                        struct llminf_error *err)
 {
-    uint32_t n_blocks = 0;
+    struct lli_engine_size size;
     *out = NULL;
+    int32_t status = lli_engine_size(&size, options, err);
+    if (status != LLMINF_OK)
+        return status;
     struct lli_engine *engine = lli_alloc_zero(heap, 1, sizeof *engine);
     if (!engine)
         return lli_fail_memory(err, "context", sizeof *engine);
     engine->heap = heap;
-    settle_options(engine, options);
-    int32_t status = init_locks(engine, err);
+    settle_options(engine, &size, options);
+    status = init_locks(engine, err);
     if (status == LLMINF_OK)
-        status = settle_budget(&n_blocks, engine, options, err);
+        status = init_scratch(engine, &size, err);
     if (status == LLMINF_OK)
-        status = init_scratch(engine, n_blocks, err);
-    if (status == LLMINF_OK)
-        status = init_forward(engine, options, n_blocks, err);
+        status = init_forward(engine, &size, options, err);
     if (status == LLMINF_OK)
         status = lli_drafter_new(&engine->drafter, engine, options, err);
     if (status != LLMINF_OK)
         goto fail;
-    engine->watermark = n_blocks / WATERMARK > 1 ? n_blocks / WATERMARK : 1;
-    engine->max_length = usable_positions(n_blocks);
+    engine->watermark = size.n_blocks / WATERMARK > 1 ? size.n_blocks / WATERMARK : 1;
+    engine->max_length = usable_positions(size.n_blocks);
     if (options->config->train_length > 0 && options->config->train_length < engine->max_length)
         engine->max_length = options->config->train_length;
     if (!engine->host_driven)

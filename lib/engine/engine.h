@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/buffer.h"
 #include "base/workers.h"
+#include "engine/calibrate.h"
 #include "engine/plan.h"
 #include "engine/queue.h"
 #include "engine/stats.h"
@@ -53,9 +54,30 @@ struct lli_engine_options {
     const struct lli_config *draft_config;   /* of a second model with the same vocabulary, which guesses; NULL: none */
     const struct lli_weights *draft_weights; /* both outlive the engine */
     double draft_share;                      /* of the budget, for its keys and values; 0: it does not guess */
+    struct lli_cost cost;          /* of the model, to predict how long steps last; all zero: that is not done */
+    const struct lli_rates *rates; /* by which it is predicted; NULL: as it is learned */
+    int64_t step_target_ns;        /* prompts lengthen a step that decodes no further than to this; 0: as far as they do */
 };
 
 struct lli_engine;
+
+/* What an engine will take, and the numbers that this follows from. Bytes are of the heap, but for the stacks. */
+struct lli_engine_size {
+    int64_t kv_budget_bytes;
+    uint32_t n_blocks, max_running, step_tokens, max_rows, max_logits;
+    int n_threads;
+    size_t text_bytes;                  /* no token decodes to more */
+    size_t block_bytes, kv_bytes;       /* a block's, the pool's */
+    size_t meta_bytes, plan_bytes;      /* bookkeeping of the pool; of a step */
+    size_t scratch_bytes, logits_bytes; /* of the forward; its part for logits */
+    size_t sample_bytes;                /* of the samplers, one for each worker */
+    size_t own_bytes;                   /* the engine itself, and its workers */
+    size_t stack_bytes;
+};
+
+/* Settles it. weights may be NULL (then the forward's vectors are left out), vocab and backend too. OPTION with the key as
+ * subject if the budget holds no block; LIMIT, MEMORY for what does not fit the address space. */
+int32_t lli_engine_size(struct lli_engine_size *out, const struct lli_engine_options *options, struct llminf_error *err);
 
 /* Reserves the pool and all scratch, starts the threads. OPTION with the key as subject if the budget holds no block;
  * NUMERIC for weights; MEMORY; IO for a thread. */
@@ -109,6 +131,7 @@ struct lli_engine {
     uint32_t max_sessions, max_running, max_waiting, step_tokens, age_steps, bypass_limit, watermark;
     int batching, no_prefix_cache, host_driven;
     double admit_reserve;
+    int64_t step_target_ns;
 
     /* of whoever runs the steps: the engine thread, or the host's that is in step() */
     pthread_t thread;
@@ -124,6 +147,7 @@ struct lli_engine {
     pthread_mutex_t lock;         /* guards all below, and of each timeline what its header says */
     pthread_cond_t work;          /* something can be planned, or the engine stops; on the monotonic clock */
     pthread_cond_t landed;        /* a step was committed, or news were told, while somebody waits for that */
+    struct lli_calibration calibration;
     struct lli_pool pool;
     struct lli_queue timelines;        /* all */
     struct lli_queue waiting, running; /* in the roster's order */

@@ -15,6 +15,13 @@ int32_t lli_plan_init(struct lli_batch *batch, struct lli_heap *heap, uint32_t m
     return batch->plan.rows && batch->plan.seqs && batch->rides && batch->copies ? LLMINF_OK : LLMINF_E_MEMORY;
 }
 
+size_t lli_plan_bytes(uint32_t max_rows, uint32_t max_seqs)
+{
+    const struct lli_batch *batch = NULL;
+    return max_rows * sizeof *batch->plan.rows +
+           max_seqs * (sizeof *batch->plan.seqs + sizeof *batch->rides + LLI_GROUPS_MAX * sizeof *batch->copies);
+}
+
 void lli_plan_finish(struct lli_batch *batch)
 {
     if (!batch->heap)
@@ -115,6 +122,13 @@ void lli_plan_remove(struct lli_batch *batch, struct lli_timeline *t)
     }
 }
 
+void lli_plan_weigh(struct lli_load *out, const struct lli_batch *batch)
+{
+    *out = (struct lli_load){0};
+    for (uint32_t i = 0; i < batch->n_rides; i++)
+        lli_load_add(out, batch->rides[i].first, batch->rides[i].n_rows, batch->rides[i].n_logits);
+}
+
 static void lay_out(struct lli_batch *batch, uint32_t i)
 {
     struct lli_ride *ride = &batch->rides[i];
@@ -144,4 +158,5 @@ void lli_plan_close(struct lli_batch *batch)
     plan->n_seqs = batch->n_rides;
     for (uint32_t i = 0; i < batch->n_rides; i++)
         lay_out(batch, i);
+    lli_plan_weigh(&batch->load, batch);
 }

@@ -5,9 +5,11 @@
 #ifndef LLI_ENGINE_PLAN_H
 #define LLI_ENGINE_PLAN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "cost/cost.h"
 #include "engine/stop.h"
 #include "forward/batch.h"
 #include "llminf/status.h"
@@ -33,6 +35,8 @@ struct lli_batch {
     struct lli_copy *copies; /* of the plan */
     uint32_t n_rides, n_rows, n_logits;
     uint32_t max_rows, max_logits, max_seqs;
+    struct lli_load load;   /* of the plan */
+    double predicted_ns;    /* how long it will run; 0: that is not known */
     int64_t ns, forward_ns; /* of the last run; the forward's part */
     int64_t draft_ns;       /* and of guessing before it, */
     uint32_t n_draft_rows;  /* by so many rows */
@@ -41,7 +45,8 @@ struct lli_batch {
 /* max_logits > max_seqs: every ride can have one row with logits, and some can have more. 0 or MEMORY. */
 int32_t lli_plan_init(struct lli_batch *batch, struct lli_heap *heap, uint32_t max_rows, uint32_t max_logits,
                       uint32_t max_seqs);
-void lli_plan_finish(struct lli_batch *batch); /* accepts a zeroed struct */
+size_t lli_plan_bytes(uint32_t max_rows, uint32_t max_seqs); /* that it takes */
+void lli_plan_finish(struct lli_batch *batch);               /* accepts a zeroed struct */
 
 /* Empties it for the next step. */
 void lli_plan_begin(struct lli_batch *batch);
@@ -58,6 +63,9 @@ uint32_t lli_plan_draft_room(const struct lli_batch *batch);
 
 /* Takes the timeline's rows out again. */
 void lli_plan_remove(struct lli_batch *batch, struct lli_timeline *t);
+
+/* What the rides of the step are to compute. */
+void lli_plan_weigh(struct lli_load *out, const struct lli_batch *batch);
 
 /* Lays out rows, sequences and copies: the tables do not change until the step is over. */
 void lli_plan_close(struct lli_batch *batch);

@@ -114,6 +114,11 @@ int32_t lli_request_init(struct lli_request *request, struct lli_heap *heap, con
     return status;
 }
 
+size_t lli_request_bytes(void)
+{
+    return lli_arena_bytes(ARENA_BYTES);
+}
+
 void lli_request_finish(struct lli_request *request)
 {
     if (request->heap) {

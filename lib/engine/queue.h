@@ -109,6 +109,7 @@ struct lli_request_frame {
 /* OPTION, MEMORY, LIMIT. */
 int32_t lli_request_init(struct lli_request *request, struct lli_heap *heap, const struct lli_request_params *params,
                          const struct lli_request_frame *frame, struct llminf_error *err);
+size_t lli_request_bytes(void);                       /* that one takes which asks for nothing but tokens */
 void lli_request_finish(struct lli_request *request); /* accepts a zeroed or half-built struct */
 
 /* Logits are wanted after a position of a timeline of n_tokens: where a token or the host asks for them. */

@@ -20,8 +20,10 @@ enum class { DECODE, PREFILL };
 /* One plan in the making. */
 struct making {
     struct lli_engine *engine;
-    uint32_t budget; /* rows left */
-    int preempted;   /* someone lost its blocks: nobody is admitted */
+    uint32_t budget;               /* rows left */
+    int preempted;                 /* someone lost its blocks: nobody is admitted */
+    struct lli_load load;          /* of the rides so far */
+    uint32_t n_decodes, n_prompts; /* rides of each class */
 };
 
 static enum class class_of(const struct lli_timeline *t) { return t->n_tokens - lli_timeline_next(t) <= 1 ? DECODE : PREFILL; }
@@ -33,6 +35,9 @@ static void drop(struct making *m, struct lli_timeline *t)
     if (t->in_flight) {
         m->budget += m->engine->batch.rides[t->ride].n_rows;
         lli_plan_remove(&m->engine->batch, t);
+        *(class_of(t) == DECODE ? &m->n_decodes : &m->n_prompts) -= 1;
+        if (m->engine->step_target_ns > 0)
+            lli_plan_weigh(&m->load, &m->engine->batch);
     }
     lli_table_roll_back(&t->table, &m->engine->pool);
     lli_roster_preempt(m->engine, t);
@@ -86,6 +91,23 @@ static void board(struct making *m, struct lli_timeline *t, uint32_t n_rows)
         lli_table_enter(&t->table, &m->engine->pool, t->tokens, end);
     lli_plan_add(&m->engine->batch, t, n_rows);
     m->budget -= n_rows;
+    *(class_of(t) == DECODE ? &m->n_decodes : &m->n_prompts) += 1;
+    lli_load_add(&m->load, lli_timeline_next(t), n_rows, m->engine->batch.rides[t->ride].n_logits);
+}
+
+/* Rows of n that a prompt gets beside those that decode: as many as leave the step under the target, `least` in any case. If
+ * these are fewer, nothing else comes into the step. */
+static uint32_t afford(struct making *m, const struct lli_timeline *t, uint32_t n, uint32_t least)
+{
+    const struct lli_engine *engine = m->engine;
+    uint32_t n_fit;
+    if (engine->step_target_ns == 0 || m->n_decodes == 0 || n <= least || class_of(t) == DECODE)
+        return n;
+    n_fit = lli_calibrate_rows(&engine->calibration, &m->load, lli_timeline_next(t), n, engine->step_target_ns);
+    if (n_fit >= n)
+        return n;
+    m->budget = n_fit > least ? n_fit : least;
+    return m->budget;
 }
 
 static void serve(struct making *m, enum class class)
@@ -94,6 +116,7 @@ static void serve(struct making *m, enum class class)
     for (; t && m->budget > 0; t = next) {
         struct lli_timeline *prev = t->links[LLI_LINK_REQUEST].prev;
         uint32_t n = class_of(t) == class && !t->in_flight ? lli_plan_rows(&m->engine->batch, t, m->budget) : 0;
+        n = afford(m, t, n, m->n_prompts == 0); /* a prefill always moves */
         if (n > 0 && reserve(m, t, lli_timeline_next(t) + n))
             board(m, t, n);
         /* t may be gone, and those behind it */
@@ -156,7 +179,7 @@ static int make_room(uint32_t *n_rows_out, struct making *m, struct lli_timeline
 {
     struct lli_engine *engine = m->engine;
     for (int again = 0;; again++) {
-        uint32_t n = lli_plan_rows(&engine->batch, t, m->budget);
+        uint32_t n = afford(m, t, lli_plan_rows(&engine->batch, t, m->budget), 1);
         uint32_t end = lli_timeline_next(t) + n;
         *n_rows_out = n;
         if (n == 0 && engine->batching != LLI_BATCHING_STATIC)
@@ -216,6 +239,12 @@ static int try_admit(struct making *m, struct lli_timeline *t)
     return 1;
 }
 
+/* A prompt moves in this step, and there is no time for another. */
+static int is_spent(struct making *m, const struct lli_timeline *t)
+{
+    return m->n_prompts > 0 && afford(m, t, 1, 0) == 0;
+}
+
 static void admit(struct making *m)
 {
     struct lli_engine *engine = m->engine;
@@ -223,7 +252,7 @@ static void admit(struct making *m)
     int is_static = engine->batching == LLI_BATCHING_STATIC;
     for (int looked = 0; t && (is_static || looked < LOOKS) && engine->running.n < engine->max_running; looked++, t = next) {
         next = t->links[LLI_LINK_REQUEST].next;
-        if (m->budget == 0 && !is_static)
+        if ((m->budget == 0 || is_spent(m, t)) && !is_static)
             break;
         if (blocked && blocked->request.n_overtaken >= engine->bypass_limit)
             break;
@@ -317,6 +346,7 @@ int lli_schedule_plan(struct lli_engine *engine)
         fill_apart(&m);
     add_drafts(&m);
     lli_plan_close(&engine->batch);
+    engine->batch.predicted_ns = lli_calibrate_predict(&engine->calibration, &engine->batch.load);
     engine->totals.plan_ns += lli_clock_ns() - start_ns;
     return engine->batch.n_rides > 0;
 }

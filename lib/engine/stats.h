@@ -24,7 +24,7 @@ struct lli_engine_stats {
     /* options in force */
     int64_t kv_budget_bytes, threads, step_tokens, max_sessions, max_waiting, max_running, spin_ns;
     /* counters */
-    int64_t steps, step_ns, step_max_ns, plan_ns, run_ns, sample_ns, commit_ns;
+    int64_t steps, step_ns, step_max_ns, predicted_ns, plan_ns, run_ns, sample_ns, commit_ns;
     int64_t rows, prefill_tokens, decode_tokens, recomputed_tokens, copied_blocks;
     int64_t prefix_tokens, prefix_hit_tokens, prefix_rejects, drafted, accepted, draft_ns, draft_rows;
     int64_t evictions, recycled, deduplicated, preemptions, pauses, overtakes, follows;

@@ -239,6 +239,8 @@ static void count_step(struct lli_engine *engine)
     totals->step_ns += batch->ns + batch->draft_ns;
     totals->draft_ns += batch->draft_ns;
     totals->draft_rows += batch->n_draft_rows;
+    totals->predicted_ns += (int64_t)batch->predicted_ns;
+    lli_calibrate_learn(&engine->calibration, &batch->load, batch->ns);
     totals->run_ns += batch->forward_ns;
     totals->sample_ns += batch->ns - batch->forward_ns;
     lli_histogram_add(&totals->step, batch->ns + batch->draft_ns);

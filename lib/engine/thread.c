@@ -16,7 +16,6 @@
 #include "engine/step.h"
 #include "engine/timeline.h"
 
-#define STACK_BYTES (256u << 10)
 #define SHORT_SLEEP_NS 20000000
 
 /* ---- a step ------------------------------------------------------------------------------------------------------ */
@@ -81,7 +80,7 @@ static void *serve(void *arg)
 
 int32_t lli_thread_start(struct lli_engine *engine, struct llminf_error *err)
 {
-    int failed = lli_workers_thread(&engine->thread, "llminf-engine", STACK_BYTES, serve, engine);
+    int failed = lli_workers_thread(&engine->thread, "llminf-engine", LLI_THREAD_STACK_BYTES, serve, engine);
     if (failed)
         return lli_fail_os(err, failed, "context", "the engine thread did not start");
     engine->has_thread = 1;

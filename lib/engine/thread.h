@@ -8,6 +8,8 @@
 struct lli_engine;
 struct llminf_error;
 
+#define LLI_THREAD_STACK_BYTES (256u << 10)
+
 int32_t lli_thread_start(struct lli_engine *engine, struct llminf_error *err); /* IO */
 
 /* There may be work. Under the engine's lock. */

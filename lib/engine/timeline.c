@@ -96,6 +96,13 @@ static int32_t find_extra(uint64_t *extra_out, struct lli_engine *engine, const 
     return status == LLMINF_OK ? LLMINF_OK : lli_fail_memory(err, "cache_salt", options->salt_len);
 }
 
+size_t lli_timeline_bytes(uint32_t n_tokens, size_t text_bytes)
+{
+    size_t cap = n_tokens > MIN_TOKENS_CAP ? n_tokens : MIN_TOKENS_CAP;
+    return sizeof(struct lli_timeline) + lli_buffer_bytes(text_bytes) + cap * sizeof(int32_t) +
+           lli_table_blocks(n_tokens) * sizeof(uint32_t) + lli_request_bytes();
+}
+
 int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, const struct lli_timeline_options *options,
                           struct llminf_error *err)
 {

@@ -75,6 +75,9 @@ struct lli_timeline_options {
     int no_prefix_cache, is_pinned;
 };
 
+/* Bytes of heap that one of n tokens takes, with a generation that keeps no logits and asks for nothing else. */
+size_t lli_timeline_bytes(uint32_t n_tokens, size_t text_bytes);
+
 /* options NULL: all 0. FULL over max_sessions, MEMORY, IO. */
 int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, const struct lli_timeline_options *options,
                           struct llminf_error *err);

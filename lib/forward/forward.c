@@ -8,6 +8,7 @@
 #include "backend/registry.h"
 #include "base/error.h"
 #include "base/fenv.h"
+#include "base/size.h"
 #include "forward/attention.h"
 #include "forward/ffn.h"
 #include "forward/linear.h"
@@ -16,8 +17,8 @@
 
 struct lli_forward {
     struct lli_heap *heap;
-    float *vectors; /* the bytes that pass.vectors names; owned, as is that table */
-    size_t other_bytes;
+    float *vectors;       /* the bytes that pass.vectors names; owned, as is that table */
+    size_t scratch_bytes; /* all but the KV pool */
     struct lli_pass pass;
 };
 
@@ -141,13 +142,13 @@ static const uint32_t vector_roles[] = {LLI_OUTPUT_NORM, LLI_ATTN_NORM,   LLI_FF
 
 enum { N_VECTOR_ROLES = sizeof vector_roles / sizeof *vector_roles };
 
-/* Copies every vector to `to` and enters it in the table; returns how many floats that takes. With `to` NULL it counts. */
-static size_t copy_vectors(struct lli_pass *pass, float *to)
+/* Copies every vector to `to` and enters it in the pass's table; returns how many floats that takes. `to` NULL: it counts. */
+static size_t copy_vectors(struct lli_pass *pass, float *to, const struct lli_config *config, const struct lli_weights *weights)
 {
     size_t n = 0;
-    for (uint32_t layer = 0; layer < pass->config->n_layers; layer++)
+    for (uint32_t layer = 0; layer < config->n_layers; layer++)
         for (size_t i = 0; i < N_VECTOR_ROLES; i++) {
-            const struct lli_matrix *m = matrix_at(pass->weights, layer, vector_roles[i]);
+            const struct lli_matrix *m = matrix_at(weights, layer, vector_roles[i]);
             if (!m || !m->data)
                 continue;
             if (to) {
@@ -162,26 +163,43 @@ static size_t copy_vectors(struct lli_pass *pass, float *to)
 static int32_t take_vectors(struct lli_forward *f, struct llminf_error *err)
 {
     struct lli_pass *pass = &f->pass;
-    size_t n = copy_vectors(pass, NULL), n_slots = (size_t)pass->config->n_layers * LLI_N_ROLES;
+    size_t n = copy_vectors(NULL, NULL, pass->config, pass->weights), n_slots = (size_t)pass->config->n_layers * LLI_N_ROLES;
     pass->vectors = lli_alloc_zero(f->heap, n_slots, sizeof *pass->vectors);
     f->vectors = lli_alloc_array(f->heap, n, sizeof *f->vectors);
     if (!pass->vectors || !f->vectors)
         return lli_fail_memory(err, "norms", n * sizeof *f->vectors);
-    copy_vectors(pass, f->vectors);
+    copy_vectors(pass, f->vectors, pass->config, pass->weights);
     if (!pass->kernels.finite(f->vectors, n))
         return lli_fail(err, LLMINF_E_NUMERIC, "norms", "NaN or Inf in a gain, a bias or a sink, want finite numbers");
-    f->other_bytes = n_slots * sizeof *pass->vectors + n * sizeof *f->vectors;
     return 0;
 }
 
 /* ---- life */
 
+int lli_forward_size(struct lli_forward_size *out, const struct lli_config *config, const struct lli_weights *weights,
+                     const struct lli_forward_options *o, int n_workers)
+{
+    size_t n_vectors = weights ? copy_vectors(NULL, NULL, config, weights) : 0, scratch;
+    size_t own = sizeof(struct lli_forward) + n_vectors * sizeof(float) + config->rope.n_dims / 2 * sizeof(double) +
+                 (size_t)config->n_layers * LLI_N_ROLES * sizeof(float *);
+    if (lli_scratch_bytes(&scratch, config, o->max_rows, o->max_logits, n_workers) < 0 ||
+        lli_size_add(&out->scratch_bytes, scratch, own) ||
+        lli_size_mul(&out->kv_bytes, lli_pages_block_bytes(config, o->kv_type), o->n_blocks))
+        return -1;
+    out->logits_bytes = (size_t)o->max_logits * config->n_vocab * sizeof(float);
+    return 0;
+}
+
 static int32_t init(struct lli_forward *f, const struct lli_forward_options *o, struct llminf_error *err)
 {
     struct lli_pass *pass = &f->pass;
     const struct lli_config *config = pass->config;
+    struct lli_forward_size size;
     int32_t status;
     lli_registry_fill(&pass->kernels, o->backend);
+    if (lli_forward_size(&size, config, pass->weights, o, o->workers->n) < 0)
+        return lli_fail_memory(err, "buffers of a step", UINT64_MAX);
+    f->scratch_bytes = size.scratch_bytes;
     if ((status = take_vectors(f, err)) < 0)
         return status;
     status = lli_rotary_init(&pass->rotary, f->heap, &config->rope, &pass->weights->at[LLI_ROPE_FREQS], o->max_pos, err);
@@ -266,5 +284,5 @@ size_t lli_forward_kv_bytes(const struct lli_forward *f)
 
 size_t lli_forward_scratch_bytes(const struct lli_forward *f)
 {
-    return sizeof *f + f->other_bytes + f->pass.rotary.n_pairs * sizeof(double) + f->pass.scratch.bytes;
+    return f->scratch_bytes;
 }

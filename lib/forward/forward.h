@@ -33,6 +33,16 @@ struct lli_forward_options {
 /* Bytes of one block: 16 positions of K and V, all layers. 0 if it does not fit a size_t. */
 size_t lli_forward_block_bytes(const struct lli_config *config, int kv_type);
 
+/* Bytes that a forward takes: the KV pool, and all else; of that the rows of logits. */
+struct lli_forward_size {
+    size_t kv_bytes, scratch_bytes, logits_bytes;
+};
+
+/* Of the options the numbers and the type count, with n_workers for the workers. weights NULL: without its vectors. 0, or -1:
+ * it does not fit a size_t. */
+int lli_forward_size(struct lli_forward_size *out, const struct lli_config *config, const struct lli_weights *weights,
+                     const struct lli_forward_options *options, int n_workers);
+
 /* Reserves everything; a step allocates nothing. config and weights outlive it. NaN or Inf in weights that every token
  * meets (norms, scales) is NUMERIC here or at the first token. */
 int32_t lli_forward_new(struct lli_forward **out, struct lli_heap *heap, const struct lli_config *config,

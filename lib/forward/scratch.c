@@ -98,18 +98,25 @@ static void lay_out(struct lli_scratch *s, struct cutter *c, const struct lli_co
         lay_experts(s, c, config, rows);
 }
 
+int lli_scratch_bytes(size_t *out, const struct lli_config *config, uint32_t max_rows, uint32_t max_logits, int n_workers)
+{
+    struct cutter count = {0};
+    struct lli_scratch scratch;
+    lay_out(&scratch, &count, config, max_rows, max_logits, (size_t)n_workers);
+    *out = count.used;
+    return count.overflow ? -1 : 0;
+}
+
 int32_t lli_scratch_init(struct lli_scratch *scratch, struct lli_heap *heap, const struct lli_config *config, uint32_t max_rows,
                          uint32_t max_logits, int n_workers, struct llminf_error *err)
 {
-    struct cutter count = {0}, cutter = {0};
+    struct cutter cutter = {0};
     *scratch = (struct lli_scratch){.heap = heap};
-    lay_out(scratch, &count, config, max_rows, max_logits, (size_t)n_workers);
-    if (count.overflow)
+    if (lli_scratch_bytes(&scratch->bytes, config, max_rows, max_logits, n_workers) < 0)
         return lli_fail_memory(err, "buffers of a step", UINT64_MAX);
-    scratch->memory = lli_alloc_aligned(heap, count.used, ALIGN);
+    scratch->memory = lli_alloc_aligned(heap, scratch->bytes, ALIGN);
     if (!scratch->memory)
-        return lli_fail_memory(err, "buffers of a step", count.used);
-    scratch->bytes = count.used;
+        return lli_fail_memory(err, "buffers of a step", scratch->bytes);
     cutter.base = scratch->memory;
     lay_out(scratch, &cutter, config, max_rows, max_logits, (size_t)n_workers);
     return 0;

@@ -56,6 +56,9 @@ struct lli_scratch {
     _Atomic uint8_t *bad; /* [rows] 1: the row met a NaN or Inf */
 };
 
+/* Bytes for so many rows; -1: they do not fit a size_t. */
+int lli_scratch_bytes(size_t *out, const struct lli_config *config, uint32_t max_rows, uint32_t max_logits, int n_workers);
+
 /* MEMORY. */
 int32_t lli_scratch_init(struct lli_scratch *scratch, struct lli_heap *heap, const struct lli_config *config, uint32_t max_rows,
                          uint32_t max_logits, int n_workers, struct llminf_error *err);

@@ -265,10 +265,15 @@ static int32_t run(struct packer *p, struct lli_workers *workers)
 
 /* ---- one packing ------------------------------------------------------------------------------------------------- */
 
+static size_t bytes_of_layers(const struct lli_config *config)
+{
+    return config->n_layers * sizeof(struct lli_layer);
+}
+
 static int32_t make(struct packer *p, struct lli_weights *out, struct lli_workers *workers)
 {
     const struct lli_weights *file = p->source->file;
-    size_t layers_bytes = p->source->config->n_layers * sizeof *out->layers;
+    size_t layers_bytes = bytes_of_layers(p->source->config);
     memcpy(out->at, file->at, sizeof out->at);
     out->n_params = file->n_params;
     out->layers = lli_alloc(p->heap, layers_bytes);
@@ -297,6 +302,17 @@ int32_t lli_packing_make(struct lli_weights *out, struct lli_heap *heap, const s
     lli_free(heap, p.jobs);
     if (status)
         lli_weights_finish(out);
+    return status;
+}
+
+int32_t lli_packing_bytes(size_t *matrices_out, size_t *all_out, struct lli_heap *heap, const struct lli_packing_source *source,
+                          uint32_t lanes, struct llminf_error *err)
+{
+    struct packer p = {.heap = heap, .source = source, .err = err, .lanes = lanes};
+    int32_t status = list_jobs(&p);
+    lli_free(heap, p.jobs);
+    *matrices_out = p.bytes;
+    *all_out = p.bytes + bytes_of_layers(source->config);
     return status;
 }
 

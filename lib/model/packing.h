@@ -5,6 +5,7 @@
 #ifndef LLI_MODEL_PACKING_H
 #define LLI_MODEL_PACKING_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/workers.h"
@@ -28,6 +29,10 @@ struct lli_packing_source {
 int32_t lli_packing_make(struct lli_weights *out, struct lli_heap *heap, const struct lli_packing_source *source,
                          uint32_t lanes, struct lli_workers *workers, const struct lli_progress *progress,
                          struct llminf_error *err);
+
+/* Bytes of such a packing: of its matrices, and of all that it holds. MEMORY. */
+int32_t lli_packing_bytes(size_t *matrices_out, size_t *all_out, struct lli_heap *heap, const struct lli_packing_source *source,
+                          uint32_t lanes, struct llminf_error *err);
 
 /* Writes the file's matrices anew out of the older packing. MEMORY. */
 int32_t lli_packing_restore(struct lli_heap *heap, const struct lli_packing_source *source, struct lli_workers *workers,

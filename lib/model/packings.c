@@ -84,6 +84,18 @@ static int32_t restore(struct lli_packings *packings, const struct lli_packing_s
     return status;
 }
 
+int32_t lli_packings_bytes(size_t *matrices_out, size_t *heap_out, struct lli_heap *heap,
+                           const struct lli_packing_source *source, uint32_t lanes, struct llminf_error *err)
+{
+    *matrices_out = (size_t)source->file->bytes;
+    *heap_out = 0;
+    if (lanes == 1)
+        return 0;
+    int32_t status = lli_packing_bytes(matrices_out, heap_out, heap, source, lanes, err);
+    *heap_out += sizeof(struct lli_packing);
+    return status;
+}
+
 int32_t lli_packings_hold(struct lli_packings *packings, const struct lli_packing_source *source, int n_threads,
                           struct llminf_error *err)
 {

@@ -4,6 +4,7 @@
 #define LLI_MODEL_PACKINGS_H
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "model/packing.h"
@@ -29,6 +30,10 @@ void lli_packings_finish(struct lli_packings *packings); /* accepts a zeroed str
 int32_t lli_packings_take(const struct lli_weights **out, struct lli_packings *packings,
                           const struct lli_packing_source *source, uint32_t lanes, int n_threads,
                           const struct lli_progress *progress, struct llminf_error *err);
+
+/* Bytes of matrices that weights for so many lanes have, and of heap that the first take of them keeps. MEMORY. */
+int32_t lli_packings_bytes(size_t *matrices_out, size_t *heap_out, struct lli_heap *heap,
+                           const struct lli_packing_source *source, uint32_t lanes, struct llminf_error *err);
 
 /* From here on the file's matrices are as the file has them, until let_go is called as often. MEMORY, or IO for a thread. */
 int32_t lli_packings_hold(struct lli_packings *packings, const struct lli_packing_source *source, int n_threads,

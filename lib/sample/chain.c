@@ -24,6 +24,12 @@ int32_t lli_chain_init(struct lli_chain *chain, struct lli_heap *heap, uint32_t 
     return LLMINF_E_MEMORY;
 }
 
+size_t lli_chain_bytes(uint32_t n)
+{
+    const struct lli_chain *chain = NULL;
+    return n * (sizeof *chain->candidates + sizeof *chain->logits + sizeof *chain->counts);
+}
+
 void lli_chain_finish(struct lli_chain *chain)
 {
     if (chain->heap) {

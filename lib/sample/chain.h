@@ -64,6 +64,7 @@ struct lli_chain {
 
 int32_t lli_chain_init(struct lli_chain *chain, struct lli_heap *heap, uint32_t n); /* 0 or MEMORY */
 void lli_chain_finish(struct lli_chain *chain);
+size_t lli_chain_bytes(uint32_t n); /* that it takes */
 
 /* What a token is picked by; nothing is owned. */
 struct lli_draw {

@@ -14,7 +14,7 @@
 #include "support/gguf_make.h"
 #include "support/support.h"
 
-static const char *const bags[] = {"model", "context", "session", "sampler", "generate", "convert"};
+static const char *const bags[] = {"model", "context", "session", "sampler", "generate", "convert", "cost"};
 
 static llminf_options *open_bag(const char *kind)
 {

@@ -160,6 +160,17 @@ size_t lli_forward_block_bytes(const struct lli_config *config, int kv_type)
     return LLI_BLOCK_TOKENS * sizeof(struct entry);
 }
 
+int lli_forward_size(struct lli_forward_size *out, const struct lli_config *config, const struct lli_weights *weights,
+                     const struct lli_forward_options *options, int n_workers)
+{
+    (void)weights;
+    (void)n_workers;
+    out->kv_bytes = options->n_blocks * lli_forward_block_bytes(config, options->kv_type);
+    out->logits_bytes = options->max_logits * config->n_vocab * sizeof(float);
+    out->scratch_bytes = sizeof(struct lli_forward) + options->max_logits * sizeof(uint32_t) + out->logits_bytes;
+    return 0;
+}
+
 int32_t lli_forward_new(struct lli_forward **out, struct lli_heap *heap, const struct lli_config *config,
                         const struct lli_weights *weights, const struct lli_forward_options *options, struct llminf_error *err)
 {
