@@ -208,10 +208,13 @@ static uint32_t find_depth(const struct lli_engine *engine, uint32_t most, uint3
     return depth;
 }
 
-/* Seldom, but sooner where guesses have only just become dear: it may have been a hiccup. */
-static int is_try(uint32_t n_idle)
+/* Does the step the other way, so that its time is known too? Seldom, but sooner where it has only just become the better way:
+ * that may have been a hiccup. */
+static int is_try(struct lli_drafter *drafter, int is_worth)
 {
-    return n_idle > 1 && (n_idle < TRY_EVERY ? (n_idle & (n_idle - 1)) == 0 : n_idle % TRY_EVERY == 0);
+    uint32_t n = drafter->n_alike = is_worth == drafter->is_worth ? drafter->n_alike + 1 : 1;
+    drafter->is_worth = is_worth;
+    return n > 1 && drafter->step.n > 0 && (n < TRY_EVERY ? (n & (n - 1)) == 0 : n % TRY_EVERY == 0);
 }
 
 uint32_t lli_drafter_begin(struct lli_engine *engine, uint32_t room)
@@ -229,8 +232,7 @@ uint32_t lli_drafter_begin(struct lli_engine *engine, uint32_t room)
     if (most == 0 || room == 0)
         return 0;
     depth = find_depth(engine, most, room);
-    drafter->n_idle = depth > 0 ? 0 : drafter->n_idle + 1;
-    return depth > 0 ? depth : (uint32_t)is_try(drafter->n_idle);
+    return is_try(drafter, depth > 0) ? depth == 0 : depth;
 }
 
 /* ---- who gets them ----------------------------------------------------------------------------------------------- */

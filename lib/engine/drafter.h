@@ -38,7 +38,8 @@ struct lli_drafter {
     struct lli_batch batch;    /* its passes; a ride's n_drafts are guesses that it may make, n_picked those that it made */
     uint32_t *riders;          /* [max_seqs] whose sequence it is in the pass */
     struct lli_pace step, own; /* of the engine's steps, without guessing; of a pass of this model */
-    uint32_t n_idle;           /* steps in a row for which guesses were not worth their time */
+    int is_worth;              /* guesses were worth their time for the last step, or were not: */
+    uint32_t n_alike;          /* for so many in a row */
 
     /* the engine's lock */
     struct lli_pool pool;
