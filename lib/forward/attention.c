@@ -12,7 +12,8 @@ static void rotate(const struct lli_pass *pass, float *x, size_t row, size_t n_h
     const struct lli_scratch *s = &pass->scratch;
     size_t n_pairs = pass->rotary.n_pairs;
     lli_rope_fn *rope = c->rope.pairs == LLI_ROPE_ADJACENT ? pass->kernels.rope_adjacent : pass->kernels.rope_halves;
-    rope(x, n_heads, c->head_dim, s->cos + row * n_pairs, s->sin + row * n_pairs, n_pairs);
+    if (n_pairs > 0)
+        rope(x, n_heads, c->head_dim, s->cos + row * n_pairs, s->sin + row * n_pairs, n_pairs);
 }
 
 static void rotate_queries(const struct lli_pass *pass, const void *arg, size_t first_row, size_t n_rows, size_t first,

@@ -8,6 +8,19 @@ struct activating {
     int wants_q8; /* of down */
 };
 
+/* The hidden elements x[n] come from up[n], times what the gate lets through if there is one: then x is the gate. */
+static void apply(const struct lli_pass *pass, const struct lli_gated *g, float *x, const float *up, size_t n)
+{
+    const struct lli_kernels *k = &pass->kernels;
+    int is_gelu = pass->config->family->activation == LLI_GELU_TANH;
+    if (!g->gate)
+        k->gelu(x, x, n);
+    else if (is_gelu)
+        k->geglu(x, x, up, n);
+    else
+        k->swiglu(x, x, up, n);
+}
+
 /* Columns first .. last - 1 of the hidden rows. Their blocks are whole: 32 columns are a block of q8. */
 static void activate(const struct lli_pass *pass, const void *arg, size_t first_row, size_t n_rows, size_t first, size_t last)
 {
@@ -15,10 +28,10 @@ static void activate(const struct lli_pass *pass, const void *arg, size_t first_
     const struct lli_scratch *s = &pass->scratch;
     size_t n = a->gated->down->n_in;
     for (size_t i = first_row; i < first_row + n_rows; i++) {
-        float *gate = s->gate + i * n + first;
+        float *x = s->gate + i * n + first;
         struct lli_q8 *part = s->hidden + i * lli_q8_blocks(n) + first / LLI_ACT_BLOCK;
-        pass->kernels.swiglu(gate, gate, s->up + i * n + first, last - first);
-        if (lli_linear_take(pass, part, gate, last - first, a->wants_q8) < 0)
+        apply(pass, a->gated, x, s->up + i * n + first, last - first);
+        if (lli_linear_take(pass, part, x, last - first, a->wants_q8) < 0)
             lli_pass_mark(pass, a->gated->rows ? a->gated->rows[i] : i);
     }
 }
@@ -27,35 +40,42 @@ void lli_ffn_gated(const struct lli_pass *pass, const struct lli_gated *g)
 {
     const struct lli_scratch *s = &pass->scratch;
     const struct lli_linear first[] = {
+        {.w = g->up, .bias = g->up_bias, .out = g->gate ? s->up : s->gate, .input = g->input, .q8 = s->q8, .mat = g->mat},
         {.w = g->gate, .out = s->gate, .input = g->input, .q8 = s->q8, .mat = g->mat},
-        {.w = g->up, .out = s->up, .input = g->input, .q8 = s->q8, .mat = g->mat},
     };
-    const struct lli_linear down = {
-        .w = g->down, .out = g->out, .add_to = g->add_to, .input = s->gate, .q8 = s->hidden, .mat = g->mat};
+    const struct lli_linear down = {.w = g->down,
+                                    .bias = g->down_bias,
+                                    .out = g->out,
+                                    .add_to = g->add_to,
+                                    .input = s->gate,
+                                    .q8 = s->hidden,
+                                    .mat = g->mat};
     const struct activating a = {g, lli_linear_wants_q8(&down, 1)};
-    const struct lli_set sweep = {.list = first, .n = 2, .behind = activate, .arg = &a};
+    const struct lli_set sweep = {.list = first, .n = g->gate ? 2 : 1, .behind = activate, .arg = &a};
     lli_linear_run(pass, &(struct lli_stage){&sweep, 1, g->n_rows});
     lli_linear_run_one(pass, &down, g->n_rows);
 }
 
-int lli_ffn_wants_q8(const struct lli_matrix *gate, const struct lli_matrix *up)
+int lli_ffn_wants_q8(const struct lli_gated *g)
 {
-    const struct lli_linear both[] = {{.w = gate}, {.w = up}};
-    return lli_linear_wants_q8(both, 2);
+    const struct lli_linear both[] = {{.w = g->up}, {.w = g->gate}};
+    return lli_linear_wants_q8(both, g->gate ? 2 : 1);
 }
 
 void lli_ffn_run(const struct lli_pass *pass, uint32_t layer)
 {
     const struct lli_matrix *at = pass->weights->layers[layer].at;
     const struct lli_gated gated = {
-        .gate = &at[LLI_FFN_GATE],
+        .gate = at[LLI_FFN_GATE].data ? &at[LLI_FFN_GATE] : NULL,
         .up = &at[LLI_FFN_UP],
         .down = &at[LLI_FFN_DOWN],
+        .up_bias = lli_pass_vector(pass, layer, LLI_FFN_UP_BIAS),
+        .down_bias = lli_pass_vector(pass, layer, LLI_FFN_DOWN_BIAS),
         .input = pass->scratch.normed,
         .n_rows = pass->plan->n_rows,
         .out = pass->scratch.projected,
         .add_to = pass->scratch.x,
     };
-    lli_linear_take_normed(pass, layer, LLI_FFN_NORM, lli_ffn_wants_q8(gated.gate, gated.up));
+    lli_linear_take_normed(pass, layer, LLI_FFN_NORM, lli_ffn_wants_q8(&gated));
     lli_ffn_gated(pass, &gated);
 }

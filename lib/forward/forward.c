@@ -12,6 +12,7 @@
 #include "forward/ffn.h"
 #include "forward/linear.h"
 #include "forward/moe.h"
+#include "forward/norm.h"
 #include "forward/pass.h"
 
 struct lli_forward {
@@ -23,14 +24,16 @@ struct lli_forward {
 
 /* ---- the step */
 
-/* The token's row of the embedding, in the file's layout. */
-static const uint8_t *token_row(const struct lli_pass *pass, const struct lli_matrix *embd, size_t token, int worker)
+/* Row i of a table of vectors. */
+static void look_up(const struct lli_pass *pass, float *out, const struct lli_matrix *table, size_t i, int worker)
 {
-    uint8_t *row = pass->scratch.token_row + (size_t)worker * embd->n_in * 4;
-    if (embd->lanes == 1)
-        return embd->data + token * lli_dtype_row_bytes(embd->type, embd->n_in);
-    lli_pack_row(row, embd->type, embd->lanes, embd->data, embd->n_in, token);
-    return row;
+    uint8_t *row = pass->scratch.token_row + (size_t)worker * table->n_in * 4;
+    const uint8_t *at = row; /* in the file's layout */
+    if (table->lanes == 1)
+        at = table->data + i * lli_dtype_row_bytes(table->type, table->n_in);
+    else
+        lli_pack_row(row, table->type, table->lanes, table->data, table->n_in, i);
+    pass->kernels.dequant[table->type->id](out, at, table->n_in);
 }
 
 static void copy_block(const struct lli_pass *pass, const void *arg, size_t i, int worker)
@@ -41,16 +44,26 @@ static void copy_block(const struct lli_pass *pass, const void *arg, size_t i, i
     lli_pages_copy(&pass->pages, copy->dst, copy->src);
 }
 
+/* The token's vector, plus its position's where there is a table of them. */
+static void start_stream(const struct lli_pass *pass, float *x, const struct lli_row *r, float *free, int worker)
+{
+    const struct lli_matrix *at = pass->weights->at;
+    look_up(pass, x, &at[LLI_TOKEN_EMBD], (size_t)r->token, worker);
+    if (at[LLI_POSITION_EMBD].data) {
+        look_up(pass, free, &at[LLI_POSITION_EMBD], r->pos, worker);
+        pass->kernels.add(x, x, free, pass->config->n_embd);
+    }
+}
+
 /* The token's vector, and the angles of its position. A block whose first position comes is cleared. */
 static void embed(const struct lli_pass *pass, const void *arg, size_t row, int worker)
 {
-    const struct lli_matrix *embd = &pass->weights->at[LLI_TOKEN_EMBD];
     const struct lli_row *r = &pass->plan->rows[row];
     const struct lli_scratch *s = &pass->scratch;
-    size_t n_pairs = pass->rotary.n_pairs;
+    size_t n_pairs = pass->rotary.n_pairs, n = pass->config->n_embd;
     (void)arg;
     atomic_store_explicit(&s->bad[row], 0, memory_order_relaxed);
-    pass->kernels.dequant[embd->type->id](s->x + row * embd->n_in, token_row(pass, embd, (size_t)r->token, worker), embd->n_in);
+    start_stream(pass, s->x + row * n, r, s->normed + row * n, worker);
     lli_rotary_at(&pass->rotary, r->pos, s->cos + row * n_pairs, s->sin + row * n_pairs);
     if (r->pos % LLI_PAGE_TOKENS == 0 && !(r->flags & LLI_ROW_NO_STORE))
         lli_pages_clear(&pass->pages, pass->plan->seqs[r->seq].blocks[r->pos / LLI_PAGE_TOKENS]);
@@ -62,8 +75,7 @@ static void norm_last(const struct lli_pass *pass, const void *arg, size_t i, in
     const struct lli_scratch *s = &pass->scratch;
     size_t n = pass->config->n_embd, row = s->logit_rows[i];
     (void)worker;
-    pass->kernels.rmsnorm(s->normed + i * n, s->x + row * n, lli_pass_vector(pass, 0, LLI_OUTPUT_NORM), n,
-                          pass->config->norm_eps);
+    lli_norm_role(pass, s->normed + i * n, s->x + row * n, 0, LLI_OUTPUT_NORM, n);
     if (lli_linear_take(pass, s->q8 + i * lli_q8_blocks(n), s->normed + i * n, n, *(const int *)arg) < 0)
         lli_pass_mark(pass, row);
 }
@@ -136,25 +148,28 @@ static const struct lli_matrix *matrix_at(const struct lli_weights *w, uint32_t 
     return role >= LLI_FIRST_LAYER_ROLE ? &w->layers[layer].at[role] : layer == 0 ? &w->at[role] : NULL;
 }
 
-static const uint32_t vector_roles[] = {LLI_OUTPUT_NORM, LLI_ATTN_NORM,   LLI_FFN_NORM,         LLI_ATTN_Q_BIAS,
-                                        LLI_ATTN_K_BIAS, LLI_ATTN_V_BIAS, LLI_ATTN_OUTPUT_BIAS, LLI_ATTN_SINKS};
-
-enum { N_VECTOR_ROLES = sizeof vector_roles / sizeof *vector_roles };
+/* The factors of angles have gone into rotary. */
+static int is_copied(uint32_t role)
+{
+    return lli_family_shape((enum lli_role)role)->is_vector && role != LLI_ROPE_FREQS;
+}
 
 /* Copies every vector to `to` and enters it in the table; returns how many floats that takes. With `to` NULL it counts. */
 static size_t copy_vectors(struct lli_pass *pass, float *to)
 {
     size_t n = 0;
     for (uint32_t layer = 0; layer < pass->config->n_layers; layer++)
-        for (size_t i = 0; i < N_VECTOR_ROLES; i++) {
-            const struct lli_matrix *m = matrix_at(pass->weights, layer, vector_roles[i]);
-            if (!m || !m->data)
+        for (uint32_t role = 0; role < LLI_N_ROLES; role++) {
+            const struct lli_matrix *m = matrix_at(pass->weights, layer, role);
+            size_t length;
+            if (!m || !m->data || !is_copied(role))
                 continue;
+            length = (size_t)m->n_in * m->n_out;
             if (to) {
-                memcpy(to + n, m->data, m->n_in * sizeof *to);
-                pass->vectors[(size_t)layer * LLI_N_ROLES + vector_roles[i]] = to + n;
+                memcpy(to + n, m->data, length * sizeof *to);
+                pass->vectors[(size_t)layer * LLI_N_ROLES + role] = to + n;
             }
-            n += m->n_in;
+            n += length;
         }
     return n;
 }

@@ -99,7 +99,7 @@ static void run_expert(const struct lli_pass *pass, const struct lli_matrix *at,
         .n_rows = s->expert_at[expert + 1] - first,
         .out = s->expert_out + (size_t)first * pass->config->n_embd,
     };
-    const struct gathering g = {gated.rows, lli_ffn_wants_q8(gated.gate, gated.up)};
+    const struct gathering g = {gated.rows, lli_ffn_wants_q8(&gated)};
     if (gated.n_rows == 0)
         return;
     lli_pass_share(pass, gather, &g, gated.n_rows);

@@ -87,6 +87,8 @@ int32_t lli_rotary_init(struct lli_rotary *rotary, struct lli_heap *heap, const 
 {
     int32_t status = 0;
     *rotary = (struct lli_rotary){.heap = heap, .n_pairs = rope->n_dims / 2, .magnitude = 1};
+    if (rotary->n_pairs == 0)
+        return 0;
     rotary->theta = lli_alloc_array(heap, rotary->n_pairs, sizeof *rotary->theta);
     if (!rotary->theta)
         return lli_fail_memory(err, "RoPE frequencies", (uint64_t)rotary->n_pairs * sizeof *rotary->theta);

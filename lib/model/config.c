@@ -164,6 +164,10 @@ static int32_t read_heads(struct lli_config *c, const struct source *s)
 static int32_t check_experts(const struct lli_config *c, const struct source *s)
 {
     char key[KEY_BYTES];
+    name_key(key, s, "expert_count");
+    if (!(s->family->needs & LLI_ROLE(c->n_experts > 0 ? LLI_FFN_ROUTER : LLI_FFN_UP)))
+        return lli_fail(s->err, LLMINF_E_UNSUPPORTED, key, "%u, %s has %s", c->n_experts, s->family->name,
+                        c->n_experts > 0 ? "no experts" : "experts");
     name_key(key, s, "expert_used_count");
     if (c->n_experts_used > c->n_experts || (c->n_experts > 0 && c->n_experts_used == 0))
         return lli_fail(s->err, LLMINF_E_FORMAT, key, "%u of %u experts", c->n_experts_used, c->n_experts);
@@ -172,8 +176,9 @@ static int32_t check_experts(const struct lli_config *c, const struct source *s)
 
 static int32_t read_epsilon(struct lli_config *c, const struct source *s)
 {
-    static const struct float_row row = {"attention.layer_norm_rms_epsilon", LLI_MIN_EPSILON, LLI_MAX_EPSILON, -1,
-                                         LLMINF_E_FORMAT};
+    static const char *const keys[] = {
+        [LLI_NORM_RMS] = "attention.layer_norm_rms_epsilon", [LLI_NORM_LAYER] = "attention.layer_norm_epsilon"};
+    const struct float_row row = {keys[s->family->norm], LLI_MIN_EPSILON, LLI_MAX_EPSILON, -1, LLMINF_E_FORMAT};
     double epsilon = 0;
     int32_t status = read_float(&epsilon, s, &row);
     c->norm_eps = (float)epsilon;
@@ -233,6 +238,8 @@ static int32_t read_rope(struct lli_config *c, const struct source *s)
     struct lli_rope *r = &c->rope;
     r->pairs = s->family->rope_pairs;
     r->factor = 1;
+    if (r->pairs == LLI_ROPE_UNUSED)
+        return 0;
     int32_t status = read_int(&r->n_dims, s, &dims);
     if (status)
         return status;
@@ -319,6 +326,16 @@ static int32_t check_window(const struct lli_config *c, const struct source *s)
     return status;
 }
 
+static int32_t refuse_family(const struct source *s, const char *key, const struct lli_text *name)
+{
+    char known[256];
+    size_t n = 0;
+    for (size_t i = 0; lli_family_at(i) && n < sizeof known; i++)
+        n += lli_format(known + n, sizeof known - n, i > 0 ? ", %s" : "%s", lli_family_at(i)->name);
+    return lli_fail(s->err, LLMINF_E_UNSUPPORTED, key, "\"%.*s\" is none of %s", (int)(name->len < 32 ? name->len : 32),
+                    name->bytes, known);
+}
+
 static int32_t find_family(struct source *s)
 {
     static const char key[] = "general.architecture", version_key[] = "general.quantization_version";
@@ -331,8 +348,7 @@ static int32_t find_family(struct source *s)
         return status;
     s->family = lli_family_find(name.bytes, name.len);
     if (!s->family)
-        return lli_fail(s->err, LLMINF_E_UNSUPPORTED, key, "\"%.*s\" is not known", (int)(name.len < 32 ? name.len : 32),
-                        name.bytes);
+        return refuse_family(s, key, &name);
     status = lli_gguf_get_int(&version, s->g, version_key, 2, s->err);
     if (status == 0 && version > 2)
         return lli_fail(s->err, LLMINF_E_UNSUPPORTED, version_key, "%lld, want 0 to 2", (long long)version);

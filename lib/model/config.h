@@ -11,11 +11,11 @@ struct llminf_error;
 struct lli_family;
 
 enum lli_rope_scaling { LLI_ROPE_NONE, LLI_ROPE_LINEAR, LLI_ROPE_YARN };
-enum lli_rope_pairs { LLI_ROPE_ADJACENT, LLI_ROPE_HALVES }; /* (2i, 2i+1) or (i, i + d/2) */
+enum lli_rope_pairs { LLI_ROPE_ADJACENT, LLI_ROPE_HALVES, LLI_ROPE_UNUSED }; /* (2i, 2i+1) or (i, i + d/2) */
 
 struct lli_rope {
     int pairs, scaling;
-    uint32_t n_dims;     /* rotated dimensions of a head, even */
+    uint32_t n_dims;     /* rotated dimensions of a head, even; 0: nothing is rotated */
     double base, factor; /* factor 1: none */
     /* YaRN; other scalings leave these 0 */
     double yarn_log_multiplier; /* 0: a file with another value is refused */
@@ -27,8 +27,8 @@ struct lli_config {
     const struct lli_family *family;
     uint32_t n_layers, n_embd, n_heads, n_kv_heads, head_dim, n_ff, n_vocab, train_length;
     uint32_t n_experts, n_experts_used; /* 0: dense */
-    uint32_t window; /* a position sees itself and the window - 1 before it; 0: all before it */
-    float softcap;   /* scores s become softcap * tanh(s / softcap); 0: they stay */
+    uint32_t window;                    /* a position sees itself and the window - 1 before it; 0: all before it */
+    float softcap;                      /* scores s become softcap * tanh(s / softcap); 0: they stay */
     float norm_eps;
     struct lli_rope rope;
 };

@@ -401,18 +401,29 @@ static float literal_sum16(const float *x, size_t n)
     return lane[0];
 }
 
-enum { NORM, SWIGLU, MIXED, EXP, N_KINDS };
+enum { NORM, LAYER_NORM, SWIGLU, CLAMPED, GEGLU, GELU, GELU_ERF, CAPPED, MIXED, EXP, N_KINDS };
 
 /* All kernels that see rows, over x, y, gain of n. */
 static void check_rows(const struct lli_kernels *kernels, float out[N_KINDS][MAX_K], const float *x, const float *y,
                        const float *gain, size_t n)
 {
-    double squares = 0;
+    double squares = 0, mean = 0, variance = 0;
     float want_sum = literal_sum16(x, n), got_sum = kernels->sum(x, n), max, total;
     assert_same(&got_sum, &want_sum, 1);
     for (size_t i = 0; i < n; i++)
         squares += (double)x[i] * (double)x[i];
+    for (size_t i = 0; i < n; i++)
+        mean += (double)x[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        variance += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)n;
     kernels->rmsnorm(out[NORM], x, gain, n, 1e-5f);
+    kernels->layernorm(out[LAYER_NORM], x, gain, y, n, 1e-3f);
+    kernels->swiglu_clamped(out[CLAMPED], x, y, n);
+    kernels->geglu(out[GEGLU], x, y, n);
+    kernels->gelu(out[GELU], x, n);
+    kernels->gelu_erf(out[GELU_ERF], x, n);
+    kernels->softcap(out[CAPPED], x, 5, n);
+    kernels->scale(out[CAPPED], out[CAPPED], 3, n);
     kernels->swiglu(out[SWIGLU], x, y, n);
     memcpy(out[MIXED], y, n * sizeof *y);
     kernels->add_scaled(out[MIXED], 0.3f, x, n);
@@ -423,9 +434,19 @@ static void check_rows(const struct lli_kernels *kernels, float out[N_KINDS][MAX
     for (size_t i = 0; i < n; i++) {
         double norm = (double)x[i] / sqrt(squares / (double)n + 1e-5) * (double)gain[i];
         double swiglu = (double)x[i] / (1 + exp(-(double)x[i])) * (double)y[i];
+        double layer = ((double)x[i] - mean) / sqrt(variance + 1e-3) * (double)gain[i] + (double)y[i];
+        double gate = fmin((double)x[i], 7), up = fmax(fmin((double)y[i], 7), -7);
+        double tanh_form = 0.5 * (double)x[i] * (1 + tanh(sqrt(2 / 3.14159265358979) * (x[i] + 0.044715 * pow(x[i], 3))));
+        double exact = 0.5 * (double)x[i] * erfc(-(double)x[i] / sqrt(2));
         float mixed = (fmaf(0.3f, x[i], y[i]) + gain[i]) / 7;
         assert_close((double)out[NORM][i], norm, 1e-6 * fabs(norm) + 1e-12);
         assert_close((double)out[SWIGLU][i], swiglu, 1e-6 * fabs(swiglu) + 1e-12);
+        assert_close((double)out[LAYER_NORM][i], layer, 1e-5);
+        assert_close((double)out[CLAMPED][i], gate / (1 + exp(-1.702 * gate)) * (up + 1), 4e-6 * fabs(gate) + 1e-12);
+        assert_close((double)out[GELU][i], tanh_form, 4e-7 * fabs((double)x[i]) + 1e-12);
+        assert_close((double)out[GELU_ERF][i], exact, 2e-7 * fabs((double)x[i]) + 1e-12);
+        assert_close((double)out[GEGLU][i], tanh_form * (double)y[i], 6e-7 * fabs((double)x[i]) + 1e-12);
+        assert_close((double)out[CAPPED][i], 15 * tanh((double)x[i] / 5), 4e-6);
         assert_same(&out[MIXED][i], &mixed, 1);
         assert_true(x[i] <= max);
         assert_close((double)out[EXP][i], exp((double)(x[i] - max)), 1e-7 * (double)out[EXP][i] + 1e-27);

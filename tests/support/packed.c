@@ -69,7 +69,7 @@ void packed_check(const struct lli_weights *packed, const struct network *n, con
     int role;
     for (size_t i = 0; (a = matrix_at(packed, n->config.n_layers, i, &role)) != NULL; i++) {
         b = matrix_at(&n->weights, n->config.n_layers, i, &role);
-        if (b->data && lli_family_shape((enum lli_role)role)->sides[1] != LLI_EXTENT_NONE) {
+        if (b->data && !lli_family_shape((enum lli_role)role)->is_vector) {
             assert_true(a->data != b->data);
             check_matrix(a, b, lanes);
         } else {

@@ -362,6 +362,8 @@ static void shared_models(void **state)
                 {"models/stories3M-moe4-f32.gguf", LLMINF_OK},
                 {"models/stories3M-pad256-q4_k_m.gguf", LLMINF_OK},
                 {"models/llama2-tiny-random-f16.gguf", LLMINF_OK},
+                {"models/stories3M-qwen2-f32.gguf", LLMINF_OK},
+                {"models/chat3M-gpt2-q4_0.gguf", LLMINF_OK},
                 {"vocab/ggml-vocab-llama-bpe.gguf", LLMINF_E_FORMAT}};
     if (!support_shared())
         skip();

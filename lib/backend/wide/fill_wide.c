@@ -17,6 +17,7 @@ void LLI_WIDE(fill)(struct lli_kernels *out)
     out->quantise = LLI_WIDE(quantise);
     out->dequant[LLI_F16] = LLI_WIDE(dequant_f16);
     out->rmsnorm = LLI_WIDE(rmsnorm);
+    out->layernorm = LLI_WIDE(layernorm);
     out->rope_adjacent = LLI_WIDE(rope_adjacent);
     out->rope_halves = LLI_WIDE(rope_halves);
     out->kv_store[LLI_F32] = LLI_WIDE(kv_store_f32);
@@ -30,6 +31,12 @@ void LLI_WIDE(fill)(struct lli_kernels *out)
     out->divide = LLI_WIDE(divide);
     out->sum = LLI_WIDE(sum);
     out->swiglu = LLI_WIDE(swiglu);
+    out->geglu = LLI_WIDE(geglu);
+    out->swiglu_clamped = LLI_WIDE(swiglu_clamped);
+    out->gelu = LLI_WIDE(gelu);
+    out->gelu_erf = LLI_WIDE(gelu_erf);
+    out->scale = LLI_WIDE(scale);
+    out->softcap = LLI_WIDE(softcap);
     out->add = LLI_WIDE(add);
     out->add_scaled = LLI_WIDE(add_scaled);
     out->finite = LLI_WIDE(finite);
