@@ -49,6 +49,8 @@ static void start_stream(const struct lli_pass *pass, float *x, const struct lli
 {
     const struct lli_matrix *at = pass->weights->at;
     look_up(pass, x, &at[LLI_TOKEN_EMBD], (size_t)r->token, worker);
+    if (pass->config->embedding_scale != 1)
+        pass->kernels.scale(x, x, pass->config->embedding_scale, pass->config->n_embd);
     if (at[LLI_POSITION_EMBD].data) {
         look_up(pass, free, &at[LLI_POSITION_EMBD], r->pos, worker);
         pass->kernels.add(x, x, free, pass->config->n_embd);
@@ -60,11 +62,14 @@ static void embed(const struct lli_pass *pass, const void *arg, size_t row, int 
 {
     const struct lli_row *r = &pass->plan->rows[row];
     const struct lli_scratch *s = &pass->scratch;
-    size_t n_pairs = pass->rotary.n_pairs, n = pass->config->n_embd;
+    size_t n = pass->config->n_embd;
     (void)arg;
     atomic_store_explicit(&s->bad[row], 0, memory_order_relaxed);
     start_stream(pass, s->x + row * n, r, s->normed + row * n, worker);
-    lli_rotary_at(&pass->rotary, r->pos, s->cos + row * n_pairs, s->sin + row * n_pairs);
+    for (int local = 0; local <= (pass->config->window > 0); local++) {
+        size_t n_pairs = pass->rotary[local].n_pairs;
+        lli_rotary_at(&pass->rotary[local], r->pos, s->cos[local] + row * n_pairs, s->sin[local] + row * n_pairs);
+    }
     if (r->pos % LLI_PAGE_TOKENS == 0 && !(r->flags & LLI_ROW_NO_STORE))
         lli_pages_clear(&pass->pages, pass->plan->seqs[r->seq].blocks[r->pos / LLI_PAGE_TOKENS]);
 }
@@ -80,20 +85,30 @@ static void norm_last(const struct lli_pass *pass, const void *arg, size_t i, in
         lli_pass_mark(pass, row);
 }
 
-static void check_logits(const struct lli_pass *pass, const void *arg, size_t i, int worker)
+static void finish_logits(const struct lli_pass *pass, const void *arg, size_t i, int worker)
 {
+    const struct lli_config *c = pass->config;
     const struct lli_scratch *s = &pass->scratch;
+    float *logits = s->logits + i * c->n_vocab;
     (void)arg;
     (void)worker;
-    if (!pass->kernels.finite(s->logits + i * pass->config->n_vocab, pass->config->n_vocab))
+    if (c->logit_scale != 1)
+        pass->kernels.scale(logits, logits, c->logit_scale, c->n_vocab);
+    if (!pass->kernels.finite(logits, c->n_vocab))
         lli_pass_mark(pass, s->logit_rows[i]);
+    if (c->logit_softcap > 0)
+        pass->kernels.softcap(logits, logits, c->logit_softcap, c->n_vocab);
 }
 
 static void run_logits(const struct lli_pass *pass)
 {
     const struct lli_plan *plan = pass->plan;
     const struct lli_scratch *s = &pass->scratch;
-    const struct lli_linear output = {.w = &pass->weights->at[LLI_OUTPUT], .out = s->logits, .input = s->normed, .q8 = s->q8};
+    const struct lli_linear output = {.w = &pass->weights->at[LLI_OUTPUT],
+                                      .bias = lli_pass_vector(pass, 0, LLI_OUTPUT_BIAS),
+                                      .out = s->logits,
+                                      .input = s->normed,
+                                      .q8 = s->q8};
     int q8 = lli_linear_wants_q8(&output, 1);
     size_t n = 0;
     for (uint32_t row = 0; row < plan->n_rows; row++)
@@ -103,7 +118,7 @@ static void run_logits(const struct lli_pass *pass)
         return;
     lli_pass_share(pass, norm_last, &q8, n);
     lli_linear_run_one(pass, &output, n);
-    lli_pass_share(pass, check_logits, NULL, n);
+    lli_pass_share(pass, finish_logits, NULL, n);
 }
 
 static void set_statuses(const struct lli_pass *pass, struct lli_plan *plan)
@@ -120,10 +135,13 @@ void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
     struct lli_pass *pass = &f->pass;
     uint64_t state = lli_fenv_enter();
     pass->plan = plan;
-    lli_tiles_cut(&pass->tiling, pass->scratch.tiles, plan, pass->config, (size_t)pass->workers->n);
+    for (int local = 0; local < 2; local++)
+        lli_tiles_cut(&pass->tiling[local], pass->scratch.tiles[local], plan, pass->config, local ? pass->config->window : 0,
+                      (size_t)pass->workers->n);
     lli_pass_share(pass, copy_block, NULL, plan->n_copies);
     lli_pass_share(pass, embed, NULL, plan->n_rows);
     for (uint32_t layer = 0; layer < pass->config->n_layers; layer++) {
+        lli_ffn_see(pass, layer);
         lli_attention_run(pass, layer);
         if (pass->config->n_experts > 0)
             lli_moe_run(pass, layer);
@@ -151,7 +169,8 @@ static const struct lli_matrix *matrix_at(const struct lli_weights *w, uint32_t 
 /* The factors of angles have gone into rotary. */
 static int is_copied(uint32_t role)
 {
-    return lli_family_shape((enum lli_role)role)->is_vector && role != LLI_ROPE_FREQS;
+    return lli_family_shape((enum lli_role)role)->is_vector && role != LLI_ROPE_FREQS && role != LLI_ROPE_LONG &&
+           role != LLI_ROPE_SHORT;
 }
 
 /* Copies every vector to `to` and enters it in the table; returns how many floats that takes. With `to` NULL it counts. */
@@ -191,6 +210,16 @@ static int32_t take_vectors(struct lli_forward *f, struct llminf_error *err)
 
 /* ---- life */
 
+/* The factors of the model's own: of two, the long ones if it was trained beyond the length of the short ones. They do not
+ * depend on the context's length, so that a file has one answer. */
+static const struct lli_matrix *rope_factors(const struct lli_pass *pass)
+{
+    const struct lli_matrix *at = pass->weights->at;
+    if (at[LLI_ROPE_FREQS].data)
+        return &at[LLI_ROPE_FREQS];
+    return &at[pass->config->train_length > pass->config->rope.original_length ? LLI_ROPE_LONG : LLI_ROPE_SHORT];
+}
+
 static int32_t init(struct lli_forward *f, const struct lli_forward_options *o, struct llminf_error *err)
 {
     struct lli_pass *pass = &f->pass;
@@ -199,7 +228,9 @@ static int32_t init(struct lli_forward *f, const struct lli_forward_options *o, 
     lli_registry_fill(&pass->kernels, o->backend);
     if ((status = take_vectors(f, err)) < 0)
         return status;
-    status = lli_rotary_init(&pass->rotary, f->heap, &config->rope, &pass->weights->at[LLI_ROPE_FREQS], o->max_pos, err);
+    status = lli_rotary_init(&pass->rotary[0], f->heap, &config->rope, rope_factors(pass), o->max_pos, err);
+    if (status == 0 && config->window > 0)
+        status = lli_rotary_init(&pass->rotary[1], f->heap, &config->local_rope, rope_factors(pass), o->max_pos, err);
     if (status < 0)
         return status;
     status = lli_scratch_init(&pass->scratch, f->heap, config, o->max_rows, o->max_logits, o->workers->n, err);
@@ -242,7 +273,8 @@ void lli_forward_free(struct lli_forward *f)
     heap = f->heap;
     lli_pages_finish(&f->pass.pages);
     lli_scratch_finish(&f->pass.scratch);
-    lli_rotary_finish(&f->pass.rotary);
+    lli_rotary_finish(&f->pass.rotary[0]);
+    lli_rotary_finish(&f->pass.rotary[1]);
     lli_free(heap, f->vectors);
     lli_free(heap, f->pass.vectors);
     lli_free(heap, f);
@@ -281,5 +313,6 @@ size_t lli_forward_kv_bytes(const struct lli_forward *f)
 
 size_t lli_forward_scratch_bytes(const struct lli_forward *f)
 {
-    return sizeof *f + f->other_bytes + f->pass.rotary.n_pairs * sizeof(double) + f->pass.scratch.bytes;
+    return sizeof *f + f->other_bytes + (f->pass.rotary[0].n_pairs + f->pass.rotary[1].n_pairs) * sizeof(double) +
+           f->pass.scratch.bytes;
 }

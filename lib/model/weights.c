@@ -30,6 +30,7 @@ struct place {
 
 static void measure(uint64_t sides[LLI_N_EXTENTS], const struct lli_config *c)
 {
+    int is_whole = c->family->qk_norm == LLI_QK_NORM_ALL;
     sides[LLI_EXTENT_NONE] = 1;
     sides[LLI_EXTENT_EMBD] = c->n_embd;
     sides[LLI_EXTENT_VOCAB] = c->n_vocab;
@@ -37,7 +38,13 @@ static void measure(uint64_t sides[LLI_N_EXTENTS], const struct lli_config *c)
     sides[LLI_EXTENT_HEADS] = (uint64_t)c->n_heads * c->head_dim;
     sides[LLI_EXTENT_KV_HEADS] = (uint64_t)c->n_kv_heads * c->head_dim;
     sides[LLI_EXTENT_EACH_HEAD] = c->n_heads;
+    sides[LLI_EXTENT_Q_NORM] = is_whole ? sides[LLI_EXTENT_HEADS] : c->head_dim;
+    sides[LLI_EXTENT_K_NORM] = is_whole ? sides[LLI_EXTENT_KV_HEADS] : c->head_dim;
+    sides[LLI_EXTENT_Q_NORM_HEADS] = c->family->qk_norm == LLI_QK_NORM_EACH_HEAD ? c->n_heads : 1;
+    sides[LLI_EXTENT_K_NORM_HEADS] = c->family->qk_norm == LLI_QK_NORM_EACH_HEAD ? c->n_kv_heads : 1;
     sides[LLI_EXTENT_FF] = c->n_ff;
+    sides[LLI_EXTENT_EXPERT_FF] = c->n_expert_ff;
+    sides[LLI_EXTENT_SHARED_FF] = c->n_shared_ff;
     sides[LLI_EXTENT_EXPERTS] = c->n_experts;
     sides[LLI_EXTENT_ROPE] = c->rope.n_dims / 2;
 }
@@ -64,9 +71,12 @@ static void find_place(struct place *out, const struct loader *l, const char *na
 {
     *out = (struct place){.layer = -1, .roles = &out->role};
     const char *rest = read_layer(&out->layer, name);
-    const struct lli_fused *fused = rest ? lli_family_fused(rest, l->may) : NULL;
+    const struct lli_fused *fused = rest ? lli_family_fused(l->config->family, rest) : NULL;
     int first = rest ? LLI_FIRST_LAYER_ROLE : 0, end = rest ? LLI_N_ROLES : LLI_FIRST_LAYER_ROLE;
-    if (fused) {
+    uint64_t parts = 0;
+    for (size_t i = 0; fused && i < fused->n_parts; i++)
+        parts |= LLI_ROLE(fused->parts[i]);
+    if (fused && (l->may & parts) == parts) {
         out->n_roles = fused->n_parts;
         out->roles = fused->parts;
         return;
@@ -112,9 +122,10 @@ static int32_t check_vector(const struct loader *l, const struct lli_gguf_tensor
 }
 
 /* They divide angles: their range is that of any other scaling. */
-static int32_t check_rope_freqs(const struct loader *l, const struct lli_matrix *m)
+static int32_t check_rope_factors(const struct loader *l, enum lli_role role)
 {
-    const char *name = lli_family_shape(LLI_ROPE_FREQS)->name;
+    const char *name = lli_family_shape(role)->name;
+    const struct lli_matrix *m = &l->w->at[role];
     for (uint32_t i = 0; m->data && i < m->n_in; i++) {
         float v;
         memcpy(&v, m->data + i * sizeof v, sizeof v);
@@ -232,7 +243,11 @@ static int32_t load(struct loader *l, const struct lli_gguf *g)
     }
     int32_t status = check_complete(l);
     if (status == 0)
-        status = check_rope_freqs(l, &l->w->at[LLI_ROPE_FREQS]);
+        status = check_rope_factors(l, LLI_ROPE_FREQS);
+    if (status == 0)
+        status = check_rope_factors(l, LLI_ROPE_LONG);
+    if (status == 0)
+        status = check_rope_factors(l, LLI_ROPE_SHORT);
     if (status == 0 && !l->w->at[LLI_OUTPUT].data)
         l->w->at[LLI_OUTPUT] = l->w->at[LLI_TOKEN_EMBD];
     return status;

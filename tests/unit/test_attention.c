@@ -312,7 +312,7 @@ static void test_tiles(void **state)
             for (uint32_t n = 1 + (uint32_t)(support_random(&seed) % (round % 4 ? 3 : 50)); n > 0; n--)
                 rows[plan.n_rows++] = (struct lli_row){0, pos++, s, 0};
         }
-        lli_tiles_cut(&tiling, tiles, &plan, &config, n_workers);
+        lli_tiles_cut(&tiling, tiles, &plan, &config, config.window, n_workers);
         check_tiling(&tiling, &plan, &config, n_workers);
         assert_true(n_workers > 1 || tiling.n_spread == 0);
         n_spread += tiling.n_spread > 0;

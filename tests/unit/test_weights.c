@@ -269,7 +269,7 @@ static void make_sinks(struct model *m)
     spec.sinks = 1;
     model_make(m, &spec);
     m->family = *lli_family_find("llama", 5);
-    m->family.needs |= 1u << LLI_ATTN_SINKS;
+    m->family.needs |= LLI_ROLE(LLI_ATTN_SINKS);
 }
 
 static void sinks_are_read(void **state)
@@ -291,7 +291,7 @@ static void sinks_that_are_wrong(void **state)
     static const uint32_t bits[] = {0x7fc00000, 0x7f800000, 0xff800000};
     struct model m;
     make_sinks(&m);
-    m.family.needs &= ~(1u << LLI_ATTN_SINKS);
+    m.family.needs &= ~(LLI_ROLE(LLI_ATTN_SINKS));
     model_expect(&m, LLMINF_E_UNSUPPORTED, "blk.0.attn_sinks.weight");
     make_sinks(&m);
     rename_tensor(&m, name, "blk.1.attn_sinkx.weight");
