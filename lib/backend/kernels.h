@@ -14,7 +14,7 @@
 
 #include "base/dtype.h"
 
-#define LLI_N_TYPES (LLI_BF16 + 1) /* tables by enum lli_type; only the slots of known types are filled */
+#define LLI_N_TYPES (LLI_MXFP4 + 1) /* tables by enum lli_type; only the slots of known types are filled */
 
 enum {
     LLI_ACT_BLOCK = 32,   /* elements of a block of quantised activations, and of a block of K */

@@ -19,8 +19,8 @@
 
 enum { MAX_K = 2048 };
 
-static const uint32_t TYPES[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q8_0, LLI_Q4_0, LLI_Q4_1,   LLI_Q5_0,  LLI_Q5_1,
-                                 LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K, LLI_IQ4_NL, LLI_IQ4_XS};
+static const uint32_t TYPES[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q8_0, LLI_Q4_0, LLI_Q4_1,   LLI_Q5_0,   LLI_Q5_1,
+                                 LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K, LLI_IQ4_NL, LLI_IQ4_XS, LLI_MXFP4};
 
 enum { N_TYPES = sizeof TYPES / sizeof *TYPES };
 
@@ -141,6 +141,10 @@ static double element(uint32_t type, const uint8_t *b, int i)
                half_in(b + 2) * six_bits(b + 4, g, 4);
     case LLI_IQ4_NL:
         return half_in(b) * worth(nibble(b + 2, i));
+    case LLI_MXFP4: /* sign, two bits of exponent with bias 1, one of mantissa, all times 2^(e - 127) */
+        g = nibble(b + 1, i);
+        return ldexp((g & 8 ? -1 : 1) * ((g & 6) == 0 ? 0.5 * (g & 1) : ldexp(1 + 0.5 * (g & 1), (g >> 1 & 3) - 1)),
+                     b[0] - 127);
     case LLI_IQ4_XS:
         return half_in(b) * scale_of_xs(b, g) * worth(nibble(b + 8 + 16 * g, i % 32));
     default: /* Q6_K */
@@ -166,7 +170,9 @@ static uint8_t *make_weights(const struct lli_dtype *type, size_t n_out, size_t 
             memcpy(at, &half, sizeof half);
         for (int s = 0; s < 2 && !type->is_float; s++) {
             uint16_t scale = lli_half_from_f32(noise() / 64);
-            if (type->scale_at[s] >= 0)
+            if (type->id == LLI_MXFP4)
+                at[0] = (uint8_t)(118 + support_random(&seed) % 4);
+            else if (type->scale_at[s] >= 0)
                 memcpy(at + type->scale_at[s], &scale, sizeof scale);
         }
     }

@@ -189,6 +189,10 @@ static void put_block(struct test_gguf *f, const struct lli_dtype *type, double 
     uint8_t block[256];
     for (uint32_t i = 0; i < type->block_bytes; i++)
         block[i] = (uint8_t)next(state);
+    if (type->id == LLI_MXFP4) { /* numbers of deviation 3.4 */
+        double e = 127 + floor(log2(deviation / 3.4));
+        block[0] = (uint8_t)e;
+    }
     for (size_t i = 0; i < sizeof BLOCKS / sizeof *BLOCKS; i++) {
         if (BLOCKS[i].type != type->id)
             continue;

@@ -103,7 +103,7 @@ static const struct kind {
       .arch = "gpt-oss",
       .n_layers = 3,
       .n_experts = 4,
-      .type = LLI_Q8_0,
+      .type = LLI_MXFP4,
       .keys = {{"attention.sliding_window", 11, 1}}},
      LLI_KV_F16},
     {"experts f32", {.seed = 14, .n_experts = 4, .n_experts_used = 2}, LLI_KV_F16},

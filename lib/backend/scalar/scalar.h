@@ -30,10 +30,12 @@ lli_matmul_fn LLI_SCALAR(matmul_f32), LLI_SCALAR(matmul_f16), LLI_SCALAR(matmul_
 lli_matmul_fn LLI_SCALAR(matmul_q8_0), LLI_SCALAR(matmul_q4_0), LLI_SCALAR(matmul_q4_1), LLI_SCALAR(matmul_q5_0);
 lli_matmul_fn LLI_SCALAR(matmul_q5_1), LLI_SCALAR(matmul_q2_k), LLI_SCALAR(matmul_q3_k), LLI_SCALAR(matmul_q4_k);
 lli_matmul_fn LLI_SCALAR(matmul_q5_k), LLI_SCALAR(matmul_q6_k), LLI_SCALAR(matmul_iq4_nl), LLI_SCALAR(matmul_iq4_xs);
+lli_matmul_fn LLI_SCALAR(matmul_mxfp4);
 lli_dequant_fn LLI_SCALAR(dequant_f32), LLI_SCALAR(dequant_f16), LLI_SCALAR(dequant_bf16);
 lli_dequant_fn LLI_SCALAR(dequant_q8_0), LLI_SCALAR(dequant_q4_0), LLI_SCALAR(dequant_q4_1), LLI_SCALAR(dequant_q5_0);
 lli_dequant_fn LLI_SCALAR(dequant_q5_1), LLI_SCALAR(dequant_q2_k), LLI_SCALAR(dequant_q3_k), LLI_SCALAR(dequant_q4_k);
 lli_dequant_fn LLI_SCALAR(dequant_q5_k), LLI_SCALAR(dequant_q6_k), LLI_SCALAR(dequant_iq4_nl), LLI_SCALAR(dequant_iq4_xs);
+lli_dequant_fn LLI_SCALAR(dequant_mxfp4);
 lli_rmsnorm_fn LLI_SCALAR(rmsnorm);
 lli_layernorm_fn LLI_SCALAR(layernorm);
 lli_rope_fn LLI_SCALAR(rope_adjacent), LLI_SCALAR(rope_halves);

@@ -4,11 +4,12 @@
 #include <string.h>
 
 static lli_matmul_fn *const matmuls[LLI_N_TYPES] = {
-    [LLI_F32] = LLI_WIDE(matmul_f32),   [LLI_F16] = LLI_WIDE(matmul_f16),       [LLI_BF16] = LLI_WIDE(matmul_bf16),
-    [LLI_Q8_0] = LLI_WIDE(matmul_q8_0), [LLI_Q4_0] = LLI_WIDE(matmul_q4_0),     [LLI_Q4_1] = LLI_WIDE(matmul_q4_1),
-    [LLI_Q5_0] = LLI_WIDE(matmul_q5_0), [LLI_Q5_1] = LLI_WIDE(matmul_q5_1),     [LLI_Q2_K] = LLI_WIDE(matmul_q2_k),
-    [LLI_Q3_K] = LLI_WIDE(matmul_q3_k), [LLI_Q4_K] = LLI_WIDE(matmul_q4_k),     [LLI_Q5_K] = LLI_WIDE(matmul_q5_k),
-    [LLI_Q6_K] = LLI_WIDE(matmul_q6_k), [LLI_IQ4_NL] = LLI_WIDE(matmul_iq4_nl), [LLI_IQ4_XS] = LLI_WIDE(matmul_iq4_xs),
+    [LLI_F32] = LLI_WIDE(matmul_f32),     [LLI_F16] = LLI_WIDE(matmul_f16),       [LLI_BF16] = LLI_WIDE(matmul_bf16),
+    [LLI_Q8_0] = LLI_WIDE(matmul_q8_0),   [LLI_Q4_0] = LLI_WIDE(matmul_q4_0),     [LLI_Q4_1] = LLI_WIDE(matmul_q4_1),
+    [LLI_Q5_0] = LLI_WIDE(matmul_q5_0),   [LLI_Q5_1] = LLI_WIDE(matmul_q5_1),     [LLI_Q2_K] = LLI_WIDE(matmul_q2_k),
+    [LLI_Q3_K] = LLI_WIDE(matmul_q3_k),   [LLI_Q4_K] = LLI_WIDE(matmul_q4_k),     [LLI_Q5_K] = LLI_WIDE(matmul_q5_k),
+    [LLI_Q6_K] = LLI_WIDE(matmul_q6_k),   [LLI_IQ4_NL] = LLI_WIDE(matmul_iq4_nl), [LLI_IQ4_XS] = LLI_WIDE(matmul_iq4_xs),
+    [LLI_MXFP4] = LLI_WIDE(matmul_mxfp4),
 };
 
 void LLI_WIDE(fill)(struct lli_kernels *out)

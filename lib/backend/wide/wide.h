@@ -48,6 +48,7 @@ lli_matmul_fn LLI_WIDE(matmul_f32), LLI_WIDE(matmul_f16), LLI_WIDE(matmul_bf16);
 lli_matmul_fn LLI_WIDE(matmul_q8_0), LLI_WIDE(matmul_q4_0), LLI_WIDE(matmul_q4_1), LLI_WIDE(matmul_q5_0);
 lli_matmul_fn LLI_WIDE(matmul_q5_1), LLI_WIDE(matmul_q2_k), LLI_WIDE(matmul_q3_k), LLI_WIDE(matmul_q4_k);
 lli_matmul_fn LLI_WIDE(matmul_q5_k), LLI_WIDE(matmul_q6_k), LLI_WIDE(matmul_iq4_nl), LLI_WIDE(matmul_iq4_xs);
+lli_matmul_fn LLI_WIDE(matmul_mxfp4);
 
 /* Before a loop whose count is a constant after inlining: all of it, so that arrays of vectors become registers. */
 #if defined(__clang__)
