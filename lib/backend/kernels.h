@@ -98,6 +98,7 @@ struct lli_query {
     float *o;       /* out: [head_dim] */
     float m, l;     /* out */
     uint32_t first, last;
+    float slope, pos; /* of ALiBi, and the query's position from the split's first on; slope 0: none */
 };
 
 /* Queries against one split of neighbouring heads of K and V. Several heads in one call are read page by page, in runs as
@@ -114,8 +115,8 @@ struct lli_attend {
     void *scratch;                        /* lli_attend_scratch(head_dim) bytes, aligned to 64 */
 };
 
-/* For each query: m = max s, s = (sum over d of q[d] * k[d, t]) * scale, after the soft cap; p = exp(s - m); l = sum16(p), lane
- * t % 16; o[d] = sum over t of p[t] * v[t, d]. */
+/* For each query: m = max s, s = (sum over d of q[d] * k[d, t]) * scale, after the soft cap and ALiBi; p = exp(s - m);
+ * l = sum16(p), lane t % 16; o[d] = sum over t of p[t] * v[t, d]. */
 typedef void lli_attend_fn(const struct lli_attend *a);
 
 /* Bytes: queries turned, and their scores with a line between them; a kernel rounds up the queries of a head, by a third at

@@ -45,6 +45,7 @@ static int look(struct lli_query *out, const struct work *w, size_t row, size_t 
     size_t from = first_seen(w->stage, r), to = (size_t)r->pos + 1, at = split * LLI_SPLIT_TOKENS;
     if (from >= at + LLI_SPLIT_TOKENS || to <= at)
         return 0;
+    out->pos = (float)((int64_t)r->pos - (int64_t)at);
     out->first = from > at ? (uint32_t)(from - at) : 0;
     out->last = to - at < LLI_SPLIT_TOKENS ? (uint32_t)(to - at) : LLI_SPLIT_TOKENS;
     return 1;
@@ -78,6 +79,7 @@ static size_t take_queries(const struct work *w, size_t split, size_t n)
             continue;
         for (size_t g = 0; g < w->group; g++, n++) {
             u.q = s->q + (head_of(w, row) + g) * head_dim;
+            u.slope = w->pass->slopes ? w->pass->slopes[w->kv_head * w->group + g] : 0;
             if (w->is_spread)
                 u.o = s->part_o + (part_of(w, row, split) + g) * head_dim;
             else

@@ -8,6 +8,7 @@
 #include "backend/registry.h"
 #include "base/error.h"
 #include "base/fenv.h"
+#include "base/mathx.h"
 #include "forward/attention.h"
 #include "forward/ffn.h"
 #include "forward/linear.h"
@@ -55,6 +56,8 @@ static void start_stream(const struct lli_pass *pass, float *x, const struct lli
         look_up(pass, free, &at[LLI_POSITION_EMBD], r->pos, worker);
         pass->kernels.add(x, x, free, pass->config->n_embd);
     }
+    if (at[LLI_TOKEN_NORM].data)
+        lli_norm_role(pass, x, x, 0, LLI_TOKEN_NORM, pass->config->n_embd);
 }
 
 /* The token's vector, and the angles of its position. A block whose first position comes is cleared. */
@@ -135,7 +138,7 @@ void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
     struct lli_pass *pass = &f->pass;
     uint64_t state = lli_fenv_enter();
     pass->plan = plan;
-    for (int local = 0; local < 2; local++)
+    for (int local = 0; local <= (pass->config->window > 0); local++)
         lli_tiles_cut(&pass->tiling[local], pass->scratch.tiles[local], plan, pass->config, local ? pass->config->window : 0,
                       (size_t)pass->workers->n);
     lli_pass_share(pass, copy_block, NULL, plan->n_copies);
@@ -208,6 +211,27 @@ static int32_t take_vectors(struct lli_forward *f, struct llminf_error *err)
     return 0;
 }
 
+/* ALiBi: the first heads, a power of two of them, have powers of one base, those behind the odd powers of its root (Press,
+ * Smith and Lewis, "Train Short, Test Long", 2022, and their code). */
+static int32_t make_slopes(struct lli_forward *f, struct llminf_error *err)
+{
+    const struct lli_config *c = f->pass.config;
+    uint32_t most = 1;
+    if (c->alibi == 0)
+        return 0;
+    f->pass.slopes = lli_alloc_array(f->heap, c->n_heads, sizeof *f->pass.slopes);
+    if (!f->pass.slopes)
+        return lli_fail_memory(err, "slopes", c->n_heads * sizeof *f->pass.slopes);
+    f->other_bytes += c->n_heads * sizeof *f->pass.slopes;
+    while (2 * most <= c->n_heads)
+        most *= 2;
+    for (uint32_t h = 0; h < c->n_heads; h++) {
+        double power = h < most ? h + 1 : (double)(h - most) + 0.5;
+        f->pass.slopes[h] = (float)lli_pow_f64(2, -(double)c->alibi * power / most);
+    }
+    return 0;
+}
+
 /* ---- life */
 
 /* The factors of the model's own: of two, the long ones if it was trained beyond the length of the short ones. They do not
@@ -226,7 +250,7 @@ static int32_t init(struct lli_forward *f, const struct lli_forward_options *o, 
     const struct lli_config *config = pass->config;
     int32_t status;
     lli_registry_fill(&pass->kernels, o->backend);
-    if ((status = take_vectors(f, err)) < 0)
+    if ((status = take_vectors(f, err)) < 0 || (status = make_slopes(f, err)) < 0)
         return status;
     status = lli_rotary_init(&pass->rotary[0], f->heap, &config->rope, rope_factors(pass), o->max_pos, err);
     if (status == 0 && config->window > 0)
@@ -277,6 +301,7 @@ void lli_forward_free(struct lli_forward *f)
     lli_rotary_finish(&f->pass.rotary[1]);
     lli_free(heap, f->vectors);
     lli_free(heap, f->pass.vectors);
+    lli_free(heap, f->pass.slopes);
     lli_free(heap, f);
 }
 

@@ -24,6 +24,7 @@ struct lli_pass {
     const struct lli_weights *weights;
     struct lli_workers *workers;
     const float **vectors; /* [n_layers, LLI_N_ROLES] gains, biases and sinks, aligned copies; global roles stand in layer 0 */
+    float *slopes;         /* [n_heads] of ALiBi; NULL: none */
     struct lli_kernels kernels;
     struct lli_rotary rotary[2]; /* of global and of local layers */
     struct lli_pages pages;

@@ -219,6 +219,7 @@ static int32_t read_scales(struct lli_config *c, const struct source *s)
     int32_t status = 0;
     c->attention_scale = 1.0f / __builtin_sqrtf((float)per_head);
     c->residual_scale = c->logit_scale = c->embedding_scale = 1;
+    c->alibi = s->family->alibi;
     if (traits & LLI_ROOT_EMBEDDING)
         c->embedding_scale = __builtin_sqrtf((float)c->n_embd);
     if (traits & LLI_SCALES) {

@@ -35,6 +35,7 @@ struct lli_config {
     int is_parallel;                    /* attention and FFN see the same stream */
     uint32_t window; /* in local layers a position sees itself and the window - 1 before it; 0: all before it */
     uint64_t global_layers[LLI_MAX_LAYERS / 64]; /* bits of those without the window */
+    float alibi;                                 /* 0: none */
     float attention_scale;                       /* of scores */
     float softcap;                         /* scores s become softcap * tanh(s / softcap), after their scale; 0: they stay */
     float embedding_scale, residual_scale; /* of a token's vector; of what is added to the stream; 1: none */

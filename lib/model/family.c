@@ -168,6 +168,15 @@ static const struct lli_family families[] = {
         .traits = LLI_SCALES,
     },
     {
+        .name = "bloom",
+        .rope_pairs = LLI_ROPE_UNUSED,
+        .norm = LLI_NORM_LAYER,
+        .activation = LLI_GELU_TANH,
+        .needs = CORE | NORMS | NORM_BIASES | ATTN_BIASES | PAIR(TOKEN_NORM) | PAIR(FFN_UP) | PAIR(FFN_DOWN),
+        .may = BIT(OUTPUT),
+        .alibi = 8,
+    },
+    {
         .name = "gpt-oss",
         .rope_pairs = LLI_ROPE_HALVES,
         .activation = LLI_SILU_CLAMPED,
@@ -194,6 +203,8 @@ static const struct lli_family families[] = {
 static const struct lli_role_shape shapes[LLI_N_ROLES] = {
     [LLI_TOKEN_EMBD] = MATRIX("token_embd", EMBD, VOCAB),
     [LLI_POSITION_EMBD] = MATRIX("position_embd", EMBD, LLI_EXTENT_CONTEXT),
+    [LLI_TOKEN_NORM] = VECTOR("token_embd_norm", EMBD),
+    [LLI_TOKEN_NORM_BIAS] = BIAS("token_embd_norm", EMBD),
     [LLI_OUTPUT_NORM] = VECTOR("output_norm", EMBD),
     [LLI_OUTPUT_NORM_BIAS] = BIAS("output_norm", EMBD),
     [LLI_OUTPUT] = MATRIX("output", EMBD, VOCAB),

@@ -9,6 +9,8 @@
 enum lli_role {
     LLI_TOKEN_EMBD,
     LLI_POSITION_EMBD,
+    LLI_TOKEN_NORM,
+    LLI_TOKEN_NORM_BIAS,
     LLI_OUTPUT_NORM,
     LLI_OUTPUT_NORM_BIAS,
     LLI_OUTPUT,
@@ -125,6 +127,7 @@ struct lli_family {
     int qk_norm;                  /* enum lli_qk_norm, where there are such norms */
     int parallel;                 /* enum lli_parallel */
     int traits;                   /* enum lli_trait */
+    float alibi;                  /* the slopes of heads fall from 2^-(that / heads) to 2^-that; 0: none */
     float softcap, logit_softcap; /* without a key; 0: none */
     uint32_t window;              /* without a key; 0: none */
     uint32_t window_period;       /* without a key: the last of so many layers sees all; 0: none does */

@@ -248,6 +248,10 @@ static int32_t load(struct loader *l, const struct lli_gguf *g)
         status = check_rope_factors(l, LLI_ROPE_LONG);
     if (status == 0)
         status = check_rope_factors(l, LLI_ROPE_SHORT);
+    if (status == 0 && !l->w->at[LLI_ROPE_LONG].data != !l->w->at[LLI_ROPE_SHORT].data)
+        status = lli_fail(l->err, LLMINF_E_FORMAT,
+                          l->w->at[LLI_ROPE_LONG].data ? "rope_factors_short.weight" : "rope_factors_long.weight",
+                          "missing, want both or none");
     if (status == 0 && !l->w->at[LLI_OUTPUT].data)
         l->w->at[LLI_OUTPUT] = l->w->at[LLI_TOKEN_EMBD];
     return status;

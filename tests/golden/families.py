@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """families.py LOGITS [NAME ...] - every family against the same network in double precision.
 
-For each row of FAMILIES a small file is written, seeded, in F32, with the names and shapes that llama.cpp's converters use; its
-logits are computed here with numpy, as the model's own code does it (whole sequences, one softmax, no blocks); LOGITS computes
-them too, with F32 keys and values. Apart from that LOGITS must give the same bits on every backend that is here, for every
-number of threads and every cut of the prompt. Ends with 77 (skipped) where numpy is absent."""
+For each row of FAMILIES a small file is written, seeded, in F32, with the names and shapes that llama.cpp's converters use;
+its logits are computed here with numpy, as the model's own code does it (whole sequences, one softmax, no blocks); LOGITS
+computes them too, with F32 keys and values. Apart from that LOGITS must give the same bits on every backend that is here, for
+every number of threads and every cut of the prompt. Ends with 77 (skipped) where numpy is absent."""
 import math
 import os
 import struct
@@ -21,7 +21,7 @@ except ImportError:
     sys.exit(77)
 
 BOUND = 1e-6  # RMS error in the logits' standard deviations
-IDS, VOCAB, CONTEXT = 50, 272, 64
+VOCAB = 272
 
 # ---- the file
 
@@ -108,17 +108,17 @@ def softmax(x):
 class Model:
     """Seeded weights, made when a family's code first asks for them: what it asks for is the file."""
 
-    def __init__(self, seed, d=48, layers=3, heads=4, kv_heads=2, head=None, ff=80):
+    def __init__(self, seed, d=48, layers=3, heads=4, kv_heads=2, head=None, ff=80, n=50):
         self.rng = np.random.default_rng(seed)
         self.d, self.layers, self.heads, self.kv_heads, self.ff = d, layers, heads, kv_heads, ff
-        self.head = head or d // heads
+        self.head, self.n, self.context = head or d // heads, n, n + 14
         self.tensors = {}
         self.layer = None
-        self.keys = {"context_length": CONTEXT, "embedding_length": d, "block_count": layers, "feed_forward_length": ff,
+        self.keys = {"context_length": self.context, "embedding_length": d, "block_count": layers, "feed_forward_length": ff,
                      "attention.head_count": heads, "attention.head_count_kv": kv_heads}
         if head:
             self.keys.update({"attention.key_length": head, "attention.value_length": head})
-        self.ids = self.rng.integers(3, VOCAB, IDS)
+        self.ids = self.rng.integers(3, VOCAB, n)
 
     def w(self, name, *shape, mean=0.0, dev=None):
         full = name if self.layer is None else "blk.%d.%s" % (self.layer, name)
@@ -177,7 +177,7 @@ class Model:
         y[..., second] = x[..., first] * s + x[..., second] * c
         return y
 
-    def attend(self, q, k, v, scale=None, window=0, softcap=0.0, bias=False, sinks=None):
+    def attend(self, q, k, v, scale=None, window=0, softcap=0.0, bias=False, sinks=None, slopes=None):
         group = self.heads // self.kv_heads
         k, v = np.repeat(k, group, axis=1), np.repeat(v, group, axis=1)
         scores = np.einsum("qhd,khd->hqk", q, k) * (scale or 1 / math.sqrt(self.head))
@@ -185,6 +185,8 @@ class Model:
             scores = cap(scores, softcap)
         i, j = np.arange(len(q))[:, None], np.arange(len(q))[None]
         hidden = (j > i) | ((i - j >= window) if window else False)
+        if slopes is not None:
+            scores = scores - slopes[:, None, None] * (i - j)
         scores = np.where(hidden, -np.inf, scores)
         if sinks is not None:  # one more logit for each head, without a value
             scores = np.concatenate([scores, np.broadcast_to(sinks[:, None, None], scores.shape[:2] + (1,))], axis=-1)
@@ -271,16 +273,21 @@ def gemma(m):
     return m.logits(rms(x, m.gain("output_norm")), tied=True)
 
 
-def gemma2(m):
-    m.keys.update(RMS_EPS, **{"attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0, "attention.sliding_window": 13})
+def gemma2(m, window=13):
+    m.keys.update(RMS_EPS, **{"attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0,
+                              "attention.sliding_window": window})
     x = m.embed() * math.sqrt(m.d)
     for i in m.each_layer():
         q, k, v = m.qkv(rms(x, m.gain("attn_norm")))
-        a = m.attend(m.rope(q), m.rope(k), v, softcap=2.0, window=13 if i % 2 == 0 else 0)
+        a = m.attend(m.rope(q), m.rope(k), v, softcap=2.0, window=window if i % 2 == 0 else 0)
         x = x + rms(a, m.gain("post_attention_norm"))
         x = x + rms(m.gated(rms(x, m.gain("ffn_norm")), gelu_new), m.gain("post_ffw_norm"))
     m.layer = None
     return cap(m.logits(rms(x, m.gain("output_norm")), tied=True), 3.0)
+
+
+def gemma2_long(m):
+    return gemma2(m, 300)
 
 
 def gemma3(m, local=lambda i: i % 6 != 5, scale=None):
@@ -312,7 +319,7 @@ def gemma3_wide(m):
 
 def gpt2(m):
     m.keys.update(LN_EPS)
-    x = m.embed() + m.w("position_embd.weight", CONTEXT, m.d, dev=0.5)[:IDS]
+    x = m.embed() + m.w("position_embd.weight", m.context, m.d, dev=0.5)[:m.n]
     for _ in m.each_layer():
         x = x + m.attend(*m.qkv(m.ln(x, "attn_norm"), fused=True, bias=True), bias=True)
         x = x + m.plain(m.ln(x, "ffn_norm"), gelu_new)
@@ -353,7 +360,7 @@ def phi3_factors(m, original):
     m.keys.update({"rope.scaling.original_context_length": original, "rope.scaling.attn_factor": 1.19})
     pair = [m.w("rope_factors_%s.weight" % name, m.head // 2, mean=mean, dev=0.2) for name, mean in
             (("long", 4.0), ("short", 1.5))]
-    theta = 1e4 ** (-2.0 * np.arange(m.head // 2) / m.head) / pair[original == CONTEXT]
+    theta = 1e4 ** (-2.0 * np.arange(m.head // 2) / m.head) / pair[original == m.context]
     return phi3(m, theta=theta, magnitude=float(np.float32(1.19)))
 
 
@@ -363,7 +370,7 @@ def phi3_long(m):
 
 
 def phi3_short(m):
-    return phi3_factors(m, CONTEXT)
+    return phi3_factors(m, m.context)
 
 
 def gptneox(m, parallel=True):
@@ -442,8 +449,8 @@ def olmo2(m, window=0, theta=None):
     x = m.embed()
     for i in m.each_layer():
         q, k, v = m.qkv(x)
-        q = rms(q.reshape(IDS, -1), m.gain("attn_q_norm", m.heads * m.head)).reshape(q.shape)
-        k = rms(k.reshape(IDS, -1), m.gain("attn_k_norm", m.kv_heads * m.head)).reshape(k.shape)
+        q = rms(q.reshape(m.n, -1), m.gain("attn_q_norm", m.heads * m.head)).reshape(q.shape)
+        k = rms(k.reshape(m.n, -1), m.gain("attn_k_norm", m.kv_heads * m.head)).reshape(k.shape)
         is_local = window and i % 4 != 3
         t = None if is_local else theta
         x = x + rms(m.attend(m.rope(q, theta=t), m.rope(k, theta=t), v, window=window if is_local else 0),
@@ -501,7 +508,7 @@ def gpt_oss(m):
         gate, up = ((m.w("ffn_%s_exps.weight" % name, n, ff, m.d, dev=1.0), m.w("ffn_%s_exps.bias" % name, n, ff, dev=0.3))
                     for name in ("gate", "up"))
         down, down_bias = m.w("ffn_down_exps.weight", n, m.d, ff), m.w("ffn_down_exps.bias", n, m.d, dev=0.3)
-        for row in range(IDS):
+        for row in range(m.n):
             best = np.argsort(-route[row], kind="stable")[:used]
             for e, share in zip(best, softmax(route[row][best])):
                 g = np.minimum(gate[0][e] @ h[row] + gate[1][e], 7)
@@ -511,6 +518,24 @@ def gpt_oss(m):
     return m.logits(rms(x, m.gain("output_norm")))
 
 
+def alibi(heads):
+    """Press et al.: for a power of two, else those of the next lower one and every second of the next higher one"""
+    low = 2 ** int(math.log2(heads))
+    slopes = [2 ** (-8 * (i + 1) / low) for i in range(low)]
+    return np.array(slopes + [2 ** (-8 * (i + 1) / (2 * low)) for i in range(0, 2 * (heads - low), 2)])
+
+
+def bloom(m):
+    m.keys.update(LN_EPS)
+    x = m.embed()
+    x = m.ln(x, "token_embd_norm")
+    for _ in m.each_layer():
+        x = x + m.attend(*m.qkv(m.ln(x, "attn_norm"), fused=True, bias=True), bias=True, slopes=alibi(m.heads))
+        x = x + m.plain(m.ln(x, "ffn_norm"), gelu_new)
+    m.layer = None
+    return m.logits(m.ln(x, "output_norm"), tied=True)
+
+
 FAMILIES = {
     "qwen2": (qwen2, {}),
     "qwen2moe": (qwen2moe, {}),
@@ -518,6 +543,7 @@ FAMILIES = {
     "qwen3moe": (qwen3moe, {"head": 16, "kv_heads": 1}),
     "gemma": (gemma, {"head": 20, "kv_heads": 1}),
     "gemma2": (gemma2, {"head": 16, "layers": 5}),
+    "gemma2 long": (gemma2_long, {"layers": 2, "n": 700}),
     "gemma3": (gemma3, {"head": 16, "layers": 8}),
     "gemma3 flags": (gemma3_flags, {"head": 16, "layers": 4}),
     "gemma3 27b": (gemma3_wide, {"head": 20, "layers": 62, "ff": 32}),
@@ -540,6 +566,9 @@ FAMILIES = {
     "command-r": (command_r, {}),
     "command-r plus": (command_r_plus, {}),
     "granite": (granite, {}),
+    "bloom": (bloom, {"kv_heads": 4}),
+    "bloom 6 heads": (bloom, {"heads": 6, "kv_heads": 6}),
+    "bloom long": (bloom, {"kv_heads": 4, "layers": 2, "n": 600}),
     "gpt-oss": (gpt_oss, {"head": 16, "layers": 4}),
 }
 
@@ -561,8 +590,9 @@ def backends(program, path):
 
 
 def check_bits(program, path, ids):
+    whole, few = str(len(ids)), "1" if len(ids) < 100 else "30"
     runs = [("--backend", b, "--threads", t, "--chunk", c)
-            for b, t, c in zip(backends(program, path) * 3, "1231231231", ("50", "1", "7", "16") * 3)]
+            for b, t, c in zip(backends(program, path) * 3, "1231231231", (whole, few, "7", "16") * 3)]
     return len({logits(program, path, ids, *flags)[0] for flags in runs}) == 1, len(runs)
 
 

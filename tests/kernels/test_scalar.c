@@ -561,6 +561,8 @@ static void literal_attend(struct lli_query *u, const struct lli_attend *a, uint
         s[t] *= a->scale;
         if (a->softcap > 0)
             s[t] = a->softcap * lli_tanh_f32(s[t] / a->softcap);
+        if (u->slope > 0)
+            s[t] = fmaf(u->slope, (float)t - u->pos, s[t]);
         u->m = fmaxf(u->m, s[t]);
     }
     for (size_t t = u->first; t < u->last; t++)
@@ -603,8 +605,12 @@ static void check_pages(uint32_t type, size_t n_heads, size_t head_dim, size_t n
         }
     for (size_t i = 0; i < n_queries; i++) {
         uint32_t first = i % 3 == 0 ? 0 : (uint32_t)(support_random(&seed) % TOKENS);
-        queries[i] =
-            (struct lli_query){q + i * head_dim, o + i * head_dim, 0, 0, first, TOKENS - (uint32_t)i % (TOKENS - first)};
+        queries[i] = (struct lli_query){.q = q + i * head_dim,
+                                        .o = o + i * head_dim,
+                                        .first = first,
+                                        .last = TOKENS - (uint32_t)i % (TOKENS - first),
+                                        .slope = (float)(i % 3) / 16,
+                                        .pos = (float)(300 * i)};
         literal[i] = queries[i];
         literal[i].o = want + i * head_dim;
     }

@@ -387,6 +387,10 @@ static void choose_range(struct lli_query *u, size_t i, size_t mode)
     u->last = mode == 0 ? LLI_SPLIT_TOKENS : mode == 1 ? 1 + (uint32_t)(20 * mode + i) : (a < b ? b : a) + 1;
     if (mode == 3)
         u->last = u->first + 1;
+    u->slope = i % 3 == 1 ? 0.0f : 1.0f / (float)(1 << i % 9);
+    u->pos = (float)(support_random(&seed) % 100000);
+    if (mode == 1)
+        u->slope = 0;
 }
 
 static void check_attend(uint32_t type, size_t head_dim, size_t n_heads, size_t n_queries, size_t mode, int kind)

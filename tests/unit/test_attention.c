@@ -105,6 +105,18 @@ static const struct kind {
     {"q8_0, soft cap", {.seed = 3, .n_embd = 80, .n_heads = 2, .n_kv_heads = 1, .n_context = N_IDS}, LLI_KV_Q8_0, 0, 0.8f, 0},
     {"narrow window", {.seed = 4, .n_embd = 32, .n_heads = 8, .n_kv_heads = 1, .n_context = N_IDS}, LLI_KV_F16, 20, 3, 0},
     {"sinks", {.seed = 5, .n_embd = 32, .n_heads = 4, .n_kv_heads = 2, .n_context = N_IDS}, LLI_KV_F16, 700, 2, 1},
+    {"windows in some layers",
+     {.seed = 6, .arch = "gemma2", .n_layers = 2, .n_embd = 32, .n_heads = 4, .n_kv_heads = 2, .n_context = N_IDS},
+     LLI_KV_F16,
+     300,
+     2,
+     0},
+    {"alibi",
+     {.seed = 7, .arch = "bloom", .n_layers = 1, .n_embd = 32, .n_heads = 4, .n_kv_heads = 4, .n_context = N_IDS},
+     LLI_KV_F16,
+     0,
+     0,
+     0},
 };
 
 enum { N_KINDS = sizeof KINDS / sizeof *KINDS };

@@ -98,6 +98,7 @@ static const struct kind {
     {"granite",
      {.seed = 48, .arch = "granite", .keys = {{"residual_scale", 0.25, 0}, {"embedding_scale", 12, 0}, {"logit_scale", 8, 0}}},
      LLI_KV_F16},
+    {"bloom", {.seed = 50, .arch = "bloom", .n_embd = 48, .n_heads = 6, .n_kv_heads = 6, .fused = 1}, LLI_KV_F16},
     {"gpt-oss",
      {.seed = 49,
       .arch = "gpt-oss",
