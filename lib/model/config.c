@@ -325,10 +325,16 @@ static int32_t read_rope(struct lli_config *c, const struct source *s)
     struct lli_rope *r = &c->rope;
     r->pairs = s->family->rope_pairs;
     r->factor = r->magnitude = 1;
-    if (r->pairs == LLI_ROPE_UNUSED)
-        return 0;
-    int32_t status = read_int(&r->n_dims, s, &dims);
-    if (status)
+    int is_rotated = r->pairs != LLI_ROPE_UNUSED;
+    name_key(key, s, "rope.scaling.finetuned");
+    int32_t status = 0;
+    if (s->family->traits & LLI_ROPE_SWITCH)
+        status = lli_gguf_get_bool(&is_rotated, s->g, key, 1, s->err);
+    if (!is_rotated)
+        r->pairs = LLI_ROPE_UNUSED;
+    if (status == 0 && is_rotated)
+        status = read_int(&r->n_dims, s, &dims);
+    if (status || !is_rotated)
         return status;
     name_key(key, s, dims.key);
     if (r->n_dims % 2 || r->n_dims > c->head_dim)

@@ -165,7 +165,7 @@ static const struct lli_family families[] = {
         .rope_pairs = LLI_ROPE_ADJACENT,
         .needs = CORE | NORMS | GATED,
         .may = BIT(OUTPUT) | BIT(ROPE_FREQS) | BIT(ATTN_OUTPUT_BIAS),
-        .traits = LLI_SCALES,
+        .traits = LLI_SCALES | LLI_ROPE_SWITCH,
     },
     {
         .name = "bloom",

@@ -115,6 +115,7 @@ enum lli_trait {
     LLI_GATE_IN_UP = 64,      /* ffn_up has the rows of the gate in front of its own */
     LLI_FFN_NORM_AFTER = 128, /* the FFN's norm is called post_attention_norm */
     LLI_LOCAL_UNSCALED = 256, /* layers with a window rotate by the base alone */
+    LLI_ROPE_SWITCH = 512,    /* rope.scaling.finetuned false: nothing is rotated */
 };
 
 struct lli_family {

@@ -483,15 +483,20 @@ def command_r_plus(m):
     return command_r(m, True)
 
 
-def granite(m):
+def granite(m, turn=lambda m, x: m.rope(x, adjacent=True)):
     m.keys.update(RMS_EPS, embedding_scale=6.0, residual_scale=0.25, logit_scale=4.0, **{"attention.scale": 0.125})
     x = m.embed() * 6
     for _ in m.each_layer():
         q, k, v = m.qkv(rms(x, m.gain("attn_norm")))
-        x = x + 0.25 * m.attend(m.rope(q, adjacent=True), m.rope(k, adjacent=True), v, scale=0.125)
+        x = x + 0.25 * m.attend(turn(m, q), turn(m, k), v, scale=0.125)
         x = x + 0.25 * m.gated(rms(x, m.gain("ffn_norm")), silu)
     m.layer = None
     return m.logits(rms(x, m.gain("output_norm")), tied=True) / 4
+
+
+def granite_still(m):
+    m.keys["rope.scaling.finetuned"] = False
+    return granite(m, lambda m, x: x)
 
 
 def gpt_oss(m):
@@ -566,6 +571,7 @@ FAMILIES = {
     "command-r": (command_r, {}),
     "command-r plus": (command_r_plus, {}),
     "granite": (granite, {}),
+    "granite still": (granite_still, {}),
     "bloom": (bloom, {"kv_heads": 4}),
     "bloom 6 heads": (bloom, {"heads": 6, "kv_heads": 6}),
     "bloom long": (bloom, {"kv_heads": 4, "layers": 2, "n": 600}),
