@@ -44,7 +44,10 @@ static void fill_rows(uint8_t *out, const struct lli_dtype *type, size_t n, uint
             memcpy(block, &half, sizeof half);
         for (int j = 0; j < 2 && !type->is_float && type->scale_at[j] >= 0; j++) {
             uint16_t scale = (uint16_t)(0x2000 + (kernels_random(state) & 0x0fff));
-            memcpy(block + type->scale_at[j], &scale, sizeof scale);
+            if (type->id == LLI_MXFP4)
+                block[0] = (uint8_t)(120 + scale % 4);
+            else
+                memcpy(block + type->scale_at[j], &scale, sizeof scale);
         }
     }
 }

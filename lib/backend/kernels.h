@@ -14,7 +14,7 @@
 
 #include "base/dtype.h"
 
-#define LLI_N_TYPES (LLI_BF16 + 1) /* tables by enum lli_type; only the slots of known types are filled */
+#define LLI_N_TYPES (LLI_MXFP4 + 1) /* tables by enum lli_type; only the slots of known types are filled */
 
 enum {
     LLI_ACT_BLOCK = 32,   /* elements of a block of quantised activations, and of a block of K */
@@ -66,6 +66,10 @@ typedef void lli_dequant_fn(float *out, const void *row, size_t n);
 /* out[i] = x[i] * r * gain[i], r = 1 / sqrt(sum16(x * x) / n + eps). out may be x. */
 typedef void lli_rmsnorm_fn(float *out, const float *x, const float *gain, size_t n, float eps);
 
+/* out[i] = ((x[i] - mean) * r) * gain[i] + bias[i], mean = sum16(x) / n, r = 1 / sqrt(sum16((x - mean)^2) / n + eps). out may
+ * be x; bias NULL: none is added. */
+typedef void lli_layernorm_fn(float *out, const float *x, const float *gain, const float *bias, size_t n, float eps);
+
 /* Rotates pair i of each vector x[n_vectors, stride] by (cos[i], sin[i]), in place: elements (2i, 2i + 1), or
  * (i, i + n_pairs). Elements behind 2 * n_pairs stay. */
 typedef void lli_rope_fn(float *x, size_t n_vectors, size_t stride, const float *cos, const float *sin, size_t n_pairs);
@@ -94,6 +98,7 @@ struct lli_query {
     float *o;       /* out: [head_dim] */
     float m, l;     /* out */
     uint32_t first, last;
+    float slope, pos; /* of ALiBi, and the query's position from the split's first on; slope 0: none */
 };
 
 /* Queries against one split of neighbouring heads of K and V. Several heads in one call are read page by page, in runs as
@@ -110,8 +115,8 @@ struct lli_attend {
     void *scratch;                        /* lli_attend_scratch(head_dim) bytes, aligned to 64 */
 };
 
-/* For each query: m = max s, s = (sum over d of q[d] * k[d, t]) * scale, after the soft cap; p = exp(s - m); l = sum16(p), lane
- * t % 16; o[d] = sum over t of p[t] * v[t, d]. */
+/* For each query: m = max s, s = (sum over d of q[d] * k[d, t]) * scale, after the soft cap and ALiBi; p = exp(s - m);
+ * l = sum16(p), lane t % 16; o[d] = sum over t of p[t] * v[t, d]. */
 typedef void lli_attend_fn(const struct lli_attend *a);
 
 /* Bytes: queries turned, and their scores with a line between them; a kernel rounds up the queries of a head, by a third at
@@ -136,6 +141,17 @@ typedef float lli_sum_fn(const float *x, size_t n);
 /* out[i] = silu(gate[i]) * up[i]. out may be gate or up. */
 typedef void lli_swiglu_fn(float *out, const float *gate, const float *up, size_t n);
 
+/* out[i] = f(gate[i]) * up[i], as swiglu: f is GELU (tanh form), or the clamped form of numerics.md. */
+typedef lli_swiglu_fn lli_geglu_fn, lli_swiglu_clamped_fn;
+
+/* out[i] = GELU of x[i], in the tanh form and the exact one. out may be x. */
+typedef void lli_gelu_fn(float *out, const float *x, size_t n);
+typedef lli_gelu_fn lli_gelu_erf_fn;
+
+/* out[i] = x[i] * by; out[i] = by * tanh(x[i] / by). out may be x. */
+typedef void lli_scale_fn(float *out, const float *x, float by, size_t n);
+typedef lli_scale_fn lli_softcap_fn;
+
 /* out[i] = x[i] + y[i]. out may be x or y. */
 typedef void lli_add_fn(float *out, const float *x, const float *y, size_t n);
 
@@ -150,6 +166,7 @@ struct lli_kernels {
     lli_matmul_fn *matmul[LLI_N_TYPES];
     lli_dequant_fn *dequant[LLI_N_TYPES];
     lli_rmsnorm_fn *rmsnorm;
+    lli_layernorm_fn *layernorm;
     lli_rope_fn *rope_adjacent, *rope_halves;
     lli_kv_store_fn *kv_store[LLI_N_TYPES]; /* these two: F32, F16 and Q8_0 */
     lli_attend_fn *attend[LLI_N_TYPES];
@@ -158,6 +175,12 @@ struct lli_kernels {
     lli_divide_fn *divide;
     lli_sum_fn *sum;
     lli_swiglu_fn *swiglu;
+    lli_geglu_fn *geglu;
+    lli_swiglu_clamped_fn *swiglu_clamped;
+    lli_gelu_fn *gelu;
+    lli_gelu_erf_fn *gelu_erf;
+    lli_scale_fn *scale;
+    lli_softcap_fn *softcap;
     lli_add_fn *add;
     lli_add_scaled_fn *add_scaled;
     lli_finite_fn *finite;

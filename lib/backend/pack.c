@@ -400,16 +400,32 @@ static void store_iq4_xs(uint8_t *block, const struct unit *unit)
     }
 }
 
+/* The exponent e becomes 2^(e - 128) as a BF16; e = 255 is no scale and becomes a NaN that has all ones where e has. */
+static void load_mxfp4(struct unit *out, const uint8_t *block)
+{
+    unsigned e = block[0];
+    out->halves[0] = (uint16_t)(e == 255 ? 0x7fffu : e < 2 ? 0x40u >> (1 - e) : (e - 1) << 7);
+    memcpy(out->words, block + 1, 16);
+}
+
+static void store_mxfp4(uint8_t *block, const struct unit *unit)
+{
+    unsigned d = unit->halves[0];
+    block[0] = (uint8_t)(d == 0x7fff ? 255 : d < 0x80 ? d >> 6 : (d >> 7) + 1);
+    memcpy(block + 1, unit->words, 16);
+}
+
 /* ---- the table */
 
 static const struct format formats[] = {
     /* blocks, halves, scales, words: N4 is 4, B8 8, H2 2, H1 1 */
-    {LLI_Q8_0, 1, 1, 0, 8, load_q8_0, store_q8_0},   {LLI_Q4_0, 1, 1, 0, 4, load_q4_0, store_q4_0},
-    {LLI_IQ4_NL, 1, 1, 0, 4, load_q4_0, store_q4_0}, {LLI_Q4_1, 1, 2, 0, 4, load_q4_1, store_q4_1},
-    {LLI_Q5_0, 1, 1, 0, 5, load_q5_0, store_q5_0},   {LLI_Q5_1, 1, 2, 0, 5, load_q5_1, store_q5_1},
-    {LLI_Q4_K, 8, 2, 2, 4, load_q4_k, store_q4_k},   {LLI_Q5_K, 8, 2, 2, 5, load_q5_k, store_q5_k},
-    {LLI_Q6_K, 8, 1, 2, 6, load_q6_k, store_q6_k},   {LLI_Q3_K, 8, 1, 2, 3, load_q3_k, store_q3_k},
-    {LLI_Q2_K, 8, 2, 2, 2, load_q2_k, store_q2_k},   {LLI_IQ4_XS, 8, 1, 1, 4, load_iq4_xs, store_iq4_xs},
+    {LLI_Q8_0, 1, 1, 0, 8, load_q8_0, store_q8_0},    {LLI_Q4_0, 1, 1, 0, 4, load_q4_0, store_q4_0},
+    {LLI_IQ4_NL, 1, 1, 0, 4, load_q4_0, store_q4_0},  {LLI_Q4_1, 1, 2, 0, 4, load_q4_1, store_q4_1},
+    {LLI_Q5_0, 1, 1, 0, 5, load_q5_0, store_q5_0},    {LLI_Q5_1, 1, 2, 0, 5, load_q5_1, store_q5_1},
+    {LLI_Q4_K, 8, 2, 2, 4, load_q4_k, store_q4_k},    {LLI_Q5_K, 8, 2, 2, 5, load_q5_k, store_q5_k},
+    {LLI_Q6_K, 8, 1, 2, 6, load_q6_k, store_q6_k},    {LLI_Q3_K, 8, 1, 2, 3, load_q3_k, store_q3_k},
+    {LLI_Q2_K, 8, 2, 2, 2, load_q2_k, store_q2_k},    {LLI_IQ4_XS, 8, 1, 1, 4, load_iq4_xs, store_iq4_xs},
+    {LLI_MXFP4, 1, 1, 0, 4, load_mxfp4, store_mxfp4},
 };
 
 /* NULL: a float type. */

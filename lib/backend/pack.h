@@ -6,6 +6,7 @@
  *     f32, f16, bf16            for each k: [L] elements
  *     q8_0                      for each block of 32: d f16 [L], B8
  *     q4_0, iq4_nl              for each block of 32: d f16 [L], N4
+ *     mxfp4                     for each block of 32: d bf16 [L] (half of the scale: codes are doubled), N4
  *     q4_1                      for each block of 32: d f16 [L], m f16 [L], N4
  *     q5_0                      for each block of 32: d f16 [L], N4, H1
  *     q5_1                      for each block of 32: d f16 [L], m f16 [L], N4, H1

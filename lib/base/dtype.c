@@ -6,6 +6,7 @@
 
 #define F16_EXPONENT 0x7C00
 #define F32_EXPONENT 0x7F80
+#define E8_EXPONENT 0x00FF /* a byte that is nothing else; the upper one of the word is no part of it */
 
 static const struct lli_dtype types[] = {
     {LLI_F32, "f32", 1, 4, {2, -1}, F32_EXPONENT, 1},
@@ -24,6 +25,7 @@ static const struct lli_dtype types[] = {
     {LLI_Q6_K, "q6_k", 256, 210, {208, -1}, F16_EXPONENT, 0}, /* low bits 128, high bits 64, sub-scales 16, scale 2 */
     {LLI_IQ4_NL, "iq4_nl", 32, 18, {0, -1}, F16_EXPONENT, 0}, /* scale 2, indices 16 */
     {LLI_IQ4_XS, "iq4_xs", 256, 136, {0, -1}, F16_EXPONENT, 0}, /* scale 2, high bits of sub-scales 2, low 4, indices 128 */
+    {LLI_MXFP4, "mxfp4", 32, 17, {0, -1}, E8_EXPONENT, 0},      /* exponent 1, indices 16 */
 };
 
 #define N_TYPES (sizeof types / sizeof *types)

@@ -21,7 +21,8 @@ enum lli_type {
     LLI_Q6_K = 14,
     LLI_IQ4_NL = 20,
     LLI_IQ4_XS = 23,
-    LLI_BF16 = 30
+    LLI_BF16 = 30,
+    LLI_MXFP4 = 39
 };
 
 struct lli_dtype {

@@ -27,6 +27,7 @@
 #define LLI_MAX_ROPE_BASE 1e12
 #define LLI_MIN_ROPE_FACTOR 1e-3
 #define LLI_MAX_ROPE_FACTOR 1e6
+#define LLI_MAX_FACTOR 1e6 /* multipliers and soft caps */
 #define LLI_MIN_EPSILON 1e-12
 #define LLI_MAX_EPSILON 1.0
 

@@ -8,8 +8,9 @@
 #include <string.h>
 
 struct stage {
-    uint32_t layer;
-    uint32_t window_at; /* first split that has parts, counted from a tile's first */
+    const struct lli_tiling *tiling; /* the layer's */
+    uint32_t layer, window;          /* positions seen; 0: all */
+    uint32_t window_at;              /* first split that has parts, counted from a tile's first */
 };
 
 /* One tile and some heads of K and V. */
@@ -27,23 +28,24 @@ struct work {
 
 /* ---- what a row sees */
 
-static size_t first_seen(const struct lli_config *c, const struct lli_row *r)
+static size_t first_seen(const struct stage *s, const struct lli_row *r)
 {
-    return c->window > 0 && r->pos >= c->window ? (size_t)r->pos + 1 - c->window : 0;
+    return s->window > 0 && r->pos >= s->window ? (size_t)r->pos + 1 - s->window : 0;
 }
 
-static size_t first_split(const struct lli_config *c, const struct lli_row *r)
+static size_t first_split(const struct stage *s, const struct lli_row *r)
 {
-    return first_seen(c, r) / LLI_SPLIT_TOKENS;
+    return first_seen(s, r) / LLI_SPLIT_TOKENS;
 }
 
 /* Of one split, as positions in it. 0: nothing. */
 static int look(struct lli_query *out, const struct work *w, size_t row, size_t split)
 {
     const struct lli_row *r = &w->pass->plan->rows[row];
-    size_t from = first_seen(w->pass->config, r), to = (size_t)r->pos + 1, at = split * LLI_SPLIT_TOKENS;
+    size_t from = first_seen(w->stage, r), to = (size_t)r->pos + 1, at = split * LLI_SPLIT_TOKENS;
     if (from >= at + LLI_SPLIT_TOKENS || to <= at)
         return 0;
+    out->pos = (float)((int64_t)r->pos - (int64_t)at);
     out->first = from > at ? (uint32_t)(from - at) : 0;
     out->last = to - at < LLI_SPLIT_TOKENS ? (uint32_t)(to - at) : LLI_SPLIT_TOKENS;
     return 1;
@@ -55,7 +57,7 @@ static int look(struct lli_query *out, const struct work *w, size_t row, size_t 
 static size_t part_of(const struct work *w, size_t row, size_t split)
 {
     size_t spread_row = w->tile->spread_row + row - w->tile->first_row;
-    size_t part = spread_row * w->pass->tiling.window + split - w->tile->first_split - w->stage->window_at;
+    size_t part = spread_row * w->stage->tiling->window + split - w->tile->first_split - w->stage->window_at;
     return part * w->pass->config->n_heads + w->kv_head * w->group;
 }
 
@@ -72,11 +74,12 @@ static size_t take_queries(const struct work *w, size_t split, size_t n)
     size_t head_dim = w->pass->config->head_dim;
     for (size_t row = w->tile->first_row; row < w->tile->first_row + w->tile->n_rows; row++) {
         struct lli_query u;
-        int is_first = split == first_split(w->pass->config, &w->pass->plan->rows[row]);
+        int is_first = split == first_split(w->stage, &w->pass->plan->rows[row]);
         if (!look(&u, w, row, split))
             continue;
         for (size_t g = 0; g < w->group; g++, n++) {
             u.q = s->q + (head_of(w, row) + g) * head_dim;
+            u.slope = w->pass->slopes ? w->pass->slopes[w->kv_head * w->group + g] : 0;
             if (w->is_spread)
                 u.o = s->part_o + (part_of(w, row, split) + g) * head_dim;
             else
@@ -93,7 +96,7 @@ static size_t keep(const struct work *w, size_t split, size_t n)
     size_t head_dim = w->pass->config->head_dim;
     for (size_t row = w->tile->first_row; row < w->tile->first_row + w->tile->n_rows; row++) {
         struct lli_query seen;
-        int is_first = split == first_split(w->pass->config, &w->pass->plan->rows[row]);
+        int is_first = split == first_split(w->stage, &w->pass->plan->rows[row]);
         if (!look(&seen, w, row, split))
             continue;
         for (size_t g = 0; g < w->group; g++, n++) {
@@ -117,7 +120,7 @@ static void find_pages(const uint8_t **k, const uint8_t **v, const struct work *
     const struct lli_pages *pages = &w->pass->pages;
     const struct lli_plan *plan = w->pass->plan;
     const struct lli_row *last = &plan->rows[w->tile->first_row + w->tile->n_rows - 1];
-    size_t from = first_seen(w->pass->config, &plan->rows[w->tile->first_row]) / LLI_PAGE_TOKENS;
+    size_t from = first_seen(w->stage, &plan->rows[w->tile->first_row]) / LLI_PAGE_TOKENS;
     for (size_t i = 0; i < LLI_SPLIT_PAGES; i++) {
         size_t page = split * LLI_SPLIT_PAGES + i;
         int is_seen = page >= from && page <= last->pos / LLI_PAGE_TOKENS;
@@ -159,7 +162,7 @@ static void attend_splits(struct work *w, size_t first, size_t last, int worker)
     struct lli_attend call = {
         .queries = w->queries,
         .head_dim = pass->config->head_dim,
-        .scale = 1.0f / __builtin_sqrtf((float)pass->config->head_dim),
+        .scale = pass->config->attention_scale,
         .softcap = pass->config->softcap,
         .scratch = s->attend + (size_t)worker * s->attend_bytes,
     };
@@ -198,15 +201,15 @@ static void finish(const struct work *w, size_t row)
 /* Piece i of as many as the tile could have: with more than one head in each, the last ones are empty. */
 static struct work begin(const struct lli_pass *pass, const struct stage *stage, size_t tile, size_t i, int worker)
 {
-    size_t most = lli_tile_queries(pass->config), n_heads = pass->config->n_kv_heads, each = pass->tiling.tiles[tile].heads;
+    size_t most = lli_tile_queries(pass->config), n_heads = pass->config->n_kv_heads, each = stage->tiling->tiles[tile].heads;
     return (struct work){
         .pass = pass,
         .stage = stage,
-        .tile = &pass->tiling.tiles[tile],
+        .tile = &stage->tiling->tiles[tile],
         .first_head = i * each,
         .end_head = (i + 1) * each < n_heads ? (i + 1) * each : n_heads,
         .group = pass->config->n_heads / n_heads,
-        .is_spread = tile >= pass->tiling.n_walked,
+        .is_spread = tile >= stage->tiling->n_walked,
         .queries = pass->scratch.queries + (size_t)worker * most,
         .split = pass->scratch.split + (size_t)worker * most * pass->config->head_dim,
     };
@@ -227,7 +230,7 @@ static void walk(const struct lli_pass *pass, const struct stage *stage, size_t 
 /* A run of splits of the window; the tile may end before. */
 static void spread(const struct lli_pass *pass, const struct stage *stage, size_t piece, int worker)
 {
-    const struct lli_tiling *tiling = &pass->tiling;
+    const struct lli_tiling *tiling = stage->tiling;
     size_t n = pass->config->n_kv_heads, run = piece / n % tiling->n_runs, tile = piece / n / tiling->n_runs;
     struct work w = begin(pass, stage, tiling->n_walked + tile, piece % n, worker);
     size_t end = stage->window_at + tiling->window, first = stage->window_at + run * tiling->run, last = first + tiling->run;
@@ -240,7 +243,7 @@ static void spread(const struct lli_pass *pass, const struct stage *stage, size_
 static void attend(const struct lli_pass *pass, const void *arg, size_t piece, int worker)
 {
     const struct stage *stage = arg;
-    size_t n_walked = stage->window_at == 0 ? (size_t)pass->tiling.n_walked * pass->config->n_kv_heads : 0;
+    size_t n_walked = stage->window_at == 0 ? (size_t)stage->tiling->n_walked * pass->config->n_kv_heads : 0;
     if (piece < n_walked)
         walk(pass, stage, piece, worker);
     else
@@ -253,8 +256,8 @@ static void merge_row(const struct work *w, size_t row)
     const struct lli_pass *pass = w->pass;
     const struct lli_scratch *s = &pass->scratch;
     const struct lli_row *r = &pass->plan->rows[row];
-    size_t head = head_of(w, row), head_dim = pass->config->head_dim, begins = first_split(pass->config, r);
-    size_t first = w->tile->first_split + w->stage->window_at, end = first + pass->tiling.window;
+    size_t head = head_of(w, row), head_dim = pass->config->head_dim, begins = first_split(w->stage, r);
+    size_t first = w->tile->first_split + w->stage->window_at, end = first + w->stage->tiling->window;
     size_t last = r->pos / LLI_SPLIT_TOKENS + 1;
     for (size_t split = first > begins ? first : begins; split < end && split < last; split++) {
         size_t part = part_of(w, row, split);
@@ -277,7 +280,8 @@ static void merge_row(const struct work *w, size_t row)
 static void merge(const struct lli_pass *pass, const void *arg, size_t piece, int worker)
 {
     size_t n = pass->config->n_kv_heads;
-    struct work w = begin(pass, arg, pass->tiling.n_walked + piece / n, 0, worker);
+    const struct stage *stage = arg;
+    struct work w = begin(pass, stage, stage->tiling->n_walked + piece / n, 0, worker);
     w.kv_head = piece % n;
     for (size_t row = w.tile->first_row; row < w.tile->first_row + w.tile->n_rows; row++)
         merge_row(&w, row);
@@ -285,8 +289,9 @@ static void merge(const struct lli_pass *pass, const void *arg, size_t piece, in
 
 void lli_attend_run(const struct lli_pass *pass, uint32_t layer)
 {
-    const struct lli_tiling *t = &pass->tiling;
-    struct stage stage = {.layer = layer};
+    int is_local = lli_config_is_local(pass->config, layer);
+    const struct lli_tiling *t = &pass->tiling[is_local];
+    struct stage stage = {.tiling = t, .layer = layer, .window = is_local ? pass->config->window : 0};
     size_t n_heads = pass->config->n_kv_heads, n_walked = t->n_walked * n_heads, n_spread = t->n_spread * n_heads;
     if (t->n_spread == 0)
         lli_pass_share(pass, attend, &stage, n_walked);

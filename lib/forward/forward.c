@@ -8,11 +8,13 @@
 #include "backend/registry.h"
 #include "base/error.h"
 #include "base/fenv.h"
+#include "base/mathx.h"
 #include "base/size.h"
 #include "forward/attention.h"
 #include "forward/ffn.h"
 #include "forward/linear.h"
 #include "forward/moe.h"
+#include "forward/norm.h"
 #include "forward/pass.h"
 
 struct lli_forward {
@@ -24,14 +26,16 @@ struct lli_forward {
 
 /* ---- the step */
 
-/* The token's row of the embedding, in the file's layout. */
-static const uint8_t *token_row(const struct lli_pass *pass, const struct lli_matrix *embd, size_t token, int worker)
+/* Row i of a table of vectors. */
+static void look_up(const struct lli_pass *pass, float *out, const struct lli_matrix *table, size_t i, int worker)
 {
-    uint8_t *row = pass->scratch.token_row + (size_t)worker * embd->n_in * 4;
-    if (embd->lanes == 1)
-        return embd->data + token * lli_dtype_row_bytes(embd->type, embd->n_in);
-    lli_pack_row(row, embd->type, embd->lanes, embd->data, embd->n_in, token);
-    return row;
+    uint8_t *row = pass->scratch.token_row + (size_t)worker * table->n_in * 4;
+    const uint8_t *at = row; /* in the file's layout */
+    if (table->lanes == 1)
+        at = table->data + i * lli_dtype_row_bytes(table->type, table->n_in);
+    else
+        lli_pack_row(row, table->type, table->lanes, table->data, table->n_in, i);
+    pass->kernels.dequant[table->type->id](out, at, table->n_in);
 }
 
 static void copy_block(const struct lli_pass *pass, const void *arg, size_t i, int worker)
@@ -42,17 +46,34 @@ static void copy_block(const struct lli_pass *pass, const void *arg, size_t i, i
     lli_pages_copy(&pass->pages, copy->dst, copy->src);
 }
 
+/* The token's vector, plus its position's where there is a table of them. */
+static void start_stream(const struct lli_pass *pass, float *x, const struct lli_row *r, float *free, int worker)
+{
+    const struct lli_matrix *at = pass->weights->at;
+    look_up(pass, x, &at[LLI_TOKEN_EMBD], (size_t)r->token, worker);
+    if (pass->config->embedding_scale != 1)
+        pass->kernels.scale(x, x, pass->config->embedding_scale, pass->config->n_embd);
+    if (at[LLI_POSITION_EMBD].data) {
+        look_up(pass, free, &at[LLI_POSITION_EMBD], r->pos, worker);
+        pass->kernels.add(x, x, free, pass->config->n_embd);
+    }
+    if (at[LLI_TOKEN_NORM].data)
+        lli_norm_role(pass, x, x, 0, LLI_TOKEN_NORM, pass->config->n_embd);
+}
+
 /* The token's vector, and the angles of its position. A block whose first position comes is cleared. */
 static void embed(const struct lli_pass *pass, const void *arg, size_t row, int worker)
 {
-    const struct lli_matrix *embd = &pass->weights->at[LLI_TOKEN_EMBD];
     const struct lli_row *r = &pass->plan->rows[row];
     const struct lli_scratch *s = &pass->scratch;
-    size_t n_pairs = pass->rotary.n_pairs;
+    size_t n = pass->config->n_embd;
     (void)arg;
     atomic_store_explicit(&s->bad[row], 0, memory_order_relaxed);
-    pass->kernels.dequant[embd->type->id](s->x + row * embd->n_in, token_row(pass, embd, (size_t)r->token, worker), embd->n_in);
-    lli_rotary_at(&pass->rotary, r->pos, s->cos + row * n_pairs, s->sin + row * n_pairs);
+    start_stream(pass, s->x + row * n, r, s->normed + row * n, worker);
+    for (int local = 0; local <= (pass->config->window > 0); local++) {
+        size_t n_pairs = pass->rotary[local].n_pairs;
+        lli_rotary_at(&pass->rotary[local], r->pos, s->cos[local] + row * n_pairs, s->sin[local] + row * n_pairs);
+    }
     if (r->pos % LLI_PAGE_TOKENS == 0 && !(r->flags & LLI_ROW_NO_STORE))
         lli_pages_clear(&pass->pages, pass->plan->seqs[r->seq].blocks[r->pos / LLI_PAGE_TOKENS]);
 }
@@ -63,26 +84,35 @@ static void norm_last(const struct lli_pass *pass, const void *arg, size_t i, in
     const struct lli_scratch *s = &pass->scratch;
     size_t n = pass->config->n_embd, row = s->logit_rows[i];
     (void)worker;
-    pass->kernels.rmsnorm(s->normed + i * n, s->x + row * n, lli_pass_vector(pass, 0, LLI_OUTPUT_NORM), n,
-                          pass->config->norm_eps);
+    lli_norm_role(pass, s->normed + i * n, s->x + row * n, 0, LLI_OUTPUT_NORM, n);
     if (lli_linear_take(pass, s->q8 + i * lli_q8_blocks(n), s->normed + i * n, n, *(const int *)arg) < 0)
         lli_pass_mark(pass, row);
 }
 
-static void check_logits(const struct lli_pass *pass, const void *arg, size_t i, int worker)
+static void finish_logits(const struct lli_pass *pass, const void *arg, size_t i, int worker)
 {
+    const struct lli_config *c = pass->config;
     const struct lli_scratch *s = &pass->scratch;
+    float *logits = s->logits + i * c->n_vocab;
     (void)arg;
     (void)worker;
-    if (!pass->kernels.finite(s->logits + i * pass->config->n_vocab, pass->config->n_vocab))
+    if (c->logit_scale != 1)
+        pass->kernels.scale(logits, logits, c->logit_scale, c->n_vocab);
+    if (!pass->kernels.finite(logits, c->n_vocab))
         lli_pass_mark(pass, s->logit_rows[i]);
+    if (c->logit_softcap > 0)
+        pass->kernels.softcap(logits, logits, c->logit_softcap, c->n_vocab);
 }
 
 static void run_logits(const struct lli_pass *pass)
 {
     const struct lli_plan *plan = pass->plan;
     const struct lli_scratch *s = &pass->scratch;
-    const struct lli_linear output = {.w = &pass->weights->at[LLI_OUTPUT], .out = s->logits, .input = s->normed, .q8 = s->q8};
+    const struct lli_linear output = {.w = &pass->weights->at[LLI_OUTPUT],
+                                      .bias = lli_pass_vector(pass, 0, LLI_OUTPUT_BIAS),
+                                      .out = s->logits,
+                                      .input = s->normed,
+                                      .q8 = s->q8};
     int q8 = lli_linear_wants_q8(&output, 1);
     size_t n = 0;
     for (uint32_t row = 0; row < plan->n_rows; row++)
@@ -92,7 +122,7 @@ static void run_logits(const struct lli_pass *pass)
         return;
     lli_pass_share(pass, norm_last, &q8, n);
     lli_linear_run_one(pass, &output, n);
-    lli_pass_share(pass, check_logits, NULL, n);
+    lli_pass_share(pass, finish_logits, NULL, n);
 }
 
 static void set_statuses(const struct lli_pass *pass, struct lli_plan *plan)
@@ -109,10 +139,13 @@ void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
     struct lli_pass *pass = &f->pass;
     uint64_t state = lli_fenv_enter();
     pass->plan = plan;
-    lli_tiles_cut(&pass->tiling, pass->scratch.tiles, plan, pass->config, (size_t)pass->workers->n);
+    for (int local = 0; local <= (pass->config->window > 0); local++)
+        lli_tiles_cut(&pass->tiling[local], pass->scratch.tiles[local], plan, pass->config, local ? pass->config->window : 0,
+                      (size_t)pass->workers->n);
     lli_pass_share(pass, copy_block, NULL, plan->n_copies);
     lli_pass_share(pass, embed, NULL, plan->n_rows);
     for (uint32_t layer = 0; layer < pass->config->n_layers; layer++) {
+        lli_ffn_see(pass, layer);
         lli_attention_run(pass, layer);
         if (pass->config->n_experts > 0)
             lli_moe_run(pass, layer);
@@ -137,25 +170,29 @@ static const struct lli_matrix *matrix_at(const struct lli_weights *w, uint32_t 
     return role >= LLI_FIRST_LAYER_ROLE ? &w->layers[layer].at[role] : layer == 0 ? &w->at[role] : NULL;
 }
 
-static const uint32_t vector_roles[] = {LLI_OUTPUT_NORM, LLI_ATTN_NORM,   LLI_FFN_NORM,         LLI_ATTN_Q_BIAS,
-                                        LLI_ATTN_K_BIAS, LLI_ATTN_V_BIAS, LLI_ATTN_OUTPUT_BIAS, LLI_ATTN_SINKS};
-
-enum { N_VECTOR_ROLES = sizeof vector_roles / sizeof *vector_roles };
+/* The factors of angles have gone into rotary. */
+static int is_copied(uint32_t role)
+{
+    return lli_family_shape((enum lli_role)role)->is_vector && role != LLI_ROPE_FREQS && role != LLI_ROPE_LONG &&
+           role != LLI_ROPE_SHORT;
+}
 
 /* Copies every vector to `to` and enters it in the pass's table; returns how many floats that takes. `to` NULL: it counts. */
 static size_t copy_vectors(struct lli_pass *pass, float *to, const struct lli_config *config, const struct lli_weights *weights)
 {
     size_t n = 0;
     for (uint32_t layer = 0; layer < config->n_layers; layer++)
-        for (size_t i = 0; i < N_VECTOR_ROLES; i++) {
-            const struct lli_matrix *m = matrix_at(weights, layer, vector_roles[i]);
-            if (!m || !m->data)
+        for (uint32_t role = 0; role < LLI_N_ROLES; role++) {
+            const struct lli_matrix *m = matrix_at(weights, layer, role);
+            size_t length;
+            if (!m || !m->data || !is_copied(role))
                 continue;
+            length = (size_t)m->n_in * m->n_out;
             if (to) {
-                memcpy(to + n, m->data, m->n_in * sizeof *to);
-                pass->vectors[(size_t)layer * LLI_N_ROLES + vector_roles[i]] = to + n;
+                memcpy(to + n, m->data, length * sizeof *to);
+                pass->vectors[(size_t)layer * LLI_N_ROLES + role] = to + n;
             }
-            n += m->n_in;
+            n += length;
         }
     return n;
 }
@@ -174,20 +211,52 @@ static int32_t take_vectors(struct lli_forward *f, struct llminf_error *err)
     return 0;
 }
 
+/* ALiBi: the first heads, a power of two of them, have powers of one base, those behind the odd powers of its root (Press,
+ * Smith and Lewis, "Train Short, Test Long", 2022, and their code). */
+static int32_t make_slopes(struct lli_forward *f, struct llminf_error *err)
+{
+    const struct lli_config *c = f->pass.config;
+    uint32_t most = 1;
+    if (c->alibi == 0)
+        return 0;
+    f->pass.slopes = lli_alloc_array(f->heap, c->n_heads, sizeof *f->pass.slopes);
+    if (!f->pass.slopes)
+        return lli_fail_memory(err, "slopes", c->n_heads * sizeof *f->pass.slopes);
+    while (2 * most <= c->n_heads)
+        most *= 2;
+    for (uint32_t h = 0; h < c->n_heads; h++) {
+        double power = h < most ? h + 1 : (double)(h - most) + 0.5;
+        f->pass.slopes[h] = (float)lli_pow_f64(2, -(double)c->alibi * power / most);
+    }
+    return 0;
+}
+
 /* ---- life */
 
 int lli_forward_size(struct lli_forward_size *out, const struct lli_config *config, const struct lli_weights *weights,
                      const struct lli_forward_options *o, int n_workers)
 {
     size_t n_vectors = weights ? copy_vectors(NULL, NULL, config, weights) : 0, scratch;
-    size_t own = sizeof(struct lli_forward) + n_vectors * sizeof(float) + config->rope.n_dims / 2 * sizeof(double) +
-                 (size_t)config->n_layers * LLI_N_ROLES * sizeof(float *);
+    size_t n_pairs = config->rope.n_dims / 2 + (config->window > 0 ? config->local_rope.n_dims / 2 : 0);
+    size_t own = sizeof(struct lli_forward) + n_vectors * sizeof(float) + n_pairs * sizeof(double) +
+                 (size_t)config->n_layers * LLI_N_ROLES * sizeof(float *) +
+                 (config->alibi != 0 ? config->n_heads : 0) * sizeof(float);
     if (lli_scratch_bytes(&scratch, config, o->max_rows, o->max_logits, n_workers) < 0 ||
         lli_size_add(&out->scratch_bytes, scratch, own) ||
         lli_size_mul(&out->kv_bytes, lli_pages_block_bytes(config, o->kv_type), o->n_blocks))
         return -1;
     out->logits_bytes = (size_t)o->max_logits * config->n_vocab * sizeof(float);
     return 0;
+}
+
+/* The factors of the model's own: of two, the long ones if it was trained beyond the length of the short ones. They do not
+ * depend on the context's length, so that a file has one answer. */
+static const struct lli_matrix *rope_factors(const struct lli_pass *pass)
+{
+    const struct lli_matrix *at = pass->weights->at;
+    if (at[LLI_ROPE_FREQS].data)
+        return &at[LLI_ROPE_FREQS];
+    return &at[pass->config->train_length > pass->config->rope.original_length ? LLI_ROPE_LONG : LLI_ROPE_SHORT];
 }
 
 static int32_t init(struct lli_forward *f, const struct lli_forward_options *o, struct llminf_error *err)
@@ -200,9 +269,11 @@ static int32_t init(struct lli_forward *f, const struct lli_forward_options *o, 
     if (lli_forward_size(&size, config, pass->weights, o, o->workers->n) < 0)
         return lli_fail_memory(err, "buffers of a step", UINT64_MAX);
     f->scratch_bytes = size.scratch_bytes;
-    if ((status = take_vectors(f, err)) < 0)
+    if ((status = take_vectors(f, err)) < 0 || (status = make_slopes(f, err)) < 0)
         return status;
-    status = lli_rotary_init(&pass->rotary, f->heap, &config->rope, &pass->weights->at[LLI_ROPE_FREQS], o->max_pos, err);
+    status = lli_rotary_init(&pass->rotary[0], f->heap, &config->rope, rope_factors(pass), o->max_pos, err);
+    if (status == 0 && config->window > 0)
+        status = lli_rotary_init(&pass->rotary[1], f->heap, &config->local_rope, rope_factors(pass), o->max_pos, err);
     if (status < 0)
         return status;
     status = lli_scratch_init(&pass->scratch, f->heap, config, o->max_rows, o->max_logits, o->workers->n, err);
@@ -245,9 +316,11 @@ void lli_forward_free(struct lli_forward *f)
     heap = f->heap;
     lli_pages_finish(&f->pass.pages);
     lli_scratch_finish(&f->pass.scratch);
-    lli_rotary_finish(&f->pass.rotary);
+    lli_rotary_finish(&f->pass.rotary[0]);
+    lli_rotary_finish(&f->pass.rotary[1]);
     lli_free(heap, f->vectors);
     lli_free(heap, f->pass.vectors);
+    lli_free(heap, f->pass.slopes);
     lli_free(heap, f);
 }
 

@@ -1,10 +1,12 @@
 /* forward/linear.c - the products of a stage are cut into pieces: a range of weight rows x a range of rows of activations. */
 #include "forward/linear.h"
 
+#include "forward/norm.h"
+
 enum {
     MAX_SETS = 4,
     PER_WORKER = 16, /* pieces a worker has at least, so that they end together (Zen 5, decoding: 1-2 % more than 8) */
-    TILE_ROWS = 192 /* rows of activations of a piece: they share a piece of weights in the cache */
+    TILE_ROWS = 192  /* rows of activations of a piece: they share a piece of weights in the cache */
 };
 
 int lli_linear_wants_q8(const struct lli_linear *list, size_t n)
@@ -25,8 +27,9 @@ int lli_linear_take(const struct lli_pass *pass, struct lli_q8 *out, const float
 }
 
 struct taking {
-    const float *x, *gain; /* gain: scratch.x is normed first */
+    const float *x;
     size_t n;
+    uint32_t layer, role; /* of the norm through which scratch.x goes first; LLI_N_ROLES: through none */
     int wants_q8;
 };
 
@@ -35,21 +38,21 @@ static void take_row(const struct lli_pass *pass, const void *arg, size_t row, i
     const struct taking *t = arg;
     const struct lli_scratch *s = &pass->scratch;
     (void)worker;
-    if (t->gain)
-        pass->kernels.rmsnorm(s->normed + row * t->n, s->x + row * t->n, t->gain, t->n, pass->config->norm_eps);
+    if (t->role != LLI_N_ROLES)
+        lli_norm_role(pass, s->normed + row * t->n, s->x + row * t->n, t->layer, t->role, t->n);
     if (lli_linear_take(pass, s->q8 + row * lli_q8_blocks(t->n), t->x + row * t->n, t->n, t->wants_q8) < 0)
         lli_pass_mark(pass, row);
 }
 
 void lli_linear_take_rows(const struct lli_pass *pass, const float *x, size_t n, int wants_q8)
 {
-    struct taking t = {x, NULL, n, wants_q8};
+    struct taking t = {x, n, 0, LLI_N_ROLES, wants_q8};
     lli_pass_share(pass, take_row, &t, pass->plan->n_rows);
 }
 
 void lli_linear_take_normed(const struct lli_pass *pass, uint32_t layer, uint32_t role, int wants_q8)
 {
-    struct taking t = {pass->scratch.normed, lli_pass_vector(pass, layer, role), pass->config->n_embd, wants_q8};
+    struct taking t = {pass->scratch.normed, pass->config->n_embd, layer, role, wants_q8};
     lli_pass_share(pass, take_row, &t, pass->plan->n_rows);
 }
 

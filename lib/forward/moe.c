@@ -6,8 +6,10 @@
 
 #include <string.h>
 
+#include "base/mathx.h"
 #include "forward/ffn.h"
 #include "forward/linear.h"
+#include "forward/norm.h"
 
 /* ---- routing */
 
@@ -25,7 +27,7 @@ static uint32_t choose(const float *p, uint32_t n_experts, const uint32_t *chose
     return best;
 }
 
-/* Probabilities over all experts; the shares of the chosen ones sum to 1. */
+/* Probabilities over all experts; the shares of the chosen ones sum to 1, if the model wants that. */
 static void route(const struct lli_pass *pass, const void *arg, size_t row, int worker)
 {
     const struct lli_config *c = pass->config;
@@ -40,7 +42,8 @@ static void route(const struct lli_pass *pass, const void *arg, size_t row, int 
         chosen[j] = choose(p, c->n_experts, chosen, j);
         shares[j] = p[chosen[j]];
     }
-    pass->kernels.divide(shares, shares, pass->kernels.sum(shares, c->n_experts_used), c->n_experts_used);
+    if (!c->has_raw_shares)
+        pass->kernels.divide(shares, shares, pass->kernels.sum(shares, c->n_experts_used), c->n_experts_used);
 }
 
 /* Counting sort of all (row, choice) by expert. */
@@ -70,6 +73,7 @@ static void sort_by_expert(const struct lli_pass *pass)
 /* ---- experts */
 
 struct gathering {
+    const float *input; /* of all rows */
     const uint32_t *rows;
     int wants_q8;
 };
@@ -80,59 +84,120 @@ static void gather(const struct lli_pass *pass, const void *arg, size_t i, int w
     const struct lli_scratch *s = &pass->scratch;
     size_t n = pass->config->n_embd;
     (void)worker;
-    memcpy(s->gathered + i * n, s->normed + g->rows[i] * n, n * sizeof *s->gathered);
+    memcpy(s->gathered + i * n, g->input + g->rows[i] * n, n * sizeof *s->gathered);
     if (lli_linear_take(pass, s->q8 + i * lli_q8_blocks(n), s->gathered + i * n, n, g->wants_q8) < 0)
         lli_pass_mark(pass, g->rows[i]);
 }
 
-static void run_expert(const struct lli_pass *pass, const struct lli_matrix *at, uint32_t expert)
+/* An expert's bias in the vector of all; NULL: none. */
+static const float *bias_of(const struct lli_pass *pass, uint32_t layer, uint32_t role, uint32_t expert, size_t n)
 {
+    const float *biases = lli_pass_vector(pass, layer, role);
+    return biases ? biases + expert * n : NULL;
+}
+
+static void run_expert(const struct lli_pass *pass, uint32_t layer, const float *input, uint32_t expert)
+{
+    const struct lli_config *c = pass->config;
+    const struct lli_matrix *at = pass->weights->layers[layer].at;
     const struct lli_scratch *s = &pass->scratch;
     uint32_t first = s->expert_at[expert];
     const struct lli_gated gated = {
         .gate = &at[LLI_FFN_GATE_EXPS],
         .up = &at[LLI_FFN_UP_EXPS],
         .down = &at[LLI_FFN_DOWN_EXPS],
+        .gate_bias = bias_of(pass, layer, LLI_FFN_GATE_EXPS_BIAS, expert, c->n_expert_ff),
+        .up_bias = bias_of(pass, layer, LLI_FFN_UP_EXPS_BIAS, expert, c->n_expert_ff),
+        .down_bias = bias_of(pass, layer, LLI_FFN_DOWN_EXPS_BIAS, expert, c->n_embd),
         .mat = expert,
         .input = s->gathered,
         .rows = s->expert_rows + first,
         .n_rows = s->expert_at[expert + 1] - first,
-        .out = s->expert_out + (size_t)first * pass->config->n_embd,
+        .out = s->expert_out + (size_t)first * c->n_embd,
     };
-    const struct gathering g = {gated.rows, lli_ffn_wants_q8(gated.gate, gated.up)};
+    const struct gathering g = {input, gated.rows, lli_ffn_wants_q8(&gated)};
     if (gated.n_rows == 0)
         return;
     lli_pass_share(pass, gather, &g, gated.n_rows);
     lli_ffn_gated(pass, &gated);
 }
 
+/* ---- the expert that all rows see: into scratch.projected, and its gate */
+
+static int has_shared(const struct lli_pass *pass, uint32_t layer)
+{
+    return pass->weights->layers[layer].at[LLI_FFN_UP_SHARED].data != NULL;
+}
+
+static void run_shared(const struct lli_pass *pass, uint32_t layer, const float *input)
+{
+    const struct lli_matrix *at = pass->weights->layers[layer].at;
+    const struct lli_scratch *s = &pass->scratch;
+    size_t n_rows = pass->plan->n_rows;
+    const struct lli_gated gated = {
+        .gate = &at[LLI_FFN_GATE_SHARED],
+        .up = &at[LLI_FFN_UP_SHARED],
+        .down = &at[LLI_FFN_DOWN_SHARED],
+        .input = input,
+        .n_rows = n_rows,
+        .out = s->projected,
+    };
+    const struct lli_linear router = {.w = &at[LLI_FFN_ROUTER_SHARED], .out = s->shared_gate, .input = input, .q8 = s->q8};
+    int has_gate = router.w->data != NULL;
+    lli_linear_take_rows(pass, input, pass->config->n_embd,
+                         lli_ffn_wants_q8(&gated) | (has_gate ? lli_linear_wants_q8(&router, 1) : 0));
+    if (has_gate)
+        lli_linear_run_one(pass, &router, n_rows);
+    lli_ffn_gated(pass, &gated);
+}
+
+/* y += the expert that all see, times the logistic function of its gate. */
+static void add_shared(const struct lli_pass *pass, uint32_t layer, float *y, size_t row)
+{
+    const struct lli_scratch *s = &pass->scratch;
+    size_t n = pass->config->n_embd;
+    int has_gate = pass->weights->layers[layer].at[LLI_FFN_ROUTER_SHARED].data != NULL;
+    float share = has_gate ? 1.0f / (1.0f + lli_exp_f32(-s->shared_gate[row])) : 1;
+    pass->kernels.add_scaled(y, share, s->projected + row * n, n);
+}
+
+/* ---- the stages */
+
+/* The sum is made where the row was before it was gathered: nobody needs that any more. */
 static void add_experts(const struct lli_pass *pass, const void *arg, size_t row, int worker)
 {
     const struct lli_config *c = pass->config;
     const struct lli_scratch *s = &pass->scratch;
-    float *y = s->projected + row * c->n_embd, *x = s->x + row * c->n_embd;
-    (void)arg;
+    uint32_t layer = *(const uint32_t *)arg;
+    float *y = s->normed + row * c->n_embd;
     (void)worker;
     memset(y, 0, c->n_embd * sizeof *y);
     for (size_t i = row * c->n_experts_used; i < (row + 1) * c->n_experts_used; i++)
         pass->kernels.add_scaled(y, s->shares[i], s->expert_out + (size_t)s->places[i] * c->n_embd, c->n_embd);
-    pass->kernels.add(x, x, y, c->n_embd);
+    if (has_shared(pass, layer))
+        add_shared(pass, layer, y, row);
+    lli_norm_join_row(pass, layer, LLI_FFN_POST_NORM, row, y);
 }
-
-/* ---- the stages */
 
 void lli_moe_run(const struct lli_pass *pass, uint32_t layer)
 {
     const struct lli_matrix *at = pass->weights->layers[layer].at;
     const struct lli_scratch *s = &pass->scratch;
-    const struct lli_linear router = {.w = &at[LLI_FFN_ROUTER], .out = s->routes, .input = s->normed, .q8 = s->q8};
+    struct lli_linear router = {
+        .w = &at[LLI_FFN_ROUTER],
+        .bias = lli_pass_vector(pass, layer, LLI_FFN_ROUTER_BIAS),
+        .out = s->routes,
+        .q8 = s->q8,
+    };
     size_t n_rows = pass->plan->n_rows;
 
-    lli_linear_take_normed(pass, layer, LLI_FFN_NORM, lli_linear_wants_q8(&router, 1));
+    router.input = lli_ffn_take(pass, layer, lli_linear_wants_q8(&router, 1));
     lli_linear_run_one(pass, &router, n_rows);
     lli_pass_share(pass, route, NULL, n_rows);
     sort_by_expert(pass);
     for (uint32_t e = 0; e < pass->config->n_experts; e++)
-        run_expert(pass, at, e);
-    lli_pass_share(pass, add_experts, NULL, n_rows);
+        run_expert(pass, layer, router.input, e);
+    if (has_shared(pass, layer))
+        run_shared(pass, layer, router.input);
+    lli_pass_share(pass, add_experts, &layer, n_rows);
 }

@@ -24,12 +24,13 @@ struct lli_pass {
     const struct lli_weights *weights;
     struct lli_workers *workers;
     const float **vectors; /* [n_layers, LLI_N_ROLES] gains, biases and sinks, aligned copies; global roles stand in layer 0 */
+    float *slopes;         /* [n_heads] of ALiBi; NULL: none */
     struct lli_kernels kernels;
-    struct lli_rotary rotary;
+    struct lli_rotary rotary[2]; /* of global and of local layers */
     struct lli_pages pages;
     struct lli_scratch scratch;
     const struct lli_plan *plan; /* of the step that runs */
-    struct lli_tiling tiling;    /* of its rows, for attention */
+    struct lli_tiling tiling[2]; /* of its rows, for attention: without the window, and with it */
 };
 
 /* NULL: the model has none. */

@@ -47,7 +47,7 @@ static void scale_yarn(struct lli_rotary *rotary, const struct lli_rope *r)
         double keep = (1 - ramp(low, high, i)) * r->yarn_ext_factor;
         rotary->theta[i] = interpolated * (1 - keep) + own * keep;
     }
-    rotary->magnitude = r->yarn_attn_factor;
+    rotary->magnitude *= r->yarn_attn_factor;
     if (r->yarn_ext_factor != 0 && r->factor > 1)
         rotary->magnitude *= (1 + 0.1 * growth) / (1 + 0.1 * r->yarn_log_multiplier * growth);
 }
@@ -66,8 +66,10 @@ static void scale_none(struct lli_rotary *rotary, const struct lli_rope *r)
 
 typedef void scale_fn(struct lli_rotary *rotary, const struct lli_rope *r);
 
-static scale_fn *const scalings[] = {
-    [LLI_ROPE_NONE] = scale_none, [LLI_ROPE_LINEAR] = scale_linear, [LLI_ROPE_YARN] = scale_yarn};
+static scale_fn *const scalings[] = {[LLI_ROPE_NONE] = scale_none,
+                                     [LLI_ROPE_LINEAR] = scale_linear,
+                                     [LLI_ROPE_YARN] = scale_yarn,
+                                     [LLI_ROPE_LONGROPE] = scale_none};
 
 static int32_t divide_by_factors(struct lli_rotary *rotary, const struct lli_matrix *factors, struct llminf_error *err)
 {
@@ -75,7 +77,7 @@ static int32_t divide_by_factors(struct lli_rotary *rotary, const struct lli_mat
         float factor;
         memcpy(&factor, factors->data + i * sizeof factor, sizeof factor);
         if (!(factor > 0 && factor <= 3.402823466e38f))
-            return lli_fail(err, LLMINF_E_NUMERIC, "rope_freqs.weight", "factor %u is %g, want positive and finite", i,
+            return lli_fail(err, LLMINF_E_NUMERIC, factors->tensor, "factor %u is %g, want positive and finite", i,
                             (double)factor);
         rotary->theta[i] /= factor;
     }
@@ -86,7 +88,9 @@ int32_t lli_rotary_init(struct lli_rotary *rotary, struct lli_heap *heap, const 
                         const struct lli_matrix *factors, uint32_t max_pos, struct llminf_error *err)
 {
     int32_t status = 0;
-    *rotary = (struct lli_rotary){.heap = heap, .n_pairs = rope->n_dims / 2, .magnitude = 1};
+    *rotary = (struct lli_rotary){.heap = heap, .n_pairs = rope->n_dims / 2, .magnitude = rope->magnitude};
+    if (rotary->n_pairs == 0)
+        return 0;
     rotary->theta = lli_alloc_array(heap, rotary->n_pairs, sizeof *rotary->theta);
     if (!rotary->theta)
         return lli_fail_memory(err, "RoPE frequencies", (uint64_t)rotary->n_pairs * sizeof *rotary->theta);

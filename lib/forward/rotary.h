@@ -12,7 +12,7 @@ struct llminf_error;
 
 struct lli_rotary {
     struct lli_heap *heap;
-    double *theta;    /* [n_pairs] angle of one position; owned */
+    double *theta;    /* [n_pairs] angle of one position; owned; no pairs: nothing is rotated */
     double magnitude; /* cos and sin are multiplied by it: YaRN's, else 1 */
     uint32_t n_pairs;
 };

@@ -37,25 +37,35 @@ static struct lli_q8 *cut_q8(struct cutter *c, size_t rows, size_t n)
     return cut(c, rows, lli_q8_blocks(n), sizeof(struct lli_q8));
 }
 
+static size_t widest_ffn(const struct lli_config *config)
+{
+    size_t n = config->n_ff > config->n_expert_ff ? config->n_ff : config->n_expert_ff;
+    return n > config->n_shared_ff ? n : config->n_shared_ff;
+}
+
 static void lay_rows(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows, size_t logits)
 {
     size_t heads = (size_t)config->n_heads * config->head_dim, kv_heads = (size_t)config->n_kv_heads * config->head_dim;
+    size_t ff = widest_ffn(config);
     s->x = cut_floats(c, rows, config->n_embd);
     s->normed = cut_floats(c, rows, config->n_embd);
+    s->beside = cut_floats(c, config->is_parallel ? rows : 0, config->n_embd);
     s->q = cut_floats(c, rows, heads);
     s->k = cut_floats(c, rows, kv_heads);
     s->v = cut_floats(c, rows, kv_heads);
     s->attended = cut_floats(c, rows, heads);
-    s->gate = cut_floats(c, rows, config->n_ff);
-    s->up = cut_floats(c, rows, config->n_ff);
+    s->gate = cut_floats(c, rows, ff);
+    s->up = cut_floats(c, rows, ff);
     s->projected = cut_floats(c, rows, config->n_embd);
-    s->cos = cut_floats(c, rows, config->rope.n_dims / 2);
-    s->sin = cut_floats(c, rows, config->rope.n_dims / 2);
+    for (int local = 0; local <= (config->window > 0); local++) {
+        s->cos[local] = cut_floats(c, rows, config->rope.n_dims / 2);
+        s->sin[local] = cut_floats(c, rows, config->rope.n_dims / 2);
+    }
     s->logits = cut_floats(c, logits, config->n_vocab);
     s->logit_rows = cut_ids(c, logits, 1);
     s->bad = cut(c, rows, 1, 1);
     s->q8 = cut_q8(c, rows, config->n_embd > heads ? config->n_embd : heads);
-    s->hidden = cut_q8(c, rows, config->n_ff);
+    s->hidden = cut_q8(c, rows, ff);
 }
 
 static void lay_attention(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows, size_t workers)
@@ -65,7 +75,8 @@ static void lay_attention(struct lli_scratch *s, struct cutter *c, const struct 
         c->overflow = 1;
     s->products = cut(c, workers, LLI_MATMUL_SCRATCH, 1);
     s->token_row = cut(c, workers, config->n_embd, 4);
-    s->tiles = cut(c, rows, 1, sizeof *s->tiles);
+    for (int local = 0; local < 2; local++)
+        s->tiles[local] = cut(c, rows, 1, sizeof **s->tiles);
     s->queries = cut(c, workers, tile, sizeof *s->queries);
     s->split = cut_floats(c, workers, tile * config->head_dim);
     s->attend = cut(c, workers, s->attend_bytes, 1);
@@ -87,6 +98,7 @@ static void lay_experts(struct lli_scratch *s, struct cutter *c, const struct ll
     s->expert_at = cut_ids(c, (size_t)config->n_experts + 1, 1);
     s->gathered = cut_floats(c, rows, config->n_embd);
     s->expert_out = cut_floats(c, rows * used, config->n_embd);
+    s->shared_gate = cut_floats(c, rows, 1);
 }
 
 static void lay_out(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows, size_t logits,

@@ -19,22 +19,23 @@ struct lli_scratch {
     void *memory; /* owned; aligned to 64 */
     size_t bytes;
 
-    float *x;              /* [rows, n_embd] the residual stream */
-    float *normed;         /* [rows, n_embd] */
-    float *q;              /* [rows, n_heads, head_dim] */
-    float *k, *v;          /* [rows, n_kv_heads, head_dim] */
-    float *attended;       /* [rows, n_heads, head_dim] */
-    float *gate, *up;      /* [rows, n_ff] */
-    float *projected;      /* [rows, n_embd] of attention and FFN, before it joins x */
-    float *cos, *sin;      /* [rows, n_dims / 2] */
-    float *logits;         /* [logits, n_vocab] */
-    struct lli_q8 *q8;     /* [rows, n_embd or n_heads * head_dim] the input of the products that run next */
-    struct lli_q8 *hidden; /* [rows, n_ff] the input of down */
-    uint8_t *products;     /* [workers, LLI_MATMUL_SCRATCH] */
-    uint8_t *token_row;    /* [workers, n_embd * 4] a row of a packed embedding, as in the file */
+    float *x;               /* [rows, n_embd] the residual stream */
+    float *normed;          /* [rows, n_embd] */
+    float *beside;          /* [rows, n_embd] the stream as the FFN beside attention sees it */
+    float *q;               /* [rows, n_heads, head_dim] */
+    float *k, *v;           /* [rows, n_kv_heads, head_dim] */
+    float *attended;        /* [rows, n_heads, head_dim] */
+    float *gate, *up;       /* [rows, the widest FFN] */
+    float *projected;       /* [rows, n_embd] of attention and FFN, before it joins x */
+    float *cos[2], *sin[2]; /* [rows, n_dims / 2] of global and of local layers */
+    float *logits;          /* [logits, n_vocab] */
+    struct lli_q8 *q8;      /* [rows, n_embd or n_heads * head_dim] the input of the products that run next */
+    struct lli_q8 *hidden;  /* [rows, the widest FFN] the input of down */
+    uint8_t *products;      /* [workers, LLI_MATMUL_SCRATCH] */
+    uint8_t *token_row;     /* [workers, n_embd * 4] a row of a packed embedding, as in the file */
 
     /* Attention. A part is what one row has of one split (forward/tiles.h). */
-    struct lli_tile *tiles;    /* [rows] */
+    struct lli_tile *tiles[2]; /* [rows] without and with the window */
     struct lli_query *queries; /* [workers, tile] of one split */
     float *split;              /* [workers, tile, head_dim] their o, before it is merged */
     uint8_t *attend;           /* [workers, attend_bytes] the kernel's own */
@@ -51,6 +52,7 @@ struct lli_scratch {
     uint32_t *expert_at;   /* [n_experts + 1] where an expert's rows begin in it */
     float *gathered;       /* [rows, n_embd] the rows of one expert */
     float *expert_out;     /* [rows * n_experts_used, n_embd] */
+    float *shared_gate;    /* [rows] of the expert that all rows see */
 
     uint32_t *logit_rows; /* [logits] */
     _Atomic uint8_t *bad; /* [rows] 1: the row met a NaN or Inf */

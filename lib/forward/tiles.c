@@ -49,7 +49,7 @@ static void measure(struct lli_tile *tile, const struct lli_plan *plan, uint32_t
     tile->n_splits = last / LLI_SPLIT_TOKENS + 1 - tile->first_split;
 }
 
-static uint32_t cut(struct lli_tile *tiles, const struct lli_plan *plan, const struct lli_config *config)
+static uint32_t cut(struct lli_tile *tiles, const struct lli_plan *plan, const struct lli_config *config, uint32_t window)
 {
     uint32_t n = 0, most = rows_of(config);
     for (uint32_t row = 0; row < plan->n_rows; row++) {
@@ -61,7 +61,7 @@ static uint32_t cut(struct lli_tile *tiles, const struct lli_plan *plan, const s
             tiles[n++] = (struct lli_tile){.seq = r->seq, .first_row = row, .n_rows = 1};
     }
     for (uint32_t i = 0; i < n; i++)
-        measure(&tiles[i], plan, config->window);
+        measure(&tiles[i], plan, window);
     return n;
 }
 
@@ -131,10 +131,10 @@ static void set_windows(struct lli_tiling *out, struct lli_tile *tiles, const st
 }
 
 void lli_tiles_cut(struct lli_tiling *out, struct lli_tile *tiles, const struct lli_plan *plan, const struct lli_config *config,
-                   size_t n_workers)
+                   uint32_t window, size_t n_workers)
 {
     *out = (struct lli_tiling){.tiles = tiles};
-    part(out, tiles, cut(tiles, plan, config), config, n_workers);
+    part(out, tiles, cut(tiles, plan, config, window), config, n_workers);
     for (uint32_t i = 0; i < out->n_walked; i++)
         tiles[i].heads = is_large(&tiles[i], config) ? 1 : heads_of(config, out->n_walked, PIECES * n_workers);
     if (out->n_spread > 0)

@@ -36,8 +36,8 @@ size_t lli_tile_queries(const struct lli_config *config);
 /* Parts that there is room for. */
 size_t lli_tile_parts(size_t n_workers);
 
-/* tiles: memory for as many tiles as the plan has rows. */
+/* tiles: memory for as many tiles as the plan has rows. window: of the layers that these are for; 0: none. */
 void lli_tiles_cut(struct lli_tiling *out, struct lli_tile *tiles, const struct lli_plan *plan, const struct lli_config *config,
-                   size_t n_workers);
+                   uint32_t window, size_t n_workers);
 
 #endif

@@ -164,16 +164,103 @@ static int32_t read_heads(struct lli_config *c, const struct source *s)
 static int32_t check_experts(const struct lli_config *c, const struct source *s)
 {
     char key[KEY_BYTES];
+    name_key(key, s, "expert_count");
+    if (!(s->family->needs & LLI_ROLE(c->n_experts > 0 ? LLI_FFN_ROUTER : LLI_FFN_UP)))
+        return lli_fail(s->err, LLMINF_E_UNSUPPORTED, key, "%u, %s has %s", c->n_experts, s->family->name,
+                        c->n_experts > 0 ? "no experts" : "experts");
     name_key(key, s, "expert_used_count");
     if (c->n_experts_used > c->n_experts || (c->n_experts > 0 && c->n_experts_used == 0))
         return lli_fail(s->err, LLMINF_E_FORMAT, key, "%u of %u experts", c->n_experts_used, c->n_experts);
     return 0;
 }
 
+static int32_t read_experts(struct lli_config *c, const struct source *s)
+{
+    char key[KEY_BYTES];
+    const struct int_row width = {"expert_feed_forward_length", 1, LLI_MAX_FEED_FORWARD, c->n_ff, 1};
+    const struct int_row shared = {"expert_shared_feed_forward_length", 1, LLI_MAX_FEED_FORWARD, c->n_ff, 1};
+    int sum_to_1 = !(s->family->traits & LLI_RAW_SHARES);
+    int32_t status = check_experts(c, s);
+    if (status || c->n_experts == 0)
+        return status;
+    status = read_int(&c->n_expert_ff, s, &width);
+    if (status == 0)
+        status = read_int(&c->n_shared_ff, s, &shared);
+    name_key(key, s, "expert_weights_norm");
+    if (status == 0)
+        status = lli_gguf_get_bool(&sum_to_1, s->g, key, sum_to_1, s->err);
+    c->has_raw_shares = !sum_to_1;
+    return status;
+}
+
+static int32_t read_factor(float *out, const struct source *s, const char *key, double otherwise)
+{
+    const struct float_row row = {key, 0, LLI_MAX_FACTOR, otherwise, LLMINF_E_LIMIT};
+    double v = 0;
+    int32_t status = read_float(&v, s, &row);
+    *out = (float)v;
+    return status;
+}
+
+/* A multiplier, already set to what it is without the key, or with 0. */
+static int32_t read_scale(float *out, const struct source *s, const char *key)
+{
+    float otherwise = *out;
+    int32_t status = read_factor(out, s, key, (double)otherwise);
+    if (*out == 0)
+        *out = otherwise;
+    return status;
+}
+
+static int32_t read_scales(struct lli_config *c, const struct source *s)
+{
+    int traits = s->family->traits;
+    uint32_t wide = c->n_embd / c->n_heads, per_head = s->family->wide_at == c->n_layers ? wide : c->head_dim;
+    int32_t status = 0;
+    c->attention_scale = 1.0f / __builtin_sqrtf((float)per_head);
+    c->residual_scale = c->logit_scale = c->embedding_scale = 1;
+    c->alibi = s->family->alibi;
+    if (traits & LLI_ROOT_EMBEDDING)
+        c->embedding_scale = __builtin_sqrtf((float)c->n_embd);
+    if (traits & LLI_SCALES) {
+        status = read_scale(&c->embedding_scale, s, "embedding_scale");
+        if (status == 0)
+            status = read_scale(&c->residual_scale, s, "residual_scale");
+        if (status == 0)
+            status = read_scale(&c->attention_scale, s, "attention.scale");
+    }
+    if (status == 0 && traits & (LLI_SCALES | LLI_LOGIT_FACTOR))
+        status = read_scale(&c->logit_scale, s, "logit_scale");
+    if (status == 0 && traits & LLI_SOFT_CAPS)
+        status = read_factor(&c->softcap, s, "attn_logit_softcapping", (double)s->family->softcap);
+    if (status == 0 && traits & LLI_SOFT_CAPS)
+        status = read_factor(&c->logit_softcap, s, "final_logit_softcapping", (double)s->family->logit_softcap);
+    if (status == 0 && traits & LLI_SCALES)
+        c->logit_scale = 1.0f / c->logit_scale;
+    return status;
+}
+
+static int32_t read_parallel(struct lli_config *c, const struct source *s)
+{
+    char key[KEY_BYTES];
+    name_key(key, s, "use_parallel_residual");
+    switch (s->family->parallel) {
+    case LLI_PARALLEL_BY_KEY:
+        return lli_gguf_get_bool(&c->is_parallel, s->g, key, 1, s->err);
+    case LLI_PARALLEL_WITHOUT_FFN_NORM:
+        c->is_parallel = !lli_gguf_tensor_find(s->g, "blk.0.ffn_norm.weight");
+        return 0;
+    default:
+        c->is_parallel = s->family->parallel == LLI_PARALLEL;
+        return 0;
+    }
+}
+
 static int32_t read_epsilon(struct lli_config *c, const struct source *s)
 {
-    static const struct float_row row = {"attention.layer_norm_rms_epsilon", LLI_MIN_EPSILON, LLI_MAX_EPSILON, -1,
-                                         LLMINF_E_FORMAT};
+    static const char *const keys[] = {
+        [LLI_NORM_RMS] = "attention.layer_norm_rms_epsilon", [LLI_NORM_LAYER] = "attention.layer_norm_epsilon"};
+    const struct float_row row = {keys[s->family->norm], LLI_MIN_EPSILON, LLI_MAX_EPSILON, -1, LLMINF_E_FORMAT};
     double epsilon = 0;
     int32_t status = read_float(&epsilon, s, &row);
     c->norm_eps = (float)epsilon;
@@ -187,7 +274,11 @@ static int32_t read_scaling_type(int *out, const struct source *s)
     static const struct {
         const char *name;
         int scaling;
-    } types[] = {{"none", LLI_ROPE_NONE}, {"linear", LLI_ROPE_LINEAR}, {"yarn", LLI_ROPE_YARN}};
+    } types[] = {{"none", LLI_ROPE_NONE},
+                 {"linear", LLI_ROPE_LINEAR},
+                 {"yarn", LLI_ROPE_YARN},
+                 {"longrope", LLI_ROPE_LONGROPE}}; /* the last: of families that may have its factors */
+    size_t n_types = sizeof types / sizeof *types - !(s->family->may & LLI_ROLE(LLI_ROPE_LONG));
     char key[KEY_BYTES], type_key[KEY_BYTES];
     int is_scaled = find(key, s, "rope.scaling.factor") || find(key, s, "rope.scale_linear");
     struct lli_text type;
@@ -195,7 +286,7 @@ static int32_t read_scaling_type(int *out, const struct source *s)
     int32_t status = lli_gguf_get_text(&type, s->g, type_key, is_scaled ? "linear" : "none", s->err);
     if (status)
         return status;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    for (size_t i = 0; i < n_types; i++) {
         if (strlen(types[i].name) == type.len && memcmp(types[i].name, type.bytes, type.len) == 0) {
             *out = types[i].scaling;
             return 0;
@@ -208,7 +299,6 @@ static int32_t read_scaling_type(int *out, const struct source *s)
 static int32_t read_yarn(struct lli_config *c, const struct source *s)
 {
     struct lli_rope *r = &c->rope;
-    const struct int_row length = {"rope.scaling.original_context_length", 1, LLI_MAX_CONTEXT, c->train_length, 0};
     const struct {
         double *out;
         struct float_row row;
@@ -218,7 +308,7 @@ static int32_t read_yarn(struct lli_config *c, const struct source *s)
         {&r->yarn_beta_fast, {"rope.scaling.yarn_beta_fast", 1e-3, 1e6, 32, LLMINF_E_FORMAT}},
         {&r->yarn_beta_slow, {"rope.scaling.yarn_beta_slow", 1e-3, 1e6, 1, LLMINF_E_FORMAT}},
     };
-    int32_t status = read_int(&r->original_length, s, &length);
+    int32_t status = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows && status == 0; i++)
         status = read_float(rows[i].out, s, &rows[i].row);
     return status;
@@ -228,26 +318,112 @@ static int32_t read_rope(struct lli_config *c, const struct source *s)
 {
     static const struct float_row base = {"rope.freq_base", LLI_MIN_ROPE_BASE, LLI_MAX_ROPE_BASE, 10000, LLMINF_E_LIMIT};
     const struct int_row dims = {"rope.dimension_count", 2, LLI_MAX_HEAD_DIM, c->head_dim, 0};
+    static const struct float_row magnitude = {"rope.scaling.attn_factor", 1e-3, 1e3, 1, LLMINF_E_FORMAT};
+    const struct int_row length = {"rope.scaling.original_context_length", 1, LLI_MAX_CONTEXT, c->train_length, 0};
     struct float_row factor = {"rope.scaling.factor", LLI_MIN_ROPE_FACTOR, LLI_MAX_ROPE_FACTOR, 1, LLMINF_E_LIMIT};
     char key[KEY_BYTES];
     struct lli_rope *r = &c->rope;
     r->pairs = s->family->rope_pairs;
-    r->factor = 1;
-    int32_t status = read_int(&r->n_dims, s, &dims);
-    if (status)
+    r->factor = r->magnitude = 1;
+    int is_rotated = r->pairs != LLI_ROPE_UNUSED;
+    name_key(key, s, "rope.scaling.finetuned");
+    int32_t status = 0;
+    if (s->family->traits & LLI_ROPE_SWITCH)
+        status = lli_gguf_get_bool(&is_rotated, s->g, key, 1, s->err);
+    if (!is_rotated)
+        r->pairs = LLI_ROPE_UNUSED;
+    if (status == 0 && is_rotated)
+        status = read_int(&r->n_dims, s, &dims);
+    if (status || !is_rotated)
         return status;
     name_key(key, s, dims.key);
     if (r->n_dims % 2 || r->n_dims > c->head_dim)
         return lli_fail(s->err, LLMINF_E_FORMAT, key, "%u, want an even number up to the head's %u", r->n_dims, c->head_dim);
     status = read_float(&r->base, s, &base);
     if (status == 0)
+        status = read_float(&r->magnitude, s, &magnitude);
+    if (status == 0)
+        status = read_int(&r->original_length, s, &length);
+    if (status == 0)
         status = read_scaling_type(&r->scaling, s);
-    if (status || r->scaling == LLI_ROPE_NONE)
+    if (status || r->scaling == LLI_ROPE_NONE || r->scaling == LLI_ROPE_LONGROPE)
         return status;
     if (!find(key, s, factor.key))
         factor.key = "rope.scale_linear"; /* what it was called before */
     status = read_float(&r->factor, s, &factor);
     return status || r->scaling != LLI_ROPE_YARN ? status : read_yarn(c, s);
+}
+
+/* ---- windows */
+
+static void set_global(struct lli_config *c, uint32_t layer)
+{
+    c->global_layers[layer / 64] |= (uint64_t)1 << layer % 64;
+}
+
+/* A flag for each layer: it has the window. */
+static int32_t read_local_layers(struct lli_config *c, const struct source *s, const char *key, const struct lli_gguf_entry *e)
+{
+    if (e->n != c->n_layers)
+        return lli_fail(s->err, LLMINF_E_FORMAT, key, "%llu values, want one for each of %u layers", (unsigned long long)e->n,
+                        c->n_layers);
+    for (uint32_t i = 0; i < c->n_layers; i++) {
+        int64_t is_local;
+        if (lli_gguf_int(&is_local, e, i))
+            return lli_fail(s->err, LLMINF_E_FORMAT, key, "values of type %u, want bools", e->kind);
+        if (!is_local)
+            set_global(c, i);
+    }
+    return 0;
+}
+
+static int32_t read_period(struct lli_config *c, const struct source *s)
+{
+    const struct int_row row = {"attention.sliding_window_pattern", 0, LLI_MAX_LAYERS, s->family->window_period, 0};
+    char key[KEY_BYTES];
+    const struct lli_gguf_entry *e = find(key, s, row.key);
+    uint32_t period = 0;
+    if (e && e->is_array)
+        return read_local_layers(c, s, key, e);
+    int32_t status = read_int(&period, s, &row);
+    for (uint32_t i = 0; i < c->n_layers && period > 0 && status == 0; i++)
+        if (i % period == period - 1)
+            set_global(c, i);
+    return status;
+}
+
+/* How layers with a window rotate. */
+static int32_t read_local_rope(struct lli_config *c, const struct source *s)
+{
+    struct lli_rope *r = &c->local_rope;
+    const struct float_row base = {"rope.freq_base_swa", LLI_MIN_ROPE_BASE, LLI_MAX_ROPE_BASE,
+                                   s->family->local_base > 0 ? s->family->local_base : c->rope.base, LLMINF_E_LIMIT};
+    *r = c->rope;
+    if (c->window == 0 || r->pairs == LLI_ROPE_UNUSED)
+        return 0;
+    if (s->family->traits & LLI_LOCAL_UNSCALED) {
+        r->scaling = LLI_ROPE_NONE;
+        r->factor = r->magnitude = 1;
+    }
+    return read_float(&r->base, s, &base);
+}
+
+/* Where windows are no habit of the family, one is fine that no position ever leaves. */
+static int32_t read_window(struct lli_config *c, const struct source *s)
+{
+    int has_windows = s->family->traits & LLI_WINDOWS;
+    const struct int_row row = {"attention.sliding_window", has_windows ? 0 : 1, UINT32_MAX,
+                                has_windows ? s->family->window : c->train_length, 1};
+    char key[KEY_BYTES];
+    uint32_t window = 0;
+    int32_t status = read_int(&window, s, &row);
+    name_key(key, s, row.key);
+    if (status == 0 && !has_windows && window < c->train_length)
+        return lli_fail(s->err, LLMINF_E_UNSUPPORTED, key, "%u, want the context's %u and more", window, c->train_length);
+    c->window = has_windows ? window : 0;
+    if (status == 0)
+        status = read_period(c, s);
+    return status ? status : read_local_rope(c, s);
 }
 
 /* ---- keys of arithmetic that is not done here */
@@ -271,32 +447,32 @@ static int32_t refuse_other_arithmetic(const struct source *s)
     static const struct {
         const char *key;
         double idle[2]; /* values that change nothing */
+        int traits;     /* of families that do it */
     } rows[] = {
-        {"attention.causal", {1, 1}},
-        {"attention.scale", {0, 0}},
-        {"attention.clamp_kqv", {0, 0}},
-        {"attention.max_alibi_bias", {0, 0}},
-        {"attn_logit_softcapping", {0, 0}},
-        {"final_logit_softcapping", {0, 0}},
-        {"logit_scale", {0, 1}},
-        {"embedding_scale", {0, 1}},
-        {"residual_scale", {0, 1}},
-        {"use_parallel_residual", {0, 0}},
-        {"leading_dense_block_count", {0, 0}},
-        {"interleave_moe_layer_step", {0, 1}},
-        {"expert_shared_count", {0, 0}},
-        {"expert_group_count", {0, 1}},
-        {"expert_weights_scale", {0, 1}},
-        {"expert_weights_norm", {1, 1}},
-        {"expert_gating_func", {0, 1}},
-        {"rope.scaling.attn_factor", {1, 1}},
-        {"rope.scaling.yarn_log_multiplier", {0, 0}},
+        {"attention.causal", {1, 1}, 0},
+        {"attention.scale", {0, 0}, LLI_SCALES},
+        {"attention.clamp_kqv", {0, 0}, 0},
+        {"attention.max_alibi_bias", {0, 0}, 0},
+        {"attn_logit_softcapping", {0, 0}, LLI_SOFT_CAPS},
+        {"final_logit_softcapping", {0, 0}, LLI_SOFT_CAPS},
+        {"logit_scale", {0, 1}, LLI_SCALES | LLI_LOGIT_FACTOR},
+        {"embedding_scale", {0, 1}, LLI_SCALES},
+        {"residual_scale", {0, 1}, LLI_SCALES},
+        {"use_parallel_residual", {0, 0}, 0},
+        {"leading_dense_block_count", {0, 0}, 0},
+        {"interleave_moe_layer_step", {0, 1}, 0},
+        {"expert_shared_count", {0, 0}, 0},
+        {"expert_group_count", {0, 1}, 0},
+        {"expert_weights_scale", {0, 1}, 0},
+        {"expert_gating_func", {0, 1}, 0},
+        {"rope.scaling.yarn_log_multiplier", {0, 0}, 0},
     };
     char key[KEY_BYTES];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct lli_gguf_entry *e = find(key, s, rows[i].key);
+        int is_parallel = s->family->parallel != LLI_SEQUENTIAL && strcmp(rows[i].key, "use_parallel_residual") == 0;
         double v;
-        if (!e)
+        if (!e || s->family->traits & rows[i].traits || is_parallel)
             continue;
         if (read_number(&v, e) || !(v >= -1e30 && v <= 1e30))
             return lli_fail(s->err, LLMINF_E_FORMAT, key, "want one finite number");
@@ -306,17 +482,14 @@ static int32_t refuse_other_arithmetic(const struct source *s)
     return 0;
 }
 
-/* A window is fine where no position ever leaves it. */
-static int32_t check_window(const struct lli_config *c, const struct source *s)
+static int32_t refuse_family(const struct source *s, const char *key, const struct lli_text *name)
 {
-    const struct int_row row = {"attention.sliding_window", 1, UINT32_MAX, c->train_length, 0};
-    char key[KEY_BYTES];
-    uint32_t window;
-    int32_t status = read_int(&window, s, &row);
-    name_key(key, s, row.key);
-    if (status == 0 && window < c->train_length)
-        return lli_fail(s->err, LLMINF_E_UNSUPPORTED, key, "%u, want the context's %u and more", window, c->train_length);
-    return status;
+    char known[256];
+    size_t n = 0;
+    for (size_t i = 0; lli_family_at(i) && n < sizeof known; i++)
+        n += lli_format(known + n, sizeof known - n, i > 0 ? ", %s" : "%s", lli_family_at(i)->name);
+    return lli_fail(s->err, LLMINF_E_UNSUPPORTED, key, "\"%.*s\" is none of %s", (int)(name->len < 32 ? name->len : 32),
+                    name->bytes, known);
 }
 
 static int32_t find_family(struct source *s)
@@ -331,8 +504,7 @@ static int32_t find_family(struct source *s)
         return status;
     s->family = lli_family_find(name.bytes, name.len);
     if (!s->family)
-        return lli_fail(s->err, LLMINF_E_UNSUPPORTED, key, "\"%.*s\" is not known", (int)(name.len < 32 ? name.len : 32),
-                        name.bytes);
+        return refuse_family(s, key, &name);
     status = lli_gguf_get_int(&version, s->g, version_key, 2, s->err);
     if (status == 0 && version > 2)
         return lli_fail(s->err, LLMINF_E_UNSUPPORTED, version_key, "%lld, want 0 to 2", (long long)version);
@@ -353,12 +525,16 @@ int32_t lli_config_read(struct lli_config *out, const struct lli_gguf *g, uint32
     if (status == 0)
         status = read_heads(out, &s);
     if (status == 0)
-        status = check_experts(out, &s);
+        status = read_experts(out, &s);
+    if (status == 0)
+        status = read_scales(out, &s);
+    if (status == 0)
+        status = read_parallel(out, &s);
     if (status == 0)
         status = read_epsilon(out, &s);
     if (status == 0)
         status = read_rope(out, &s);
     if (status == 0)
-        status = check_window(out, &s);
+        status = read_window(out, &s);
     return status ? status : refuse_other_arithmetic(&s);
 }

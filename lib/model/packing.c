@@ -59,7 +59,7 @@ static int32_t add_job(struct packer *p, int64_t layer, int role)
     const struct lli_matrix *from = matrix(p->source->file, layer, role);
     struct job *job = &p->jobs[p->n_jobs];
     size_t mat_bytes, bytes, n_pieces;
-    if (!from->data || lli_family_shape((enum lli_role)role)->sides[1] == LLI_EXTENT_NONE)
+    if (!from->data || lli_family_shape((enum lli_role)role)->is_vector)
         return 0;
     *job = (struct job){.from = from, .to = *from, .layer = layer, .role = role, .first_piece = p->n_pieces};
     job->older = p->source->older ? matrix(p->source->older, layer, role) : NULL;

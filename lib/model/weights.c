@@ -15,7 +15,7 @@ struct loader {
     struct lli_weights *w;
     const struct lli_config *config;
     uint64_t sides[LLI_N_EXTENTS];
-    uint32_t may;                          /* bit per role that such a network has */
+    uint64_t may;                          /* bit per role that such a network has */
     const struct lli_gguf_tensor *unknown; /* the first without a place */
     struct llminf_error *err;
 };
@@ -23,18 +23,28 @@ struct loader {
 /* Where a tensor belongs. layer -1: it is one for all. */
 struct place {
     int64_t layer;
-    int role;
+    size_t n_roles;       /* 0: nowhere */
+    const uint8_t *roles; /* of a fused tensor several, whose rows stand one behind the other */
+    uint8_t role;
 };
 
 static void measure(uint64_t sides[LLI_N_EXTENTS], const struct lli_config *c)
 {
+    int is_whole = c->family->qk_norm == LLI_QK_NORM_ALL;
     sides[LLI_EXTENT_NONE] = 1;
     sides[LLI_EXTENT_EMBD] = c->n_embd;
     sides[LLI_EXTENT_VOCAB] = c->n_vocab;
+    sides[LLI_EXTENT_CONTEXT] = c->train_length;
     sides[LLI_EXTENT_HEADS] = (uint64_t)c->n_heads * c->head_dim;
     sides[LLI_EXTENT_KV_HEADS] = (uint64_t)c->n_kv_heads * c->head_dim;
     sides[LLI_EXTENT_EACH_HEAD] = c->n_heads;
+    sides[LLI_EXTENT_Q_NORM] = is_whole ? sides[LLI_EXTENT_HEADS] : c->head_dim;
+    sides[LLI_EXTENT_K_NORM] = is_whole ? sides[LLI_EXTENT_KV_HEADS] : c->head_dim;
+    sides[LLI_EXTENT_Q_NORM_HEADS] = c->family->qk_norm == LLI_QK_NORM_EACH_HEAD ? c->n_heads : 1;
+    sides[LLI_EXTENT_K_NORM_HEADS] = c->family->qk_norm == LLI_QK_NORM_EACH_HEAD ? c->n_kv_heads : 1;
     sides[LLI_EXTENT_FF] = c->n_ff;
+    sides[LLI_EXTENT_EXPERT_FF] = c->n_expert_ff;
+    sides[LLI_EXTENT_SHARED_FF] = c->n_shared_ff;
     sides[LLI_EXTENT_EXPERTS] = c->n_experts;
     sides[LLI_EXTENT_ROPE] = c->rope.n_dims / 2;
 }
@@ -57,26 +67,42 @@ static const char *read_layer(int64_t *layer, const char *name)
     return at + 1;
 }
 
-/* 0 and the place, or -1: no role of the network is called so. */
-static int find_place(struct place *out, const struct loader *l, const char *name)
+static void find_place(struct place *out, const struct loader *l, const char *name)
 {
-    out->layer = -1;
+    *out = (struct place){.layer = -1, .roles = &out->role};
     const char *rest = read_layer(&out->layer, name);
+    const struct lli_fused *fused = rest ? lli_family_fused(l->config->family, rest) : NULL;
     int first = rest ? LLI_FIRST_LAYER_ROLE : 0, end = rest ? LLI_N_ROLES : LLI_FIRST_LAYER_ROLE;
+    uint64_t parts = 0;
+    for (size_t i = 0; fused && i < fused->n_parts; i++)
+        parts |= LLI_ROLE(fused->parts[i]);
+    if (fused && (l->may & parts) == parts) {
+        out->n_roles = fused->n_parts;
+        out->roles = fused->parts;
+        return;
+    }
     for (int role = first; role < end; role++) {
         if ((l->may >> role & 1) && strcmp(lli_family_shape((enum lli_role)role)->name, rest ? rest : name) == 0) {
-            out->role = role;
-            return 0;
+            out->role = (uint8_t)role;
+            out->n_roles = 1;
+            return;
         }
     }
-    out->role = LLI_N_ROLES;
-    return -1;
 }
 
-static int32_t check_shape(const struct loader *l, const struct lli_gguf_tensor *t, const struct lli_role_shape *shape)
+/* Which side counts rows: a vector's rows are its elements. */
+static unsigned row_side(const struct lli_role_shape *shape)
 {
+    return shape->is_vector ? 0 : 1;
+}
+
+static int32_t check_shape(const struct loader *l, const struct lli_gguf_tensor *t, const struct place *place)
+{
+    const struct lli_role_shape *shape = lli_family_shape((enum lli_role)place->roles[0]);
     for (unsigned i = 0; i < LLI_MAX_DIMS; i++) {
         uint64_t want = i < sizeof shape->sides ? l->sides[shape->sides[i]] : 1;
+        for (size_t part = 1; part < place->n_roles && i == row_side(shape); part++)
+            want += l->sides[lli_family_shape((enum lli_role)place->roles[part])->sides[i]];
         if (t->dims[i] != want)
             return lli_fail_at(l->err, LLMINF_E_FORMAT, t->pos, t->name, "dimension %u is %llu, want %llu", i,
                                (unsigned long long)t->dims[i], (unsigned long long)want);
@@ -89,16 +115,17 @@ static int32_t check_vector(const struct loader *l, const struct lli_gguf_tensor
 {
     if (t->type->id != LLI_F32)
         return lli_fail_at(l->err, LLMINF_E_UNSUPPORTED, t->pos, t->name, "a vector in %s, want f32", t->type->name);
-    int64_t bad = lli_dtype_check(t->type, t->data, (size_t)t->dims[0]);
+    int64_t bad = lli_dtype_check(t->type, t->data, (size_t)(t->dims[0] * t->dims[1]));
     if (bad >= 0)
         return lli_fail_at(l->err, LLMINF_E_NUMERIC, t->pos, t->name, "element %lld is not finite", (long long)bad);
     return 0;
 }
 
 /* They divide angles: their range is that of any other scaling. */
-static int32_t check_rope_freqs(const struct loader *l, const struct lli_matrix *m)
+static int32_t check_rope_factors(const struct loader *l, enum lli_role role)
 {
-    const char *name = lli_family_shape(LLI_ROPE_FREQS)->name;
+    const char *name = lli_family_shape(role)->name;
+    const struct lli_matrix *m = &l->w->at[role];
     for (uint32_t i = 0; m->data && i < m->n_in; i++) {
         float v;
         memcpy(&v, m->data + i * sizeof v, sizeof v);
@@ -109,35 +136,51 @@ static int32_t check_rope_freqs(const struct loader *l, const struct lli_matrix 
     return 0;
 }
 
+/* One role's part of a tensor: the rows from first_row on. */
+static int32_t put_part(struct loader *l, const struct lli_gguf_tensor *t, int64_t layer, int role, uint64_t first_row)
+{
+    const struct lli_role_shape *shape = lli_family_shape((enum lli_role)role);
+    const uint64_t sides[3] = {l->sides[shape->sides[0]], l->sides[shape->sides[1]], l->sides[shape->sides[2]]};
+    size_t row_bytes = shape->is_vector ? t->type->block_bytes : lli_dtype_row_bytes(t->type, (size_t)sides[0]);
+    struct lli_matrix *m = layer < 0 ? &l->w->at[role] : &l->w->layers[layer].at[role];
+    if (m->data)
+        return lli_fail_at(l->err, LLMINF_E_FORMAT, t->pos, t->name, "is there already, as %s", m->tensor);
+    *m = (struct lli_matrix){.type = t->type,
+                             .data = t->data + first_row * row_bytes,
+                             .n_in = (uint32_t)sides[0],
+                             .n_out = (uint32_t)sides[1],
+                             .n_mats = (uint32_t)sides[2],
+                             .lanes = 1,
+                             .mat_bytes = (size_t)sides[1] * lli_dtype_row_bytes(t->type, (size_t)sides[0]),
+                             .tensor = t->name,
+                             .first_block = first_row * row_bytes / t->type->block_bytes};
+    return 0;
+}
+
 static int32_t put(struct loader *l, const struct lli_gguf_tensor *t)
 {
     struct place place;
-    int known = find_place(&place, l, t->name) == 0;
+    uint64_t row = 0;
+    find_place(&place, l, t->name);
     if (place.layer >= (int64_t)l->config->n_layers)
         return lli_fail_at(l->err, LLMINF_E_FORMAT, t->pos, t->name, "layer %lld of %u", (long long)place.layer,
                            l->config->n_layers);
-    if (!known) {
+    if (place.n_roles == 0) {
         if (!l->unknown)
             l->unknown = t;
         return 0;
     }
-    const struct lli_role_shape *shape = lli_family_shape((enum lli_role)place.role);
-    int32_t status = check_shape(l, t, shape);
-    if (status == 0 && shape->sides[1] == LLI_EXTENT_NONE)
+    const struct lli_role_shape *shape = lli_family_shape((enum lli_role)place.roles[0]);
+    int32_t status = check_shape(l, t, &place);
+    if (status == 0 && shape->is_vector)
         status = check_vector(l, t);
-    if (status)
-        return status;
-    struct lli_matrix *m = place.layer < 0 ? &l->w->at[place.role] : &l->w->layers[place.layer].at[place.role];
-    *m = (struct lli_matrix){.type = t->type,
-                             .data = t->data,
-                             .n_in = (uint32_t)t->dims[0],
-                             .n_out = (uint32_t)t->dims[1],
-                             .n_mats = (uint32_t)t->dims[2],
-                             .lanes = 1,
-                             .mat_bytes = (size_t)t->dims[1] * lli_dtype_row_bytes(t->type, (size_t)t->dims[0])};
+    for (size_t i = 0; i < place.n_roles && status == 0; i++) {
+        status = put_part(l, t, place.layer, place.roles[i], row);
+        row += l->sides[lli_family_shape((enum lli_role)place.roles[i])->sides[row_side(shape)]];
+    }
     l->w->n_params += t->dims[0] * t->dims[1] * t->dims[2];
     l->w->bytes += t->bytes;
-    return 0;
+    return status;
 }
 
 static void name_tensor(char out[NAME_BYTES], int64_t layer, int role)
@@ -168,7 +211,7 @@ static int32_t check_layers(const struct loader *l, int role, int is_needed)
 
 static int32_t check_complete(const struct loader *l)
 {
-    uint32_t needs = lli_family_needs(l->config->family, l->config->n_experts > 0);
+    uint64_t needs = lli_family_needs(l->config->family, l->config->n_experts > 0);
     for (int role = 0; role < LLI_N_ROLES; role++) {
         int is_needed = needs >> role & 1;
         int32_t status = 0;
@@ -200,7 +243,15 @@ static int32_t load(struct loader *l, const struct lli_gguf *g)
     }
     int32_t status = check_complete(l);
     if (status == 0)
-        status = check_rope_freqs(l, &l->w->at[LLI_ROPE_FREQS]);
+        status = check_rope_factors(l, LLI_ROPE_FREQS);
+    if (status == 0)
+        status = check_rope_factors(l, LLI_ROPE_LONG);
+    if (status == 0)
+        status = check_rope_factors(l, LLI_ROPE_SHORT);
+    if (status == 0 && !l->w->at[LLI_ROPE_LONG].data != !l->w->at[LLI_ROPE_SHORT].data)
+        status = lli_fail(l->err, LLMINF_E_FORMAT,
+                          l->w->at[LLI_ROPE_LONG].data ? "rope_factors_short.weight" : "rope_factors_long.weight",
+                          "missing, want both or none");
     if (status == 0 && !l->w->at[LLI_OUTPUT].data)
         l->w->at[LLI_OUTPUT] = l->w->at[LLI_TOKEN_EMBD];
     return status;
@@ -234,8 +285,8 @@ int32_t lli_weights_not_finite(const struct lli_matrix *m, int64_t layer, int ro
 {
     char name[NAME_BYTES];
     name_tensor(name, layer, role);
-    return lli_fail(err, LLMINF_E_NUMERIC, name, "%s %llu is not finite", m->type->is_float ? "element" : "scale of block",
-                    (unsigned long long)block);
+    return lli_fail(err, LLMINF_E_NUMERIC, m->tensor ? m->tensor : name, "%s %llu is not finite",
+                    m->type->is_float ? "element" : "scale of block", (unsigned long long)(m->first_block + block));
 }
 
 struct scan {

@@ -13,13 +13,16 @@
 #include "model/config.h"
 #include "model/family.h"
 
-/* A matrix [n_mats, n_out, n_in] of rows of n_in elements, or a vector [n_in] in F32 (n_out 1). data NULL: absent. */
+/* A matrix [n_mats, n_out, n_in] of rows of n_in elements, or a vector in F32. data NULL: absent. It may be a part of a fused
+ * tensor: rows that stand behind those of another role. */
 struct lli_matrix {
     const struct lli_dtype *type;
     const uint8_t *data;
     uint32_t n_in, n_out, n_mats;
-    uint32_t lanes;   /* 1: rows as in the file; more: backend/pack.h */
-    size_t mat_bytes; /* from one of the n_mats to the next */
+    uint32_t lanes;       /* 1: rows as in the file; more: backend/pack.h */
+    size_t mat_bytes;     /* from one of the n_mats to the next */
+    const char *tensor;   /* the file's name for it; the GGUF's */
+    uint64_t first_block; /* where in that tensor it begins */
 };
 
 struct lli_layer {

@@ -30,6 +30,8 @@ static const struct golden GOLDENS[] = {
     {"stories260K.gguf", 2e-5, 0},
     {"stories3M-f32.gguf", 2e-5, 0},
     {"stories3M-moe4-f32.gguf", 2e-5, 0},
+    {"stories3M-qwen2-f32.gguf", 2e-5, 0},
+    {"chat3M-gpt2-q4_0.gguf", 0, 0.064621},
     {"llama2-tiny-random-f16.gguf", 0, 1.3039e-5},
     {"stories3M-pad256-f16.gguf", 0, 0.0026346},
     {"stories3M-q8_0.gguf", 0, 0.085178},

@@ -1,4 +1,4 @@
-/* write_model FILE - writes a small random model, for tests that want one on disk. */
+/* write_model FILE [ARCHITECTURE [EXPERTS [WINDOW]]] - writes a small random model, for tests that want one on disk. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,12 +8,18 @@ int main(int argc, char **argv)
 {
     struct test_model_spec spec = {.n_layers = 2, .n_embd = 64, .tied = 1, .seed = 1}; /* tied: no tensor is optional */
     size_t size;
-    uint8_t *bytes = argc == 2 ? test_model_make(&spec, &size) : NULL;
+    if (argc > 2)
+        spec = (struct test_model_spec){.n_layers = 3, .arch = argv[2], .seed = 2};
+    if (argc > 3)
+        spec.n_experts = (uint32_t)strtoul(argv[3], NULL, 10);
+    if (argc > 4)
+        spec.keys[0] = (struct test_key){"attention.sliding_window", strtod(argv[4], NULL), 1};
+    uint8_t *bytes = argc >= 2 ? test_model_make(&spec, &size) : NULL;
     FILE *file = bytes ? fopen(argv[1], "wb") : NULL;
     int ok = file && fwrite(bytes, 1, size, file) == size;
     ok = file && fclose(file) == 0 && ok;
     free(bytes);
     if (!ok)
-        fprintf(stderr, "usage: write_model FILE\n");
+        fprintf(stderr, "usage: write_model FILE [ARCHITECTURE [EXPERTS [WINDOW]]]\n");
     return !ok;
 }

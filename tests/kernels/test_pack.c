@@ -2,6 +2,7 @@
  * by element from the file's blocks and from the drawing, so that it shares nothing with the code that moves them. */
 #include "backend/pack.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,24 @@
 
 #include "support/support.h"
 
-enum { F32 = 0, F16 = 1, Q4_0, Q4_1, Q5_0 = 6, Q5_1, Q8_0, Q2_K = 10, Q3_K, Q4_K, Q5_K, Q6_K, NL = 20, XS = 23, BF16 = 30 };
+enum {
+    F32 = 0,
+    F16 = 1,
+    Q4_0,
+    Q4_1,
+    Q5_0 = 6,
+    Q5_1,
+    Q8_0,
+    Q2_K = 10,
+    Q3_K,
+    Q4_K,
+    Q5_K,
+    Q6_K,
+    NL = 20,
+    XS = 23,
+    BF16 = 30,
+    MX = 39
+};
 
 /* The drawing: what a unit and its blocks of 32 have, in this order. */
 static const struct plan {
@@ -28,6 +46,7 @@ static const struct plan {
     {{Q8_0, "q8_0", 32, 34, {0, -1}, 0x7c00, 0}, 1, 0, "8", {0, 0}, {32, 96, 288}},
     {{Q4_0, "q4_0", 32, 18, {0, -1}, 0x7c00, 0}, 1, 0, "4", {0, 0}, {32, 96, 288}},
     {{NL, "iq4_nl", 32, 18, {0, -1}, 0x7c00, 0}, 1, 0, "4", {0, 0}, {32, 96, 288}},
+    {{MX, "mxfp4", 32, 17, {0, -1}, 0x00ff, 0}, 1, 0, "4", {0, 0}, {32, 96, 288}},
     {{Q4_1, "q4_1", 32, 20, {0, 2}, 0x7c00, 0}, 2, 0, "4", {0, 2}, {32, 96, 288}},
     {{Q5_0, "q5_0", 32, 22, {0, -1}, 0x7c00, 0}, 1, 0, "41", {0, 0}, {32, 96, 288}},
     {{Q5_1, "q5_1", 32, 24, {0, 2}, 0x7c00, 0}, 2, 0, "41", {0, 2}, {32, 96, 288}},
@@ -68,6 +87,8 @@ static int code_in_file(uint32_t type, const uint8_t *block, int e)
     case Q4_0:
     case NL:
         return nibble(block + 2, e);
+    case MX:
+        return nibble(block + 1, e);
     case Q4_1:
         return nibble(block + 4, e);
     case Q5_0:
@@ -140,11 +161,23 @@ static int plane_size(char bits, int lanes)
     return (bits - '0') * 4 * lanes;
 }
 
+/* The scale of MXFP4, a byte e, is 2^(e - 128) as a BF16. */
+static void check_power(const uint8_t *at, uint8_t e)
+{
+    uint32_t bits = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 24;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    assert_true((double)power == ldexp(1, e - 128));
+}
+
 /* Compares a unit's lane with the block it came from; gives the unit's end. */
 static const uint8_t *check_unit(const struct plan *p, const uint8_t *at, int lanes, int lane, const uint8_t *block)
 {
     for (int h = 0; h < p->halves; h++, at += 2 * lanes)
-        assert_memory_equal(at + 2 * lane, block + p->scale_at[h], 2);
+        if (p->type.id == MX)
+            check_power(at + 2 * lane, block[0]);
+        else
+            assert_memory_equal(at + 2 * lane, block + p->scale_at[h], 2);
     for (int b = 0; b < (int)p->type.block / 32; b++) {
         int codes[32] = {0}, shift = 0;
         for (int s = 0; s < p->scales; s++, at += lanes)
@@ -206,7 +239,11 @@ static void tame(const struct plan *p, uint8_t *rows, size_t bytes)
 {
     for (size_t at = 0; at < bytes; at += p->type.block_bytes)
         for (int h = 0; h < 2 && p->type.scale_at[h] >= 0; h++)
-            rows[at + (size_t)p->type.scale_at[h] + (p->type.exponent == 0x7c00)] &= p->type.exponent == 0x7c00 ? 0xfb : 0x7f;
+            if (p->type.id == MX)
+                rows[at] = rows[at] == 255 ? 254 : rows[at];
+            else
+                rows[at + (size_t)p->type.scale_at[h] + (p->type.exponent == 0x7c00)] &=
+                    p->type.exponent == 0x7c00 ? 0xfb : 0x7f;
 }
 
 static uint8_t *random_rows(const struct plan *p, size_t n_out, size_t n_in)

@@ -16,8 +16,8 @@
 #include "kernels/isas.h"
 #include "support/support.h"
 
-static const uint32_t TYPES[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q8_0, LLI_Q4_0, LLI_Q4_1,   LLI_Q5_0,  LLI_Q5_1,
-                                 LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K, LLI_IQ4_NL, LLI_IQ4_XS};
+static const uint32_t TYPES[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q8_0, LLI_Q4_0, LLI_Q4_1,   LLI_Q5_0,   LLI_Q5_1,
+                                 LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K, LLI_IQ4_NL, LLI_IQ4_XS, LLI_MXFP4};
 
 enum { N_TYPES = sizeof TYPES / sizeof *TYPES, UNTOUCHED = -12345 };
 
@@ -44,6 +44,7 @@ static uint8_t byte_of(int manner)
 
 static uint8_t *make_rows(const struct lli_dtype *type, size_t n_out, size_t n_in, int manner)
 {
+    static const uint8_t exponents[] = {0, 1, 2, 3, 100, 127, 200, 254}; /* MXFP4's scales: bytes */
     size_t n_blocks = n_out * (n_in / type->block);
     uint8_t *rows = malloc(n_blocks * type->block_bytes), *at = rows;
     assert_non_null(rows);
@@ -56,7 +57,9 @@ static uint8_t *make_rows(const struct lli_dtype *type, size_t n_out, size_t n_i
             at[i] = byte_of(manner);
         for (int s = 0; s < 2 && !type->is_float; s++) {
             uint16_t scale = scale_of(manner);
-            if (type->scale_at[s] >= 0)
+            if (type->id == LLI_MXFP4)
+                at[0] = manner == EXTREME ? exponents[support_random(&seed) % 8] : (uint8_t)(118 + support_random(&seed) % 4);
+            else if (type->scale_at[s] >= 0)
                 memcpy(at + type->scale_at[s], &scale, sizeof scale);
         }
         if (type->id == LLI_F32)

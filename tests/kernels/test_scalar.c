@@ -19,8 +19,8 @@
 
 enum { MAX_K = 2048 };
 
-static const uint32_t TYPES[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q8_0, LLI_Q4_0, LLI_Q4_1,   LLI_Q5_0,  LLI_Q5_1,
-                                 LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K, LLI_IQ4_NL, LLI_IQ4_XS};
+static const uint32_t TYPES[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q8_0, LLI_Q4_0, LLI_Q4_1,   LLI_Q5_0,   LLI_Q5_1,
+                                 LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K, LLI_IQ4_NL, LLI_IQ4_XS, LLI_MXFP4};
 
 enum { N_TYPES = sizeof TYPES / sizeof *TYPES };
 
@@ -141,6 +141,10 @@ static double element(uint32_t type, const uint8_t *b, int i)
                half_in(b + 2) * six_bits(b + 4, g, 4);
     case LLI_IQ4_NL:
         return half_in(b) * worth(nibble(b + 2, i));
+    case LLI_MXFP4: /* sign, two bits of exponent with bias 1, one of mantissa, all times 2^(e - 127) */
+        g = nibble(b + 1, i);
+        return ldexp((g & 8 ? -1 : 1) * ((g & 6) == 0 ? 0.5 * (g & 1) : ldexp(1 + 0.5 * (g & 1), (g >> 1 & 3) - 1)),
+                     b[0] - 127);
     case LLI_IQ4_XS:
         return half_in(b) * scale_of_xs(b, g) * worth(nibble(b + 8 + 16 * g, i % 32));
     default: /* Q6_K */
@@ -166,7 +170,9 @@ static uint8_t *make_weights(const struct lli_dtype *type, size_t n_out, size_t 
             memcpy(at, &half, sizeof half);
         for (int s = 0; s < 2 && !type->is_float; s++) {
             uint16_t scale = lli_half_from_f32(noise() / 64);
-            if (type->scale_at[s] >= 0)
+            if (type->id == LLI_MXFP4)
+                at[0] = (uint8_t)(118 + support_random(&seed) % 4);
+            else if (type->scale_at[s] >= 0)
                 memcpy(at + type->scale_at[s], &scale, sizeof scale);
         }
     }
@@ -401,18 +407,29 @@ static float literal_sum16(const float *x, size_t n)
     return lane[0];
 }
 
-enum { NORM, SWIGLU, MIXED, EXP, N_KINDS };
+enum { NORM, LAYER_NORM, SWIGLU, CLAMPED, GEGLU, GELU, GELU_ERF, CAPPED, MIXED, EXP, N_KINDS };
 
 /* All kernels that see rows, over x, y, gain of n. */
 static void check_rows(const struct lli_kernels *kernels, float out[N_KINDS][MAX_K], const float *x, const float *y,
                        const float *gain, size_t n)
 {
-    double squares = 0;
+    double squares = 0, mean = 0, variance = 0;
     float want_sum = literal_sum16(x, n), got_sum = kernels->sum(x, n), max, total;
     assert_same(&got_sum, &want_sum, 1);
     for (size_t i = 0; i < n; i++)
         squares += (double)x[i] * (double)x[i];
+    for (size_t i = 0; i < n; i++)
+        mean += (double)x[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        variance += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)n;
     kernels->rmsnorm(out[NORM], x, gain, n, 1e-5f);
+    kernels->layernorm(out[LAYER_NORM], x, gain, y, n, 1e-3f);
+    kernels->swiglu_clamped(out[CLAMPED], x, y, n);
+    kernels->geglu(out[GEGLU], x, y, n);
+    kernels->gelu(out[GELU], x, n);
+    kernels->gelu_erf(out[GELU_ERF], x, n);
+    kernels->softcap(out[CAPPED], x, 5, n);
+    kernels->scale(out[CAPPED], out[CAPPED], 3, n);
     kernels->swiglu(out[SWIGLU], x, y, n);
     memcpy(out[MIXED], y, n * sizeof *y);
     kernels->add_scaled(out[MIXED], 0.3f, x, n);
@@ -423,9 +440,19 @@ static void check_rows(const struct lli_kernels *kernels, float out[N_KINDS][MAX
     for (size_t i = 0; i < n; i++) {
         double norm = (double)x[i] / sqrt(squares / (double)n + 1e-5) * (double)gain[i];
         double swiglu = (double)x[i] / (1 + exp(-(double)x[i])) * (double)y[i];
+        double layer = ((double)x[i] - mean) / sqrt(variance + 1e-3) * (double)gain[i] + (double)y[i];
+        double gate = fmin((double)x[i], 7), up = fmax(fmin((double)y[i], 7), -7);
+        double tanh_form = 0.5 * (double)x[i] * (1 + tanh(sqrt(2 / 3.14159265358979) * (x[i] + 0.044715 * pow(x[i], 3))));
+        double exact = 0.5 * (double)x[i] * erfc(-(double)x[i] / sqrt(2));
         float mixed = (fmaf(0.3f, x[i], y[i]) + gain[i]) / 7;
         assert_close((double)out[NORM][i], norm, 1e-6 * fabs(norm) + 1e-12);
         assert_close((double)out[SWIGLU][i], swiglu, 1e-6 * fabs(swiglu) + 1e-12);
+        assert_close((double)out[LAYER_NORM][i], layer, 1e-5);
+        assert_close((double)out[CLAMPED][i], gate / (1 + exp(-1.702 * gate)) * (up + 1), 4e-6 * fabs(gate) + 1e-12);
+        assert_close((double)out[GELU][i], tanh_form, 4e-7 * fabs((double)x[i]) + 1e-12);
+        assert_close((double)out[GELU_ERF][i], exact, 2e-7 * fabs((double)x[i]) + 1e-12);
+        assert_close((double)out[GEGLU][i], tanh_form * (double)y[i], 6e-7 * fabs((double)x[i]) + 1e-12);
+        assert_close((double)out[CAPPED][i], 15 * tanh((double)x[i] / 5), 4e-6);
         assert_same(&out[MIXED][i], &mixed, 1);
         assert_true(x[i] <= max);
         assert_close((double)out[EXP][i], exp((double)(x[i] - max)), 1e-7 * (double)out[EXP][i] + 1e-27);
@@ -534,6 +561,8 @@ static void literal_attend(struct lli_query *u, const struct lli_attend *a, uint
         s[t] *= a->scale;
         if (a->softcap > 0)
             s[t] = a->softcap * lli_tanh_f32(s[t] / a->softcap);
+        if (u->slope > 0)
+            s[t] = fmaf(u->slope, (float)t - u->pos, s[t]);
         u->m = fmaxf(u->m, s[t]);
     }
     for (size_t t = u->first; t < u->last; t++)
@@ -576,8 +605,12 @@ static void check_pages(uint32_t type, size_t n_heads, size_t head_dim, size_t n
         }
     for (size_t i = 0; i < n_queries; i++) {
         uint32_t first = i % 3 == 0 ? 0 : (uint32_t)(support_random(&seed) % TOKENS);
-        queries[i] =
-            (struct lli_query){q + i * head_dim, o + i * head_dim, 0, 0, first, TOKENS - (uint32_t)i % (TOKENS - first)};
+        queries[i] = (struct lli_query){.q = q + i * head_dim,
+                                        .o = o + i * head_dim,
+                                        .first = first,
+                                        .last = TOKENS - (uint32_t)i % (TOKENS - first),
+                                        .slope = (float)(i % 3) / 16,
+                                        .pos = (float)(300 * i)};
         literal[i] = queries[i];
         literal[i].o = want + i * head_dim;
     }

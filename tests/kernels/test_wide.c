@@ -100,7 +100,7 @@ static void each_case(case_fn *run)
 
 static void check_elements(size_t n, size_t at, int kind)
 {
-    const float *x = X + at, *y = Y + (at + 3) % 17, *z = Z + (at + 7) % 17;
+    const float *x = X + at, *y = Y + (at + 3) % 17;
     float *want = WANT + at, *got = GOT + at, by = value(kind);
     SCALAR.add(want, x, y, n);
     WIDE.add(got, x, y, n);
@@ -114,6 +114,37 @@ static void check_elements(size_t n, size_t at, int kind)
     SCALAR.swiglu(want, x, y, n);
     WIDE.swiglu(got, x, y, n);
     assert_same("swiglu", n, WANT, GOT, AREA);
+    SCALAR.geglu(want, x, y, n);
+    WIDE.geglu(got, x, y, n);
+    assert_same("geglu", n, WANT, GOT, AREA);
+    SCALAR.swiglu_clamped(want, x, y, n);
+    WIDE.swiglu_clamped(got, x, y, n);
+    assert_same("swiglu_clamped", n, WANT, GOT, AREA);
+    SCALAR.gelu(want, x, n);
+    WIDE.gelu(got, x, n);
+    assert_same("gelu", n, WANT, GOT, AREA);
+    SCALAR.gelu_erf(want, x, n);
+    WIDE.gelu_erf(got, x, n);
+    assert_same("gelu_erf", n, WANT, GOT, AREA);
+    SCALAR.scale(want, x, by, n);
+    WIDE.scale(got, x, by, n);
+    assert_same("scale", n, WANT, GOT, AREA);
+    SCALAR.softcap(want, x, by, n);
+    WIDE.softcap(got, x, by, n);
+    assert_same("softcap", n, WANT, GOT, AREA);
+}
+
+static void check_norms(size_t n, size_t at, int kind)
+{
+    const float *x = X + at, *y = Y + (at + 3) % 17, *z = Z + (at + 7) % 17;
+    float *want = WANT + at, *got = GOT + at;
+    (void)kind;
+    SCALAR.layernorm(want, x, z, y, n, 1e-5f);
+    WIDE.layernorm(got, x, z, y, n, 1e-5f);
+    assert_same("layernorm", n, WANT, GOT, AREA);
+    SCALAR.layernorm(want, want, z, NULL, n, 1e-6f);
+    WIDE.layernorm(got, got, z, NULL, n, 1e-6f);
+    assert_same("layernorm in place, without bias", n, WANT, GOT, AREA);
     SCALAR.rmsnorm(want, x, z, n, 1e-5f);
     WIDE.rmsnorm(got, x, z, n, 1e-5f);
     assert_same("rmsnorm", n, WANT, GOT, AREA);
@@ -126,6 +157,12 @@ static void test_elements(void **state)
 {
     (void)state;
     each_case(check_elements);
+}
+
+static void test_norms(void **state)
+{
+    (void)state;
+    each_case(check_norms);
 }
 
 static void check_sums(size_t n, size_t at, int kind)
@@ -350,6 +387,10 @@ static void choose_range(struct lli_query *u, size_t i, size_t mode)
     u->last = mode == 0 ? LLI_SPLIT_TOKENS : mode == 1 ? 1 + (uint32_t)(20 * mode + i) : (a < b ? b : a) + 1;
     if (mode == 3)
         u->last = u->first + 1;
+    u->slope = i % 3 == 1 ? 0.0f : 1.0f / (float)(1 << i % 9);
+    u->pos = (float)(support_random(&seed) % 100000);
+    if (mode == 1)
+        u->slope = 0;
 }
 
 static void check_attend(uint32_t type, size_t head_dim, size_t n_heads, size_t n_queries, size_t mode, int kind)
@@ -440,11 +481,12 @@ static int take(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_elements, take), cmocka_unit_test_setup(test_sums, take),
-        cmocka_unit_test_setup(test_merge, take),    cmocka_unit_test_setup(test_exp, take),
-        cmocka_unit_test_setup(test_rope, take),     cmocka_unit_test_setup(test_quantise, take),
-        cmocka_unit_test_setup(test_dequant, take),  cmocka_unit_test_setup(test_store, take),
-        cmocka_unit_test_setup(test_attend, take),   cmocka_unit_test_setup(test_attend_heads, take),
+        cmocka_unit_test_setup(test_elements, take),     cmocka_unit_test_setup(test_norms, take),
+        cmocka_unit_test_setup(test_sums, take),         cmocka_unit_test_setup(test_merge, take),
+        cmocka_unit_test_setup(test_exp, take),          cmocka_unit_test_setup(test_rope, take),
+        cmocka_unit_test_setup(test_quantise, take),     cmocka_unit_test_setup(test_dequant, take),
+        cmocka_unit_test_setup(test_store, take),        cmocka_unit_test_setup(test_attend, take),
+        cmocka_unit_test_setup(test_attend_heads, take),
     };
     return run_on_isas(tests, sizeof tests / sizeof *tests);
 }

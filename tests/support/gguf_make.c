@@ -189,6 +189,10 @@ static void put_block(struct test_gguf *f, const struct lli_dtype *type, double 
     uint8_t block[256];
     for (uint32_t i = 0; i < type->block_bytes; i++)
         block[i] = (uint8_t)next(state);
+    if (type->id == LLI_MXFP4) { /* numbers of deviation 3.4 */
+        double e = 127 + floor(log2(deviation / 3.4));
+        block[0] = (uint8_t)e;
+    }
     for (size_t i = 0; i < sizeof BLOCKS / sizeof *BLOCKS; i++) {
         if (BLOCKS[i].type != type->id)
             continue;
@@ -244,6 +248,8 @@ static void fill_defaults(struct test_model_spec *s)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!*rows[i].field)
             *rows[i].field = rows[i].otherwise;
+    if (!s->arch)
+        s->arch = "llama";
     if (!s->n_ff)
         s->n_ff = 2 * s->n_embd;
     if (s->n_experts && !s->n_experts_used)
@@ -317,6 +323,84 @@ static void add_all(struct plan *p)
     add(p, -1, "output_norm.weight", p->s.n_embd, 0, 0);
     if (!p->s.tied)
         add(p, -1, "output.weight", p->s.n_embd, p->s.n_vocab, 0);
+}
+
+/* ---- other architectures: what their family's row names, in the shapes that it gives */
+
+static void measure(uint32_t sides[LLI_N_EXTENTS], const struct test_model_spec *s, const struct lli_family *family)
+{
+    uint32_t head = s->head_dim ? s->head_dim : s->n_embd / s->n_heads;
+    int is_each = family->qk_norm == LLI_QK_NORM_EACH_HEAD, is_all = family->qk_norm == LLI_QK_NORM_ALL;
+    const uint32_t values[LLI_N_EXTENTS] = {
+        [LLI_EXTENT_EMBD] = s->n_embd,
+        [LLI_EXTENT_VOCAB] = s->n_vocab,
+        [LLI_EXTENT_CONTEXT] = s->n_context,
+        [LLI_EXTENT_HEADS] = s->n_heads * head,
+        [LLI_EXTENT_KV_HEADS] = s->n_kv_heads * head,
+        [LLI_EXTENT_EACH_HEAD] = s->n_heads,
+        [LLI_EXTENT_Q_NORM] = is_all ? s->n_heads * head : head,
+        [LLI_EXTENT_K_NORM] = is_all ? s->n_kv_heads * head : head,
+        [LLI_EXTENT_Q_NORM_HEADS] = is_each ? s->n_heads : 0,
+        [LLI_EXTENT_K_NORM_HEADS] = is_each ? s->n_kv_heads : 0,
+        [LLI_EXTENT_FF] = s->n_ff,
+        [LLI_EXTENT_EXPERT_FF] = s->n_ff,
+        [LLI_EXTENT_SHARED_FF] = s->n_ff,
+        [LLI_EXTENT_EXPERTS] = s->n_experts,
+        [LLI_EXTENT_ROPE] = head / 2,
+    };
+    memcpy(sides, values, sizeof values);
+}
+
+static void add_role(struct plan *p, int layer, int role, const uint32_t *sides)
+{
+    const struct lli_role_shape *shape = lli_family_shape((enum lli_role)role);
+    struct tensor *t = add(p, layer, shape->name, sides[shape->sides[0]], sides[shape->sides[1]], sides[shape->sides[2]]);
+    int is_bias = strstr(shape->name, ".bias") != NULL || role == LLI_ATTN_SINKS;
+    if (shape->is_vector || role == LLI_FFN_ROUTER_SHARED) {
+        t->type = LLI_F32;
+        t->mean = shape->is_vector && !is_bias ? 1 : 0;
+        t->deviation = 0.1;
+    }
+    if (role == LLI_FFN_ROUTER || role == LLI_POSITION_EMBD)
+        t->type = LLI_F32;
+    if (role == LLI_TOKEN_EMBD)
+        t->deviation = 1;
+}
+
+/* Roles whose rows stand behind those of another in one tensor are left out there. */
+static void add_fused(struct plan *p, int layer, int role, const struct lli_family *family, const uint32_t *sides)
+{
+    const struct test_model_spec *s = &p->s;
+    uint32_t kv = sides[LLI_EXTENT_KV_HEADS], all = sides[LLI_EXTENT_HEADS] + 2 * kv;
+    int is_up = family->traits & LLI_GATE_IN_UP, is_after = family->traits & LLI_FFN_NORM_AFTER;
+    if (s->fused && role == LLI_ATTN_Q)
+        add(p, layer, "attn_qkv.weight", s->n_embd, all, 0);
+    else if (s->fused && role == LLI_ATTN_Q_BIAS)
+        add(p, layer, "attn_qkv.bias", all, 0, 0)->mean = 0;
+    else if (is_up && role == LLI_FFN_UP)
+        add(p, layer, "ffn_up.weight", s->n_embd, 2 * s->n_ff, 0);
+    else if (is_after && role == LLI_FFN_NORM)
+        add(p, layer, "post_attention_norm.weight", s->n_embd, 0, 0);
+    else if (!(s->fused && (role == LLI_ATTN_K || role == LLI_ATTN_V || role == LLI_ATTN_K_BIAS || role == LLI_ATTN_V_BIAS)) &&
+             !(is_up && role == LLI_FFN_GATE))
+        add_role(p, layer, role, sides);
+}
+
+static void add_family(struct plan *p)
+{
+    const struct lli_family *family = lli_family_find(p->s.arch, strlen(p->s.arch));
+    uint32_t sides[LLI_N_EXTENTS];
+    if (!family)
+        abort();
+    uint64_t roles = lli_family_needs(family, p->s.n_experts > 0) | p->s.optional;
+    measure(sides, &p->s, family);
+    for (int role = 0; role < LLI_FIRST_LAYER_ROLE; role++)
+        if (roles >> role & 1)
+            add_role(p, -1, role, sides);
+    for (int layer = 0; layer < (int)p->s.n_layers; layer++)
+        for (int role = LLI_FIRST_LAYER_ROLE; role < LLI_N_ROLES; role++)
+            if (roles >> role & 1)
+                add_fused(p, layer, role, family, sides);
 }
 
 /* ---- the vocabulary: <unk> <s> </s>, 256 bytes, U+2581, a to z, words, then four-letter names */
@@ -400,29 +484,46 @@ static uint32_t put_vocabulary(struct test_gguf *f, uint32_t n)
     return 7;
 }
 
+static const char *full_key(const struct test_model_spec *s, const char *name)
+{
+    static char key[96];
+    snprintf(key, sizeof key, "%s.%s", s->arch, name);
+    return key;
+}
+
 /* Writes the metadata entries and returns their number. */
 static uint32_t put_metadata(struct test_gguf *f, const struct test_model_spec *s)
 {
     const struct {
         const char *key;
         uint32_t value;
-    } rows[] = {{"llama.context_length", s->n_context},      {"llama.embedding_length", s->n_embd},
-                {"llama.block_count", s->n_layers},          {"llama.feed_forward_length", s->n_ff},
-                {"llama.attention.head_count", s->n_heads},  {"llama.attention.head_count_kv", s->n_kv_heads},
-                {"llama.attention.key_length", s->head_dim}, {"llama.attention.value_length", s->head_dim},
-                {"llama.expert_count", s->n_experts},        {"llama.expert_used_count", s->n_experts_used}};
+    } rows[] = {{"context_length", s->n_context},      {"embedding_length", s->n_embd},
+                {"block_count", s->n_layers},          {"feed_forward_length", s->n_ff},
+                {"attention.head_count", s->n_heads},  {"attention.head_count_kv", s->n_kv_heads},
+                {"attention.key_length", s->head_dim}, {"attention.value_length", s->head_dim},
+                {"expert_count", s->n_experts},        {"expert_used_count", s->n_experts_used}};
+    const struct lli_family *family = lli_family_find(s->arch, strlen(s->arch));
     uint32_t n = 3;
-    test_gguf_key_text(f, "general.architecture", "llama");
+    test_gguf_key_text(f, "general.architecture", s->arch);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].value) {
-            test_gguf_key_u32(f, rows[i].key, rows[i].value);
+            test_gguf_key_u32(f, full_key(s, rows[i].key), rows[i].value);
             n++;
         }
-    test_gguf_key_f32(f, "llama.attention.layer_norm_rms_epsilon", 1e-5f);
-    test_gguf_key_f32(f, "llama.rope.freq_base", (float)s->rope_base);
+    for (size_t i = 0; i < sizeof s->keys / sizeof *s->keys && s->keys[i].name; i++, n++) {
+        if (s->keys[i].is_int)
+            test_gguf_key_u32(f, full_key(s, s->keys[i].name), (uint32_t)s->keys[i].value);
+        else
+            test_gguf_key_f32(f, full_key(s, s->keys[i].name), (float)s->keys[i].value);
+    }
+    test_gguf_key_f32(f,
+                      full_key(s, family && family->norm == LLI_NORM_LAYER ? "attention.layer_norm_epsilon"
+                                                                           : "attention.layer_norm_rms_epsilon"),
+                      1e-5f);
+    test_gguf_key_f32(f, full_key(s, "rope.freq_base"), (float)s->rope_base);
     if (s->rope_scaling) {
-        test_gguf_key_text(f, "llama.rope.scaling.type", s->rope_scaling);
-        test_gguf_key_f32(f, "llama.rope.scaling.factor", (float)s->rope_factor);
+        test_gguf_key_text(f, full_key(s, "rope.scaling.type"), s->rope_scaling);
+        test_gguf_key_f32(f, full_key(s, "rope.scaling.factor"), (float)s->rope_factor);
         n += 2;
     }
     return n + put_vocabulary(f, s->n_vocab);
@@ -434,7 +535,10 @@ uint8_t *test_model_make(const struct test_model_spec *spec, size_t *size_out)
     struct test_gguf meta = {0}, f = {0};
     uint64_t at = 0, state = spec->seed;
     fill_defaults(&p.s);
-    add_all(&p);
+    if (strcmp(p.s.arch, "llama") == 0)
+        add_all(&p);
+    else
+        add_family(&p);
     uint32_t n_kv = put_metadata(&meta, &p.s);
     test_gguf_head(&f, p.n_tensors, n_kv);
     test_gguf_bytes(&f, meta.bytes, meta.len);

@@ -8,10 +8,22 @@
 
 #include "base/dtype.h"
 #include "file/gguf.h"
+#include "model/family.h"
 
-/* A llama model. All zero: 2 layers, width 64 (256 where the blocks of `type` have 256 elements), 4 heads, 2 KV heads,
+/* One more key of an architecture, "ARCH." in front: a float, or an integer if is_int. */
+struct test_key {
+    const char *name;
+    double value;
+    int is_int;
+};
+
+/* A model. All zero: a llama, 2 layers, width 64 (256 where the blocks of `type` have 256 elements), 4 heads, 2 KV heads,
  * feed-forward 2 x width, 320 tokens (3 special, 256 bytes, letters and words), context 256, F32, an output of its own. */
 struct test_model_spec {
+    const char *arch;        /* NULL: llama. Others have what their family needs */
+    uint64_t optional;       /* roles of what it may have besides */
+    int fused;               /* one tensor for q, k and v */
+    struct test_key keys[4]; /* up to the first without a name */
     uint32_t n_layers, n_embd, n_heads, n_kv_heads, n_ff;
     uint32_t head_dim; /* 0: n_embd / n_heads, and no key in the file */
     uint32_t n_vocab;  /* 260 and more */

@@ -28,6 +28,7 @@ const struct test_model_spec PACKED_SPECS[N_PACKED_SPECS] = {
     {.seed = 15, .type = LLI_IQ4_XS, .n_layers = 1},
     {.seed = 16, .n_experts = 4, .n_experts_used = 2},
     {.seed = 17, .type = LLI_Q8_0, .n_experts = 5, .n_experts_used = 3},
+    {.seed = 18, .type = LLI_MXFP4},
 };
 
 const struct test_model_spec PACKED_LARGE = {.seed = 20, .n_embd = 512, .n_ff = 1100, .n_vocab = 1500};
@@ -69,7 +70,7 @@ void packed_check(const struct lli_weights *packed, const struct network *n, con
     int role;
     for (size_t i = 0; (a = matrix_at(packed, n->config.n_layers, i, &role)) != NULL; i++) {
         b = matrix_at(&n->weights, n->config.n_layers, i, &role);
-        if (b->data && lli_family_shape((enum lli_role)role)->sides[1] != LLI_EXTENT_NONE) {
+        if (b->data && !lli_family_shape((enum lli_role)role)->is_vector) {
             assert_true(a->data != b->data);
             check_matrix(a, b, lanes);
         } else {

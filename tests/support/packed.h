@@ -8,7 +8,7 @@
 #include "support/gguf_make.h"
 #include "support/network.h"
 
-enum { N_PACKED_SPECS = 17 };
+enum { N_PACKED_SPECS = 18 };
 
 extern const struct test_model_spec PACKED_SPECS[N_PACKED_SPECS]; /* of every kind */
 extern const struct test_model_spec PACKED_LARGE;                 /* of some pieces */

@@ -105,6 +105,18 @@ static const struct kind {
     {"q8_0, soft cap", {.seed = 3, .n_embd = 80, .n_heads = 2, .n_kv_heads = 1, .n_context = N_IDS}, LLI_KV_Q8_0, 0, 0.8f, 0},
     {"narrow window", {.seed = 4, .n_embd = 32, .n_heads = 8, .n_kv_heads = 1, .n_context = N_IDS}, LLI_KV_F16, 20, 3, 0},
     {"sinks", {.seed = 5, .n_embd = 32, .n_heads = 4, .n_kv_heads = 2, .n_context = N_IDS}, LLI_KV_F16, 700, 2, 1},
+    {"windows in some layers",
+     {.seed = 6, .arch = "gemma2", .n_layers = 2, .n_embd = 32, .n_heads = 4, .n_kv_heads = 2, .n_context = N_IDS},
+     LLI_KV_F16,
+     300,
+     2,
+     0},
+    {"alibi",
+     {.seed = 7, .arch = "bloom", .n_layers = 1, .n_embd = 32, .n_heads = 4, .n_kv_heads = 4, .n_context = N_IDS},
+     LLI_KV_F16,
+     0,
+     0,
+     0},
 };
 
 enum { N_KINDS = sizeof KINDS / sizeof *KINDS };
@@ -312,7 +324,7 @@ static void test_tiles(void **state)
             for (uint32_t n = 1 + (uint32_t)(support_random(&seed) % (round % 4 ? 3 : 50)); n > 0; n--)
                 rows[plan.n_rows++] = (struct lli_row){0, pos++, s, 0};
         }
-        lli_tiles_cut(&tiling, tiles, &plan, &config, n_workers);
+        lli_tiles_cut(&tiling, tiles, &plan, &config, config.window, n_workers);
         check_tiling(&tiling, &plan, &config, n_workers);
         assert_true(n_workers > 1 || tiling.n_spread == 0);
         n_spread += tiling.n_spread > 0;

@@ -90,6 +90,69 @@ static void experts_biases_and_long_heads(void **state)
     model_finish(&m);
 }
 
+/* ---- families */
+
+/* What the stages rely on: a row that has an activation with a gate has the gate, and the other way. */
+static void rows_make_sense(void **state)
+{
+    (void)state;
+    const uint64_t core = LLI_ROLE(LLI_TOKEN_EMBD) | LLI_ROLE(LLI_OUTPUT_NORM) | LLI_ROLE(LLI_ATTN_Q) | LLI_ROLE(LLI_ATTN_K) |
+                          LLI_ROLE(LLI_ATTN_V) | LLI_ROLE(LLI_ATTN_OUTPUT);
+    size_t n = 0;
+    for (const struct lli_family *f; (f = lli_family_at(n)); n++) {
+        int has_experts = (f->needs & LLI_ROLE(LLI_FFN_ROUTER)) != 0, has_up = (f->needs & LLI_ROLE(LLI_FFN_UP)) != 0;
+        int has_gate = (f->needs & LLI_ROLE(has_up ? LLI_FFN_GATE : LLI_FFN_GATE_EXPS)) != 0;
+        assert_true((f->needs & core) == core && (has_up || has_experts));
+        assert_int_equal(f->needs & f->may, 0);
+        assert_true(has_gate ? f->activation != LLI_GELU_ERF : f->activation == LLI_GELU_TANH || f->activation == LLI_GELU_ERF);
+        assert_false(f->may & (LLI_ROLE(LLI_FFN_GATE) | LLI_ROLE(LLI_FFN_UP)));
+        assert_ptr_equal(lli_family_find(f->name, strlen(f->name)), f);
+    }
+    assert_int_equal(n, 20);
+    assert_null(lli_family_find("qwen", 4));
+}
+
+static void set_bool(struct model *m, const char *key, int value)
+{
+    struct test_gguf record = {0};
+    test_gguf_key(&record, key, LLI_GGUF_BOOL);
+    test_gguf_bytes(&record, &(uint8_t){(uint8_t)value}, 1);
+    test_gguf_set(&m->file, key, &record);
+    free(record.bytes);
+}
+
+static void what_families_read(void **state)
+{
+    (void)state;
+    struct model m;
+    model_make(&m, &(struct test_model_spec){.arch = "gemma3", .n_layers = 7, .keys = {{"attention.sliding_window", 9, 1}}});
+    assert_int_equal(model_read(&m), 0);
+    for (uint32_t i = 0; i < 7; i++)
+        assert_int_equal(lli_config_is_local(&m.config, i), i != 5);
+    assert_true(m.config.embedding_scale == 8 && m.config.local_rope.base == 10000 && m.config.window == 9);
+    model_finish(&m);
+    model_make(&m, &(struct test_model_spec){.arch = "gptneox", .n_kv_heads = 4});
+    set_bool(&m, "gptneox.use_parallel_residual", 0);
+    assert_int_equal(model_read(&m), 0);
+    assert_false(m.config.is_parallel);
+    model_finish(&m);
+    model_make(&m, &(struct test_model_spec){.arch = "granite", .keys = {{"logit_scale", 8, 0}, {"attention.scale", 0.5, 0}}});
+    assert_int_equal(model_read(&m), 0);
+    assert_true(m.config.logit_scale == 0.125f && m.config.attention_scale == 0.5f && m.config.residual_scale == 1);
+    model_finish(&m);
+    model_make(&m, &(struct test_model_spec){.arch = "phi3", .optional = LLI_ROLE(LLI_ROPE_LONG)});
+    model_expect(&m, LLMINF_E_FORMAT, "rope_factors_short.weight");
+    model_make(&m, &(struct test_model_spec){.arch = "qwen3", .n_experts = 4});
+    model_expect(&m, LLMINF_E_UNSUPPORTED, "qwen3.expert_count");
+    model_make(&m, &(struct test_model_spec){.arch = "qwen3moe", .n_experts = 4});
+    model_drop(&m, "qwen3moe.expert_count");
+    model_expect(&m, LLMINF_E_UNSUPPORTED, "qwen3moe.expert_count");
+    model_make(&m, &(struct test_model_spec){.arch = "gemma3", .keys = {{"attention.sliding_window_pattern", 1025, 1}}});
+    model_expect(&m, LLMINF_E_LIMIT, "gemma3.attention.sliding_window_pattern");
+    model_make(&m, &(struct test_model_spec){.arch = "command-r", .keys = {{"logit_scale", -1, 0}}});
+    model_expect(&m, LLMINF_E_FORMAT, "command-r.logit_scale");
+}
+
 /* ---- RoPE */
 
 static void scalings(void **state)
@@ -233,7 +296,8 @@ static void floats_in_range(void **state)
         {"rope.scaling.factor", (double)NAN, LLMINF_E_FORMAT},
         {"rope.scaling.factor", 1e7, LLMINF_E_LIMIT},
         {"rope.scaling.attn_factor", 1, LLMINF_OK},
-        {"rope.scaling.attn_factor", 1.25, LLMINF_E_UNSUPPORTED},
+        {"rope.scaling.attn_factor", 1.25, LLMINF_OK},
+        {"rope.scaling.attn_factor", 0, LLMINF_E_FORMAT},
         {"rope.scaling.yarn_ext_factor", -1, LLMINF_E_FORMAT},
         {"rope.scaling.yarn_beta_slow", 0, LLMINF_E_FORMAT},
         {"rope.scaling.yarn_log_multiplier", 0.1, LLMINF_E_UNSUPPORTED},
@@ -362,6 +426,8 @@ static void shared_models(void **state)
                 {"models/stories3M-moe4-f32.gguf", LLMINF_OK},
                 {"models/stories3M-pad256-q4_k_m.gguf", LLMINF_OK},
                 {"models/llama2-tiny-random-f16.gguf", LLMINF_OK},
+                {"models/stories3M-qwen2-f32.gguf", LLMINF_OK},
+                {"models/chat3M-gpt2-q4_0.gguf", LLMINF_OK},
                 {"vocab/ggml-vocab-llama-bpe.gguf", LLMINF_E_FORMAT}};
     if (!support_shared())
         skip();
@@ -385,6 +451,8 @@ int main(void)
         cmocka_unit_test(a_dense_model),
         cmocka_unit_test(defaults_of_absent_keys),
         cmocka_unit_test(experts_biases_and_long_heads),
+        cmocka_unit_test(rows_make_sense),
+        cmocka_unit_test(what_families_read),
         cmocka_unit_test(scalings),
         cmocka_unit_test(integers_in_range),
         cmocka_unit_test(heads_are_shared_evenly),

@@ -21,6 +21,7 @@ static const struct {
     {8, "q8_0", 32, 34, 0, -1},    {10, "q2_k", 256, 84, 80, 82},   {11, "q3_k", 256, 110, 108, -1},
     {12, "q4_k", 256, 144, 0, 2},  {13, "q5_k", 256, 176, 0, 2},    {14, "q6_k", 256, 210, 208, -1},
     {20, "iq4_nl", 32, 18, 0, -1}, {23, "iq4_xs", 256, 136, 0, -1}, {30, "bf16", 1, 2, -1, -1},
+    {39, "mxfp4", 32, 17, 0, -1},
 };
 
 #define N_KNOWN (sizeof known / sizeof *known)
@@ -61,7 +62,7 @@ static void bad_scales_are_found(void **state)
                           good[] = {0, 0x8000, 0x0001, 0x7BFF, 0xFBFF, 0x3C00};
     uint8_t blocks[5 * 210];
     for (size_t i = 0; i < N_KNOWN; i++) {
-        if (known[i].block == 1)
+        if (known[i].block == 1 || known[i].id == LLI_MXFP4)
             continue;
         const struct lli_dtype *t = lli_dtype_find(known[i].id);
         memset(blocks, 0xFF, sizeof blocks);
@@ -83,6 +84,19 @@ static void bad_scales_are_found(void **state)
                 put16(blocks + b * t->block_bytes + place, 0);
             }
         }
+    }
+}
+
+/* MXFP4 has a byte of exponent, and only 255 is no number, whatever stands behind it. */
+static void bad_exponents_are_found(void **state)
+{
+    uint8_t blocks[3 * 17];
+    (void)state;
+    for (unsigned e = 0; e < 256; e++) {
+        memset(blocks, e % 2 ? 0xFF : 0, sizeof blocks);
+        blocks[0] = blocks[34] = 127;
+        blocks[17] = (uint8_t)e;
+        assert_true(lli_dtype_check(lli_dtype_find(LLI_MXFP4), blocks, 3) == (e == 255 ? 1 : -1));
     }
 }
 
@@ -175,8 +189,13 @@ static void brain_floats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(table),      cmocka_unit_test(bad_scales_are_found),        cmocka_unit_test(bad_floats_are_found),
-        cmocka_unit_test(every_half), cmocka_unit_test(half_rounds_to_nearest_even), cmocka_unit_test(brain_floats),
+        cmocka_unit_test(table),
+        cmocka_unit_test(bad_scales_are_found),
+        cmocka_unit_test(bad_exponents_are_found),
+        cmocka_unit_test(bad_floats_are_found),
+        cmocka_unit_test(every_half),
+        cmocka_unit_test(half_rounds_to_nearest_even),
+        cmocka_unit_test(brain_floats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

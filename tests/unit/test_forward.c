@@ -67,10 +67,51 @@ static const struct kind {
     {"q6_k", {.seed = 13, .type = LLI_Q6_K, .n_layers = 1}, LLI_KV_F16},
     {"iq4_nl", {.seed = 16, .type = LLI_IQ4_NL}, LLI_KV_F16},
     {"iq4_xs", {.seed = 17, .type = LLI_IQ4_XS, .n_layers = 1}, LLI_KV_F16},
+    {"qwen2, fused", {.seed = 30, .arch = "qwen2", .fused = 1}, LLI_KV_F16},
+    {"qwen2moe", {.seed = 31, .arch = "qwen2moe", .type = LLI_Q8_0, .n_experts = 5, .n_experts_used = 3}, LLI_KV_F16},
+    {"qwen3", {.seed = 32, .arch = "qwen3", .head_dim = 22}, LLI_KV_F16},
+    {"qwen3moe", {.seed = 33, .arch = "qwen3moe", .type = LLI_Q4_0, .n_experts = 4}, LLI_KV_F16},
+    {"gemma", {.seed = 34, .arch = "gemma", .head_dim = 32}, LLI_KV_F16},
+    {"gemma2", {.seed = 35, .arch = "gemma2", .n_layers = 3, .keys = {{"attention.sliding_window", 9, 1}}}, LLI_KV_F16},
+    {"gemma3",
+     {.seed = 36, .arch = "gemma3", .n_layers = 7, .type = LLI_Q8_0, .keys = {{"attention.sliding_window", 7, 1}}},
+     LLI_KV_F16},
+    {"gpt2", {.seed = 37, .arch = "gpt2", .fused = 1, .type = LLI_Q4_0}, LLI_KV_F16},
+    {"phi2", {.seed = 38, .arch = "phi2", .type = LLI_F16, .keys = {{"rope.dimension_count", 6, 1}}}, LLI_KV_F16},
+    {"phi3",
+     {.seed = 39,
+      .arch = "phi3",
+      .fused = 1,
+      .optional = LLI_ROLE(LLI_ROPE_LONG) | LLI_ROLE(LLI_ROPE_SHORT),
+      .keys = {{"attention.sliding_window", 12, 1}, {"rope.scaling.original_context_length", 16, 1}}},
+     LLI_KV_F16},
+    {"gptneox", {.seed = 40, .arch = "gptneox", .n_kv_heads = 4}, LLI_KV_F16},
+    {"starcoder2", {.seed = 41, .arch = "starcoder2", .type = LLI_Q8_0}, LLI_KV_F16},
+    {"falcon", {.seed = 42, .arch = "falcon", .n_kv_heads = 1, .type = LLI_Q4_1}, LLI_KV_F16},
+    {"falcon, two norms", {.seed = 43, .arch = "falcon", .optional = LLI_ROLE(LLI_ATTN_NORM_2)}, LLI_KV_F16},
+    {"stablelm", {.seed = 44, .arch = "stablelm", .optional = LLI_ROLE(LLI_FFN_NORM)}, LLI_KV_F16},
+    {"stablelm, parallel",
+     {.seed = 45, .arch = "stablelm", .optional = LLI_ROLE(LLI_ATTN_Q_NORM) | LLI_ROLE(LLI_ATTN_K_NORM)},
+     LLI_KV_F16},
+    {"olmo2", {.seed = 46, .arch = "olmo2", .n_layers = 5, .keys = {{"attention.sliding_window", 8, 1}}}, LLI_KV_F16},
+    {"command-r", {.seed = 47, .arch = "command-r", .type = LLI_Q8_0, .keys = {{"logit_scale", 0.25, 0}}}, LLI_KV_F16},
+    {"granite",
+     {.seed = 48, .arch = "granite", .keys = {{"residual_scale", 0.25, 0}, {"embedding_scale", 12, 0}, {"logit_scale", 8, 0}}},
+     LLI_KV_F16},
+    {"bloom", {.seed = 50, .arch = "bloom", .n_embd = 48, .n_heads = 6, .n_kv_heads = 6, .fused = 1}, LLI_KV_F16},
+    {"gpt-oss",
+     {.seed = 49,
+      .arch = "gpt-oss",
+      .n_layers = 3,
+      .n_experts = 4,
+      .type = LLI_MXFP4,
+      .keys = {{"attention.sliding_window", 11, 1}}},
+     LLI_KV_F16},
     {"experts f32", {.seed = 14, .n_experts = 4, .n_experts_used = 2}, LLI_KV_F16},
     {"experts q8_0", {.seed = 15, .type = LLI_Q8_0, .n_experts = 5, .n_experts_used = 3}, LLI_KV_F16},
 };
 
+/* The reference is scalar, one thread, one step. */
 static void test_threads_and_chunks(void **state)
 {
     static const int THREADS[] = {1, 2, 3, 8};
@@ -86,17 +127,19 @@ static void test_threads_and_chunks(void **state)
     want = make_logits(&network, N_IDS);
     got = make_logits(&network, N_IDS);
     bytes = N_IDS * network.config.n_vocab * sizeof *got;
+    network.backend = lli_registry_find("scalar");
     start(&run, &network, kind->kv_type, 1);
     assert_int_equal(network_feed(&run, OTHER_BLOCKS, ids, 0, N_IDS, 64, want), 0);
     network_stop(&run);
-    for (size_t t = 0; t < 4; t++) {
-        start(&run, &network, kind->kv_type, THREADS[t]);
-        for (size_t c = 0; c < 4; c++) { /* the blocks are used again: what they held does not show */
-            assert_int_equal(network_feed(&run, BLOCKS, ids, 0, N_IDS, CHUNKS[c], got), 0);
-            assert_memory_equal(got, want, bytes);
+    for (size_t b = 0; (network.backend = lli_registry_at(b)); b++)
+        for (size_t t = 0; t < 4; t++) {
+            start(&run, &network, kind->kv_type, THREADS[t]);
+            for (size_t c = 0; c < 4; c++) { /* the blocks are used again: what they held does not show */
+                assert_int_equal(network_feed(&run, BLOCKS, ids, 0, N_IDS, CHUNKS[c], got), 0);
+                assert_memory_equal(got, want, bytes);
+            }
+            network_stop(&run);
         }
-        network_stop(&run);
-    }
     assert_true(fabsf(want[0] - want[network.config.n_vocab]) > 0);
     free(got);
     free(want);
@@ -133,9 +176,16 @@ static void batch_add(struct batch *b, const uint32_t *blocks, const int32_t *id
 
 static void test_partners(void **state)
 {
-    static const struct test_model_spec SPECS[] = {{.seed = 21}, {.seed = 22, .type = LLI_Q8_0, .n_experts = 4}};
+    static const struct test_model_spec SPECS[] = {
+        {.seed = 21},
+        {.seed = 22, .type = LLI_Q8_0, .n_experts = 4},
+        {.seed = 29, .arch = "qwen2moe", .type = LLI_Q4_0, .n_experts = 4},
+        {.seed = 30, .arch = "gemma3", .n_layers = 7, .keys = {{"attention.sliding_window", 9, 1}}},
+        {.seed = 31, .arch = "gptneox", .n_kv_heads = 4},
+        {.seed = 32, .arch = "olmo2"},
+    };
     (void)state;
-    for (size_t s = 0; s < 2; s++) {
+    for (size_t s = 0; s < sizeof SPECS / sizeof *SPECS; s++) {
         struct network network;
         struct network_run run;
         struct batch b;

@@ -44,8 +44,8 @@ static void a_tied_output_counts_once(void **state)
 static void every_weight_type(void **state)
 {
     (void)state;
-    static const uint32_t types[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q4_0, LLI_Q4_1, LLI_Q5_0,   LLI_Q5_1,  LLI_Q8_0,
-                                     LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K, LLI_IQ4_NL, LLI_IQ4_XS};
+    static const uint32_t types[] = {LLI_F32,  LLI_F16,  LLI_BF16, LLI_Q4_0, LLI_Q4_1, LLI_Q5_0,   LLI_Q5_1,   LLI_Q8_0,
+                                     LLI_Q2_K, LLI_Q3_K, LLI_Q4_K, LLI_Q5_K, LLI_Q6_K, LLI_IQ4_NL, LLI_IQ4_XS, LLI_MXFP4};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         const struct lli_dtype *type = lli_dtype_find(types[i]);
         for (int scale = 0; scale < 2 && type->scale_at[scale] >= 0; scale++) {
@@ -58,8 +58,7 @@ static void every_weight_type(void **state)
             assert_ptr_equal(up->type, type);
             size_t last = (size_t)up->n_in / type->block * up->n_out - 1;
             uint8_t *block = m.file.bytes + (up->data - m.file.bytes) + last * type->block_bytes;
-            memset(block + type->scale_at[scale], 0x7f, 2); /* all ones in the exponent, whatever the type */
-            block[type->scale_at[scale]] = 0x80;
+            memcpy(block + type->scale_at[scale], &type->exponent, 2); /* all ones in the exponent */
             assert_int_equal(lli_weights_verify(&m.weights, &m.config, NULL, &m.err), LLMINF_E_NUMERIC);
             assert_string_equal(m.err.subject, "blk.0.ffn_up.weight");
             model_finish(&m);
@@ -269,7 +268,7 @@ static void make_sinks(struct model *m)
     spec.sinks = 1;
     model_make(m, &spec);
     m->family = *lli_family_find("llama", 5);
-    m->family.needs |= 1u << LLI_ATTN_SINKS;
+    m->family.needs |= LLI_ROLE(LLI_ATTN_SINKS);
 }
 
 static void sinks_are_read(void **state)
@@ -291,7 +290,7 @@ static void sinks_that_are_wrong(void **state)
     static const uint32_t bits[] = {0x7fc00000, 0x7f800000, 0xff800000};
     struct model m;
     make_sinks(&m);
-    m.family.needs &= ~(1u << LLI_ATTN_SINKS);
+    m.family.needs &= ~(LLI_ROLE(LLI_ATTN_SINKS));
     model_expect(&m, LLMINF_E_UNSUPPORTED, "blk.0.attn_sinks.weight");
     make_sinks(&m);
     rename_tensor(&m, name, "blk.1.attn_sinkx.weight");

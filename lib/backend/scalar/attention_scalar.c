@@ -159,6 +159,7 @@ static void soften(struct lli_query *u, float *s, float softcap)
     u->m = -__builtin_inff();
     for (size_t t = u->first; t < u->last; t++) {
         s[t] = softcap > 0 ? softcap * lli_tanh_f32(s[t] / softcap) : s[t];
+        s[t] = u->slope > 0 ? lli_fma_f32(u->slope, (float)t - u->pos, s[t]) : s[t];
         u->m = s[t] > u->m ? s[t] : u->m;
     }
     for (size_t t = u->first; t < u->last; t++) {

@@ -1,5 +1,5 @@
-/* backend/scalar/elementwise_scalar.c - kernels whose outputs see one element each: sums of rows, SwiGLU, quotients, the
- * rotation of RoPE. */
+/* backend/scalar/elementwise_scalar.c - kernels whose outputs see one element each: sums of rows, activations, quotients,
+ * the rotation of RoPE. */
 #include "backend/scalar/scalar.h"
 
 #include "base/fma.h"
@@ -39,6 +39,45 @@ void LLI_SCALAR(swiglu)(float *out, const float *gate, const float *up, size_t n
         float silu = gate[i] / (1.0f + lli_exp_f32(-gate[i]));
         out[i] = silu * up[i];
     }
+}
+
+void LLI_SCALAR(swiglu_clamped)(float *out, const float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float g = gate[i] > 7.0f ? 7.0f : gate[i], u = up[i] > 7.0f ? 7.0f : up[i];
+        u = u < -7.0f ? -7.0f : u;
+        out[i] = g / (1.0f + lli_exp_f32(g * -1.702f)) * (u + 1.0f);
+    }
+}
+
+void LLI_SCALAR(geglu)(float *out, const float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = lli_gelu_f32(gate[i]) * up[i];
+}
+
+void LLI_SCALAR(gelu)(float *out, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = lli_gelu_f32(x[i]);
+}
+
+void LLI_SCALAR(gelu_erf)(float *out, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = lli_gelu_erf_f32(x[i]);
+}
+
+void LLI_SCALAR(scale)(float *out, const float *x, float by, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = x[i] * by;
+}
+
+void LLI_SCALAR(softcap)(float *out, const float *x, float by, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = by * lli_tanh_f32(x[i] / by);
 }
 
 /* y0 = x0 c - x1 s, y1 = x0 s + x1 c. */

@@ -179,10 +179,12 @@ static inline void unpack_q2_k(struct block *w, const uint8_t *row, size_t b)
     w->m = half_at(at + 82);
 }
 
-/* 16 bytes of indices into the table of the IQ4 types, in the order of Q4_0. */
-static inline void unpack_indices(int8_t *q, const uint8_t *bytes)
+static const int8_t iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+static const int8_t fp4_values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}; /* twice the numbers */
+
+/* 16 bytes of indices into a table, in the order of Q4_0. */
+static inline void unpack_indices(int8_t *q, const uint8_t *bytes, const int8_t values[16])
 {
-    static const int8_t values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
     for (size_t i = 0; i < 16; i++) {
         q[i] = values[bytes[i] & 15];
         q[16 + i] = values[bytes[i] >> 4];
@@ -193,7 +195,7 @@ static inline void unpack_iq4_nl(struct block *w, const uint8_t *row, size_t b)
 {
     const uint8_t *at = row + b * 18;
     w->d = half_at(at);
-    unpack_indices(w->q, at + 2);
+    unpack_indices(w->q, at + 2, iq4_values);
 }
 
 /* d, high[2], low[4], indices[128]: the scale of block j is 6 bits less 32, four in a nibble of low, two in high. */
@@ -203,7 +205,15 @@ static inline void unpack_iq4_xs(struct block *w, const uint8_t *row, size_t b)
     size_t j = b % 8;
     int low = at[4 + j / 2] >> 4 * (j % 2) & 15, high = at[2 + j / 4] >> 2 * (j % 4) & 3;
     w->d = half_at(at) * (float)((low | high << 4) - 32);
-    unpack_indices(w->q, at + 8 + 16 * j);
+    unpack_indices(w->q, at + 8 + 16 * j, iq4_values);
+}
+
+/* exponent, indices[16]: 2^(e - 128), since the table has twice the numbers. */
+static inline void unpack_mxfp4(struct block *w, const uint8_t *row, size_t b)
+{
+    const uint8_t *at = row + b * 17;
+    w->d = lli_float_of((uint32_t)(at[0] < 2 ? 0x40 >> (1 - at[0]) : (at[0] - 1) << 7) << 16);
+    unpack_indices(w->q, at + 1, fp4_values);
 }
 
 /* ---- the integers of a block: its weights, times their integer scales where they have some */
@@ -343,3 +353,4 @@ QUANTISED_TYPE(q3_k, 256, 110, halves, plain, scaled)
 QUANTISED_TYPE(q2_k, 256, 84, halves, minima, minima)
 QUANTISED_TYPE(iq4_nl, 32, 18, whole, plain, plain)
 QUANTISED_TYPE(iq4_xs, 256, 136, whole, plain, plain)
+QUANTISED_TYPE(mxfp4, 32, 17, whole, plain, plain)

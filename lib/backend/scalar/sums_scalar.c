@@ -23,6 +23,19 @@ void LLI_SCALAR(rmsnorm)(float *out, const float *x, const float *gain, size_t n
         out[i] = (x[i] * r) * gain[i];
 }
 
+void LLI_SCALAR(layernorm)(float *out, const float *x, const float *gain, const float *bias, size_t n, float eps)
+{
+    float lanes[16] = {0}, mean = LLI_SCALAR(sum)(x, n) / (float)n;
+    for (size_t i = 0; i < n; i++)
+        lanes[i % 16] = lli_fma_f32(x[i] - mean, x[i] - mean, lanes[i % 16]);
+    float r = 1.0f / __builtin_sqrtf(lli_lanes_sum(lanes) / (float)n + eps);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = ((x[i] - mean) * r) * gain[i];
+        if (bias)
+            out[i] = out[i] + bias[i];
+    }
+}
+
 void LLI_SCALAR(exp)(float *x, size_t n, float *max_out, float *sum_out)
 {
     float m = x[0];

@@ -140,13 +140,27 @@ static void cap_scores(float *s, size_t from, size_t to, float softcap)
         lli_v16_store(s + t, lli_v16_mul(cap, lli_v16_tanh(lli_v16_div(lli_v16_load(s + t), cap))));
 }
 
-/* The scores s[n] of one query, which sees first .. last - 1, become p: +0 for what it does not see. */
-static void soften(struct lli_query *u, float *s, size_t first, size_t last, size_t n, float softcap)
+/* s[0] is of position `at` of the split. */
+static void slope_scores(float *s, size_t from, size_t to, size_t at, const struct lli_query *u)
 {
+    static const float steps[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    lli_v16 slope = lli_v16_set(u->slope), pos = lli_v16_set(u->pos), step = lli_v16_load(steps);
+    for (size_t t = from; t < to; t += LLI_V16) {
+        lli_v16 far = lli_v16_sub(lli_v16_add(lli_v16_set((float)(at + t)), step), pos);
+        lli_v16_store(s + t, lli_v16_fma(slope, far, lli_v16_load(s + t)));
+    }
+}
+
+/* The scores s[n] of one query, the first of position `at` of the split, become p: +0 for what it does not see. */
+static void soften(struct lli_query *u, float *s, size_t at, size_t n, float softcap)
+{
+    size_t first = u->first - at, last = u->last - at;
     size_t from = first / LLI_V16 * LLI_V16, to = (last + LLI_V16 - 1) / LLI_V16 * LLI_V16, end = to - LLI_V16;
     lli_v16 m = lli_v16_set(-__builtin_inff()), lanes = lli_v16_set(0), hidden = m;
     if (softcap > 0)
         cap_scores(s, from, to, softcap);
+    if (u->slope > 0)
+        slope_scores(s, from, to, at, u);
     lli_v16_store(s + from, lli_v16_choose(lli_m16_first(first - from), hidden, lli_v16_load(s + from)));
     lli_v16_store(s + end, lli_v16_choose(lli_m16_first(last - end), lli_v16_load(s + end), hidden));
     for (size_t t = from; t < to; t += LLI_V16)
@@ -170,8 +184,7 @@ static void soften_all(const struct lli_attend *a, const struct tile *tile, floa
 {
     size_t at = tile->first * LLI_V16;
     for (size_t i = 0; i < n; i++)
-        soften(&queries[i], scores + i * STRIDE, queries[i].first - at, queries[i].last - at, tile->last * LLI_V16 - at,
-               a->softcap);
+        soften(&queries[i], scores + i * STRIDE, at, tile->last * LLI_V16 - at, a->softcap);
 }
 
 /* ---- a tile of one head */

@@ -39,6 +39,47 @@ LLI_INLINE lli_v16 swiglu_of(lli_v16 gate, lli_v16 up, lli_v16 one)
     return lli_v16_mul(lli_v16_div(gate, lli_v16_add(one, lli_v16_exp(lli_v16_negate(gate)))), up);
 }
 
+LLI_INLINE lli_v16 swiglu_clamped_of(lli_v16 gate, lli_v16 up, lli_v16 top)
+{
+    const lli_v16 one = lli_v16_set(1.0f), bottom = lli_v16_negate(top);
+    lli_v16 g = lli_v16_choose(lli_v16_less(top, gate), top, gate), u = lli_v16_choose(lli_v16_less(top, up), top, up);
+    u = lli_v16_choose(lli_v16_less(u, bottom), bottom, u);
+    g = lli_v16_div(g, lli_v16_add(one, lli_v16_exp(lli_v16_mul(g, lli_v16_set(-1.702f)))));
+    return lli_v16_mul(g, lli_v16_add(u, one));
+}
+
+LLI_INLINE lli_v16 geglu_of(lli_v16 gate, lli_v16 up, lli_v16 by)
+{
+    (void)by;
+    return lli_v16_mul(lli_v16_gelu(gate), up);
+}
+
+LLI_INLINE lli_v16 gelu_of(lli_v16 x, lli_v16 y, lli_v16 by)
+{
+    (void)y;
+    (void)by;
+    return lli_v16_gelu(x);
+}
+
+LLI_INLINE lli_v16 gelu_erf_of(lli_v16 x, lli_v16 y, lli_v16 by)
+{
+    (void)y;
+    (void)by;
+    return lli_v16_gelu_erf(x);
+}
+
+LLI_INLINE lli_v16 product_of(lli_v16 x, lli_v16 y, lli_v16 by)
+{
+    (void)y;
+    return lli_v16_mul(x, by);
+}
+
+LLI_INLINE lli_v16 capped_of(lli_v16 x, lli_v16 y, lli_v16 by)
+{
+    (void)y;
+    return lli_v16_mul(by, lli_v16_tanh(lli_v16_div(x, by)));
+}
+
 void LLI_WIDE(add)(float *out, const float *x, const float *y, size_t n)
 {
     map(out, x, y, 0, n, sum_of);
@@ -57,6 +98,36 @@ void LLI_WIDE(divide)(float *out, const float *x, float by, size_t n)
 void LLI_WIDE(swiglu)(float *out, const float *gate, const float *up, size_t n)
 {
     map(out, gate, up, 1, n, swiglu_of);
+}
+
+void LLI_WIDE(swiglu_clamped)(float *out, const float *gate, const float *up, size_t n)
+{
+    map(out, gate, up, 7, n, swiglu_clamped_of);
+}
+
+void LLI_WIDE(geglu)(float *out, const float *gate, const float *up, size_t n)
+{
+    map(out, gate, up, 0, n, geglu_of);
+}
+
+void LLI_WIDE(gelu)(float *out, const float *x, size_t n)
+{
+    map(out, x, x, 0, n, gelu_of);
+}
+
+void LLI_WIDE(gelu_erf)(float *out, const float *x, size_t n)
+{
+    map(out, x, x, 0, n, gelu_erf_of);
+}
+
+void LLI_WIDE(scale)(float *out, const float *x, float by, size_t n)
+{
+    map(out, x, x, by, n, product_of);
+}
+
+void LLI_WIDE(softcap)(float *out, const float *x, float by, size_t n)
+{
+    map(out, x, x, by, n, capped_of);
 }
 
 void LLI_WIDE(merge)(float *out, float *max, float *sum, const float *o, float m, float l, size_t n)

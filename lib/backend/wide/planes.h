@@ -57,6 +57,14 @@ LLI_INLINE lli_words lli_codes_table(const uint8_t *planes, int i)
     return lli_words_look_up(values, lli_codes_n4(planes, i)) ^ LLI_BYTE_FLIP;
 }
 
+/* N4, through the table of MXFP4: twice its numbers. */
+LLI_INLINE lli_words lli_codes_mxfp4(const uint8_t *planes, int i)
+{
+    static const uint8_t values[16] = {0x00, 0x01, 0x02, 0x03, 0x04, 0x06, 0x08, 0x0c,
+                                       0x00, 0xff, 0xfe, 0xfd, 0xfc, 0xfa, 0xf8, 0xf4};
+    return lli_words_look_up(values, lli_codes_n4(planes, i)) ^ LLI_BYTE_FLIP;
+}
+
 /* What an expanded block has: the codes of all steps. */
 LLI_INLINE lli_words lli_codes_expanded(const uint8_t *planes, int i)
 {
@@ -72,6 +80,13 @@ LLI_INLINE void lli_scales_d(struct lli_scales *out, const uint8_t *unit, const 
 {
     (void)block;
     out->d = lli_floats_halves(unit);
+}
+
+/* d, in the upper half of a binary32 */
+LLI_INLINE void lli_scales_bf16(struct lli_scales *out, const uint8_t *unit, const uint8_t *block)
+{
+    (void)block;
+    out->d = lli_floats_bf16(unit);
 }
 
 /* d, m */

@@ -495,6 +495,7 @@ QUANTISED_TYPE(q4_1, NIBBLES_OFFSET, use_nibbles_offset, lli_codes_n4, lli_scale
 QUANTISED_TYPE(q5_0, FIVE, use_five, lli_codes_n4_h1, lli_scales_d, 16, 1, 2, 0, 20)
 QUANTISED_TYPE(q5_1, FIVE_OFFSET, use_five_offset, lli_codes_n4_h1, lli_scales_d_m, 16, 1, 4, 0, 20)
 QUANTISED_TYPE(iq4_nl, BYTES, use_bytes, lli_codes_table, lli_scales_d, 8, 1, 2, 0, 16)
+QUANTISED_TYPE(mxfp4, BYTES, use_bytes, lli_codes_mxfp4, lli_scales_bf16, 8, 1, 2, 0, 16)
 QUANTISED_TYPE(iq4_xs, BYTES, use_bytes, lli_codes_table, lli_scales_iq4_xs, 8, 8, 2, 1, 16)
 QUANTISED_TYPE(q4_k, NIBBLES_OFFSET, use_nibbles_offset, lli_codes_n4, lli_scales_q4_k, 32, 8, 4, 2, 16)
 QUANTISED_TYPE(q5_k, FIVE_OFFSET, use_five_offset, lli_codes_n4_h1, lli_scales_q4_k, 8, 8, 4, 2, 20)

@@ -40,6 +40,30 @@ void LLI_WIDE(rmsnorm)(float *out, const float *x, const float *gain, size_t n, 
         lli_v16_store_n(out + i, normed(lli_v16_load_n(x + i, n - i), r, lli_v16_load_n(gain + i, n - i)), n - i);
 }
 
+LLI_INLINE lli_v16 add_deviation(lli_v16 lanes, lli_v16 x, lli_v16 mean)
+{
+    return add_square(lanes, lli_v16_sub(x, mean));
+}
+
+void LLI_WIDE(layernorm)(float *out, const float *x, const float *gain, const float *bias, size_t n, float eps)
+{
+    lli_v16 lanes = lli_v16_set(0), mean = lli_v16_set(LLI_WIDE(sum)(x, n) / (float)n), r, y;
+    size_t i = 0;
+    for (; i + LLI_V16 <= n; i += LLI_V16)
+        lanes = add_deviation(lanes, lli_v16_load(x + i), mean);
+    if (i < n) /* a lane without a term is the mean itself */
+        lanes = add_deviation(lanes, lli_v16_choose(lli_m16_first(n - i), lli_v16_load_n(x + i, n - i), mean), mean);
+    r = lli_v16_set(1.0f / __builtin_sqrtf(lli_v16_sum(lanes) / (float)n + eps));
+    for (i = 0; i + LLI_V16 <= n; i += LLI_V16) {
+        y = normed(lli_v16_sub(lli_v16_load(x + i), mean), r, lli_v16_load(gain + i));
+        lli_v16_store(out + i, bias ? lli_v16_add(y, lli_v16_load(bias + i)) : y);
+    }
+    if (i < n) {
+        y = normed(lli_v16_sub(lli_v16_load_n(x + i, n - i), mean), r, lli_v16_load_n(gain + i, n - i));
+        lli_v16_store_n(out + i, bias ? lli_v16_add(y, lli_v16_load_n(bias + i, n - i)) : y, n - i);
+    }
+}
+
 /* ---- softmax's numerators */
 
 static float largest(const float *x, size_t n)

@@ -66,4 +66,28 @@ LLI_INLINE lli_v16 lli_v16_tanh(lli_v16 x)
     return lli_v16_signed(lli_v16_choose(lli_v16_less(a, lli_v16_set(0.625f)), y, big), x);
 }
 
+/* lli_gelu_f32 of each lane. */
+LLI_INLINE lli_v16 lli_v16_gelu(lli_v16 x)
+{
+    lli_v16 slope = lli_v16_fma(lli_v16_mul(x, x), lli_v16_set(0x1.2444f2p-4f), lli_v16_set(0x1.988454p+0f));
+    lli_v16 u2 = lli_v16_mul(x, slope);
+    return lli_v16_div(x, lli_v16_add(lli_v16_set(1.0f), lli_v16_exp(lli_v16_negate(u2))));
+}
+
+/* lli_gelu_erf_f32 of each lane. */
+LLI_INLINE lli_v16 lli_v16_gelu_erf(lli_v16 x)
+{
+    const lli_v16 one = lli_v16_set(1.0f);
+    lli_v16 a = lli_v16_magnitude(x), t = lli_v16_div(one, lli_v16_fma(a, lli_v16_set(0.3f), one));
+    lli_v16 q = lli_v16_fma(lli_v16_set(0x1.31e39ap-5f), t, lli_v16_set(-0x1.5048c4p-3f)), tail;
+    q = lli_v16_fma(q, t, lli_v16_set(0x1.bf96bap-3f));
+    q = lli_v16_fma(q, t, lli_v16_set(-0x1.0a8bf8p-4f));
+    q = lli_v16_fma(q, t, lli_v16_set(0x1.13df0ap-3f));
+    q = lli_v16_fma(q, t, lli_v16_set(0x1.917084p-4f));
+    q = lli_v16_fma(q, t, lli_v16_set(0x1.efe588p-4f));
+    q = lli_v16_fma(q, t, lli_v16_set(0x1.e9ea1ep-4f));
+    tail = lli_v16_mul(lli_v16_mul(t, q), lli_v16_exp(lli_v16_mul(a, lli_v16_mul(a, lli_v16_set(-0.5f)))));
+    return lli_v16_choose(lli_v16_less(x, lli_v16_set(0)), lli_v16_mul(x, tail), lli_v16_fma(lli_v16_negate(x), tail, x));
+}
+
 #endif

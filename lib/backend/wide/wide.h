@@ -48,6 +48,7 @@ lli_matmul_fn LLI_WIDE(matmul_f32), LLI_WIDE(matmul_f16), LLI_WIDE(matmul_bf16);
 lli_matmul_fn LLI_WIDE(matmul_q8_0), LLI_WIDE(matmul_q4_0), LLI_WIDE(matmul_q4_1), LLI_WIDE(matmul_q5_0);
 lli_matmul_fn LLI_WIDE(matmul_q5_1), LLI_WIDE(matmul_q2_k), LLI_WIDE(matmul_q3_k), LLI_WIDE(matmul_q4_k);
 lli_matmul_fn LLI_WIDE(matmul_q5_k), LLI_WIDE(matmul_q6_k), LLI_WIDE(matmul_iq4_nl), LLI_WIDE(matmul_iq4_xs);
+lli_matmul_fn LLI_WIDE(matmul_mxfp4);
 
 /* Before a loop whose count is a constant after inlining: all of it, so that arrays of vectors become registers. */
 #if defined(__clang__)
@@ -59,6 +60,7 @@ lli_matmul_fn LLI_WIDE(matmul_q5_k), LLI_WIDE(matmul_q6_k), LLI_WIDE(matmul_iq4_
 lli_quantise_fn LLI_WIDE(quantise);
 lli_dequant_fn LLI_WIDE(dequant_f16);
 lli_rmsnorm_fn LLI_WIDE(rmsnorm);
+lli_layernorm_fn LLI_WIDE(layernorm);
 lli_rope_fn LLI_WIDE(rope_adjacent), LLI_WIDE(rope_halves);
 lli_kv_store_fn LLI_WIDE(kv_store_f32), LLI_WIDE(kv_store_f16), LLI_WIDE(kv_store_q8_0);
 lli_attend_fn LLI_WIDE(attend_f32), LLI_WIDE(attend_f16), LLI_WIDE(attend_q8_0);
@@ -67,6 +69,12 @@ lli_merge_fn LLI_WIDE(merge);
 lli_divide_fn LLI_WIDE(divide);
 lli_sum_fn LLI_WIDE(sum);
 lli_swiglu_fn LLI_WIDE(swiglu);
+lli_geglu_fn LLI_WIDE(geglu);
+lli_swiglu_clamped_fn LLI_WIDE(swiglu_clamped);
+lli_gelu_fn LLI_WIDE(gelu);
+lli_gelu_erf_fn LLI_WIDE(gelu_erf);
+lli_scale_fn LLI_WIDE(scale);
+lli_softcap_fn LLI_WIDE(softcap);
 lli_add_fn LLI_WIDE(add);
 lli_add_scaled_fn LLI_WIDE(add_scaled);
 lli_finite_fn LLI_WIDE(finite);
