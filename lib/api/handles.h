@@ -8,6 +8,7 @@
 #include "llminf/llminf.h"
 
 #include "api/bans.h"
+#include "api/breaks.h"
 #include "api/check.h"
 #include "api/options.h"
 #include "base/alloc.h"
@@ -62,10 +63,13 @@ struct llminf_sampler {
     struct lli_bias *bias;
     size_t n_bias;
     struct lli_bans bans;
+    struct lli_break_set breaks;
     lli_chain_filter *filter; /* NULL: none */
     void *user;
     struct lli_chain chain;    /* sized at the first pick */
     struct lli_buffer history; /* int32_t each: tokens that were accepted */
+    double mu, next_mu;        /* mirostat's limit behind them; and behind the token picked last, if that is accepted next */
+    int32_t picked;            /* it, or -1 */
 };
 
 /* A session around the timeline that `make` makes. */

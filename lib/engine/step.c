@@ -26,6 +26,8 @@ static int32_t pick(struct lli_engine *engine, struct lli_picker *picker, struct
         .n_bias = request->n_bias,
         .bans = request->bans,
         .n_bans = request->n_bans,
+        .breaks = request->breaks,
+        .mu = &ride->mu,
         .filter = request->filter,
         .user = request->user,
     };
@@ -187,6 +189,7 @@ static void take_tokens(struct lli_engine *engine, struct lli_ride *ride)
     struct lli_timeline *t = ride->timeline;
     t->n_tokens += ride->n_picked;
     t->request.n_made += ride->n_picked;
+    t->request.mu = ride->mu;
     engine->totals.decode_tokens += ride->n_picked;
     time_token(engine, t);
     if (ride->n_drafts > 0)

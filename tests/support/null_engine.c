@@ -146,6 +146,7 @@ static int find_token(const struct lli_request_params *p, int32_t token)
 }
 
 struct teller {
+    double mu;
     struct lli_heap heap;
     struct lli_chain chain;
     struct lli_buffer text;
@@ -166,6 +167,8 @@ static int32_t tell_token(struct teller *teller, struct null_story *s, const str
         .n_bias = p->n_bias,
         .bans = p->bans,
         .n_bans = p->n_bans,
+        .breaks = p->breaks,
+        .mu = &teller->mu,
         .filter = p->filter,
         .user = p->user,
     };
@@ -194,7 +197,7 @@ static int32_t tell_token(struct teller *teller, struct null_story *s, const str
 
 int32_t null_engine_tell(struct null_story *s, const struct lli_request_params *p, uint32_t max_length)
 {
-    struct teller teller = {0};
+    struct teller teller = {.mu = lli_chain_mu(&p->sampler)};
     uint32_t n_prompt = s->n, n_max = max_length, from = p->echo ? s->n_said : n_prompt;
     int32_t status = 0;
     if (p->max_tokens >= 0 && n_prompt + p->max_tokens < n_max)

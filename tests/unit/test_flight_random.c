@@ -82,12 +82,31 @@ static void truncate_one(uint32_t i)
 static void ask(uint32_t i)
 {
     static const struct lli_bias repeat[] = {{7, 5}, {8, 4.5f}, {9, 4}};
+    static const uint8_t in_token[NULL_VOCAB / 8] = {0, 0, 1};
+    static const int32_t run[] = {7, 8};
+    static const struct lli_ban runs[] = {{run, 2}};
+    static const struct lli_breaks breaks = {in_token, NULL_VOCAB, runs, 1};
     struct lli_request_params *p = &f.params[i];
     *p = null_engine_params();
     p->max_tokens = below(40);
     p->sampler.temperature = below(2);
     p->sampler.seed = below(1000);
     p->sampler.repeat_penalty = below(2) ? 1 : 1.1;
+    if (below(2)) {
+        p->sampler.mirostat = below(2) ? 2 : 0;
+        p->sampler.mirostat_tau = 1 + below(5);
+        p->sampler.mirostat_eta = 0.3;
+        p->sampler.xtc_probability = below(3) / 2.0;
+        p->sampler.xtc_threshold = 0.05;
+        p->sampler.dynatemp_range = below(2) * 0.5;
+        p->sampler.dynatemp_exponent = 1;
+        p->sampler.typical_p = below(2) ? 0.9 : 0;
+        p->sampler.dry_multiplier = below(2) * 0.3;
+        p->sampler.dry_base = 1.2;
+        p->sampler.dry_length = 2;
+        p->sampler.dry_window = (int)below(60) - 1;
+        p->breaks = below(2) ? &breaks : NULL;
+    }
     p->ignore_eog = (int)below(2);
     p->echo = (int)below(2);
     p->logits = (int)below(3);
