@@ -66,28 +66,11 @@ static void open_all(struct work *work)
     llminf_options_close(for_context);
 }
 
-static char *read_file(const char *path)
-{
-    size_t n = 0, cap = 65536;
-    char *text = malloc(cap);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || text == NULL)
-        fail_usage(&program, "cannot be read", path);
-    for (size_t got; (got = fread(text + n, 1, cap - n - 1, file)) > 0;) {
-        n += got;
-        if (n + 1 == cap && (text = realloc(text, cap *= 2)) == NULL)
-            exit(1);
-    }
-    fclose(file);
-    text[n] = 0;
-    return text;
-}
-
 static void split_lines(struct work *work)
 {
     size_t length, cap = 0;
     char *rest;
-    work->text = rest = prompts_path != NULL ? read_file(prompts_path) : read_input(&program, &length);
+    work->text = rest = prompts_path != NULL ? read_file(&program, prompts_path, &length) : read_input(&program, &length);
     for (char *line; (line = strtok_r(rest, "\r\n", &rest)) != NULL;) {
         if (work->n_lines == cap && (work->lines = realloc(work->lines, (cap = 2 * cap + 16) * sizeof *work->lines)) == NULL)
             exit(1);

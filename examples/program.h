@@ -47,6 +47,8 @@ const char *bundled_model(void);
 
 /* All of standard input; *length_out bytes and a NUL. The caller frees. */
 char *read_input(const struct program *program, size_t *length_out);
+/* All of a file, or exit with 1. The caller frees. */
+char *read_file(const struct program *program, const char *path, size_t *length_out);
 
 /* Ids separated by blanks or commas. The caller frees. */
 llminf_token *read_ids(const struct program *program, const char *text, size_t *count_out);

@@ -5,10 +5,23 @@
 
 #include "base/error.h"
 
+/* An item has one byte at least. */
+static int holds(const char *bytes, size_t n, const struct lli_text *item)
+{
+    for (const char *at = bytes, *end = bytes + n; item->len <= (size_t)(end - at); at++) {
+        at = memchr(at, item->bytes[0], (size_t)(end - at) - item->len + 1);
+        if (at == NULL)
+            return 0;
+        if (memcmp(at, item->bytes, item->len) == 0)
+            return 1;
+    }
+    return 0;
+}
+
 static int holds_any(const struct lli_text *token, const struct lli_text *items, size_t n_items)
 {
     for (size_t i = 0; i < n_items; i++)
-        if (memmem(token->bytes, token->len, items[i].bytes, items[i].len) != NULL)
+        if (holds(token->bytes, token->len, &items[i]))
             return 1;
     return 0;
 }

@@ -67,6 +67,8 @@ static void restart(struct llminf_sampler *sampler)
     sampler->history.len = 0;
     sampler->mu = lli_chain_mu(&sampler->params);
     sampler->picked = -1;
+    if (sampler->matcher.grammar != NULL)
+        lli_matcher_restart(&sampler->matcher);
 }
 
 llminf_status llminf_sampler_open(llminf_sampler **out, llminf_model *model, const llminf_options *options, llminf_error *error)
@@ -128,6 +130,7 @@ void llminf_sampler_close(llminf_sampler *sampler)
     lli_free(sampler->heap, sampler->bias);
     lli_bans_finish(&sampler->bans);
     lli_break_set_finish(&sampler->breaks);
+    lli_matcher_finish(&sampler->matcher);
     lli_heap_init(&own, NULL, NULL, NULL); /* a sampler without a model lies in its own heap */
     if (model != NULL)
         heap = &model->heap;
@@ -206,6 +209,14 @@ static llminf_status pick(llminf_sampler *sampler, const float *logits, size_t c
         if (status != LLMINF_OK)
             return lli_fail_memory(error, "sampler", count * sizeof(struct lli_candidate));
     }
+    if (sampler->matcher.grammar != NULL) {
+        if (count != sampler->model->vocab.n)
+            return lli_fail(error, LLMINF_E_INVALID, "logits", "%zu values, want %u as the grammar's vocabulary has", count,
+                            sampler->model->vocab.n);
+        status = lli_matcher_mask(&how.allowed, &sampler->matcher, error);
+        if (status != LLMINF_OK)
+            return status;
+    }
     state = lli_fenv_enter();
     status = lli_chain_pick(token_out, &sampler->chain, &how, logits, history, n_history, n_history, error);
     lli_fenv_leave(state);
@@ -239,19 +250,30 @@ llminf_status llminf_sampler_set_filter(llminf_sampler *sampler, llminf_filter_f
     return LLMINF_OK;
 }
 
+/* All that can fail comes first. */
+static llminf_status accept(llminf_sampler *sampler, llminf_token token, llminf_error *error)
+{
+    llminf_status status = LLMINF_OK;
+    if (token < 0 || (uint32_t)token >= (sampler->model != NULL ? sampler->model->vocab.n : LLI_MAX_TOKENS))
+        return lli_fail(error, LLMINF_E_INVALID, "token", "%d is not in the vocabulary", token);
+    if (lli_buffer_reserve(&sampler->history, sizeof token) != 0)
+        return lli_fail_memory(error, "history", sampler->history.len + sizeof token);
+    if (sampler->matcher.grammar != NULL)
+        status = lli_matcher_accept(&sampler->matcher, token, error);
+    if (status != LLMINF_OK)
+        return status;
+    lli_buffer_append(&sampler->history, &token, sizeof token);
+    sampler->mu = token == sampler->picked ? sampler->next_mu : sampler->mu;
+    sampler->picked = -1;
+    return LLMINF_OK;
+}
+
 llminf_status llminf_sampler_accept(llminf_sampler *sampler, llminf_token token, llminf_error *error)
 {
     llminf_status status = lli_check_enter(sampler, LLI_MARK_SAMPLER, "sampler", error);
     if (status != LLMINF_OK)
         return status;
-    if (token < 0 || (uint32_t)token >= (sampler->model != NULL ? sampler->model->vocab.n : LLI_MAX_TOKENS))
-        status = lli_fail(error, LLMINF_E_INVALID, "token", "%d is not in the vocabulary", token);
-    else if (lli_buffer_append(&sampler->history, &token, sizeof token) != 0)
-        status = lli_fail_memory(error, "history", sampler->history.len + sizeof token);
-    if (status == LLMINF_OK) {
-        sampler->mu = token == sampler->picked ? sampler->next_mu : sampler->mu;
-        sampler->picked = -1;
-    }
+    status = accept(sampler, token, error);
     lli_check_leave(sampler);
     return status;
 }

@@ -128,6 +128,8 @@ int32_t lli_request_init(struct lli_request *request, struct lli_heap *heap, con
         status = copy_bans(request, params, err);
     if (status == LLMINF_OK)
         status = copy_breaks(request, params->breaks, err);
+    if (status == LLMINF_OK && params->grammar && params->max_tokens != 0)
+        status = lli_matcher_init(&request->matcher, heap, params->grammar, err);
     if (status == LLMINF_OK)
         status = lli_stop_init(&request->stop, &request->arena, params->stops, params->n_stops, params->stop_tokens,
                                params->n_stop_tokens, err);
@@ -143,6 +145,7 @@ void lli_request_finish(struct lli_request *request)
 {
     if (request->heap) {
         lli_arena_finish(&request->arena);
+        lli_matcher_finish(&request->matcher);
         lli_free(request->heap, request->kept.rows);
         lli_free(request->heap, request->scored.rows);
     }

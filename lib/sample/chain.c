@@ -63,6 +63,21 @@ static void add_bias(struct lli_chain *chain, const struct lli_bias *bias, size_
             chain->counts[bias[i].token] = 0;
 }
 
+/* What a grammar does not let through is -Inf. GRAMMAR if that is all that was left. */
+static int32_t allow(struct lli_chain *chain, const uint32_t *allowed, struct llminf_error *err)
+{
+    int any = 0;
+    for (uint32_t i = 0; i < chain->n; i += 32) {
+        uint32_t word = allowed[i / 32], n = chain->n - i < 32 ? chain->n - i : 32;
+        for (uint32_t k = 0; word != UINT32_MAX && k < n; k++)
+            chain->logits[i + k] = word >> k & 1 ? chain->logits[i + k] : -__builtin_inff();
+        for (uint32_t k = 0; word != 0 && !any && k < n; k++)
+            any = chain->logits[i + k] >= -FLT_MAX;
+    }
+    return any ? LLMINF_OK
+               : lli_fail(err, LLMINF_E_GRAMMAR, "grammar", "every token that can go on with the text is forbidden otherwise");
+}
+
 static int changes_logits(uint8_t stage)
 {
     return stage == LLI_STAGE_PENALTIES || stage == LLI_STAGE_DRY;
@@ -202,6 +217,8 @@ int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct
         return lli_fail(err, LLMINF_E_CALLBACK, "filter", "the host's function reported failure");
     add_bias(chain, how->bias, how->n_bias);
     lli_ban_apply(chain->logits, chain->n, how->bans, how->n_bans, history, n_history);
+    if (how->allowed && (status = allow(chain, how->allowed, err)) != LLMINF_OK)
+        return status;
     change_logits(chain, how, history, n_history);
     status = check(chain->logits, chain->n, err);
     if (status != LLMINF_OK)

@@ -1,4 +1,5 @@
-/* sample/chain.h - from logits to one token: the host's filter, bias, bans, then the stages in their order, and the draw.
+/* sample/chain.h - from logits to one token: the host's filter, bias, bans, grammar, then the stages in their order, and the
+ * draw.
  *
  * Candidates are ordered by (logit descending, id ascending). The draw is Philox4x32-10 keyed by the seed, counter =
  * (position of the token, draw number), so it depends on nothing else. docs/numerics.md. */
@@ -97,6 +98,7 @@ struct lli_draw {
     const struct lli_ban *bans;
     size_t n_bans;
     const struct lli_breaks *breaks; /* for dry; NULL: none */
+    const uint32_t *allowed;         /* a bit for each token that a grammar lets through, in 32-bit words; NULL: all */
     lli_chain_filter *filter;        /* NULL: none */
     void *user;
     double *mu; /* mirostat's limit, moved on by a pick that succeeds; NULL: that of a beginning, and not kept */
@@ -107,7 +109,7 @@ double lli_chain_mu(const struct lli_sampler_params *params);
 
 /* The token at position pos. logits [n] are not changed; history: the tokens before it, ids inside the vocabulary (others
  * are ignored). Allocates nothing. NUMERIC if a logit is NaN or +Inf or all are -Inf, also after filter,
- * bias and bans; CALLBACK from the filter. */
+ * bias and bans; GRAMMAR if what these leave is not allowed; CALLBACK from the filter. */
 int32_t lli_chain_pick(int32_t *token_out, struct lli_chain *chain, const struct lli_draw *how, const float *logits,
                        const int32_t *history, size_t n_history, uint64_t pos, struct llminf_error *err);
 

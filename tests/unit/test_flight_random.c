@@ -16,6 +16,7 @@
 #include "engine/stop.h"
 #include "llminf/status.h"
 #include "support/flight.h"
+#include "support/grammars.h"
 
 enum { B = LLI_BLOCK_TOKENS, N = 8, MAX_LEN = 100 };
 
@@ -33,6 +34,37 @@ static struct flight f;
 static uint64_t seed;
 static struct lli_engine_stats seen; /* of all runs */
 static int is_open[N];               /* a generation that was asked for and not yet held against its story */
+
+enum { N_GRAMMARS = 4 };
+
+static struct lli_heap grammar_heap;
+static struct lli_trie trie;
+static struct lli_grammar *grammars[N_GRAMMARS];
+
+/* Over the vocabulary of the null engine: endless, ending, nested, and one that can leave no token. */
+static int open_grammars(void **state)
+{
+    static const char *const texts[N_GRAMMARS] = {"root ::= ([a-c] | \" \")*", "root ::= (\"ab\" | \"c\" [a-j]{2,5})+ \"d\"",
+                                                  "root ::= x+\nx ::= \"a\" x \"b\" | \"c\" | \"\u00e9\" | \"\u20ac\"",
+                                                  "root ::= [a-j]{5} [a-z]{0,3} \"z\""};
+    struct null_engine e;
+    (void)state;
+    null_engine_init(&e, 8);
+    lli_heap_init(&grammar_heap, NULL, NULL, NULL);
+    int failed = lli_trie_init(&trie, &grammar_heap, e.options.vocab, NULL) != LLMINF_OK;
+    for (int i = 0; i < N_GRAMMARS && !failed; i++)
+        failed = grammar_compile(&grammars[i], &grammar_heap, &trie, "gbnf", texts[i], strlen(texts[i]), NULL) != LLMINF_OK;
+    return failed;
+}
+
+static int close_grammars(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_GRAMMARS; i++)
+        lli_grammar_unref(grammars[i]);
+    lli_trie_finish(&trie);
+    return grammar_heap.live_bytes != 0;
+}
 
 static uint32_t below(uint32_t n)
 {
@@ -107,6 +139,7 @@ static void ask(uint32_t i)
         p->sampler.dry_window = (int)below(60) - 1;
         p->breaks = below(2) ? &breaks : NULL;
     }
+    p->grammar = below(3) == 0 ? grammars[below(N_GRAMMARS)] : NULL;
     p->ignore_eog = (int)below(2);
     p->echo = (int)below(2);
     p->logits = (int)below(3);
@@ -358,5 +391,5 @@ int main(void)
         cmocka_unit_test(test_random),        cmocka_unit_test(test_one_hash), cmocka_unit_test(test_same_hits),
         cmocka_unit_test(test_wrong_guesses), cmocka_unit_test(test_drafts),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_grammars, close_grammars);
 }
