@@ -40,6 +40,12 @@
 #define LLI_MAX_REGEX_STEPS 10000000u
 #define LLI_MAX_REGEX_HEAP_KIB (64u << 10)
 
+/* JSON */
+#define LLI_MAX_JSON_BYTES (64u << 20)
+#define LLI_MAX_JSON_DEPTH 128u
+#define LLI_MAX_JSON_NUMBER 64u
+#define LLI_MAX_JSON_MEMBERS 100000u
+
 /* sampler and generation */
 #define LLI_MAX_BIAS (1u << 21)
 #define LLI_MAX_LIST_ITEMS 64u
