@@ -185,6 +185,17 @@ char *read_file(const struct program *p, const char *path, size_t *length_out)
     return text;
 }
 
+void set_grammar(const struct program *p, llminf_sampler *sampler, const char *kind, const char *path)
+{
+    llminf_error error;
+    size_t n;
+    char *text = path != NULL ? read_file(p, path, &n) : NULL;
+    if (text == NULL)
+        return;
+    check(p, llminf_sampler_set_grammar(sampler, kind, text, (int64_t)n, &error), &error);
+    free(text);
+}
+
 llminf_token *read_ids(const struct program *p, const char *text, size_t *count_out)
 {
     llminf_token *ids = NULL;

@@ -35,6 +35,9 @@ void check(const struct program *program, llminf_status status, const llminf_err
 /* Sets an option from the command line where one is given (value is not NULL). */
 void set_option(const struct program *program, llminf_options *options, const char *key, const char *value);
 
+/* A grammar for the sampler from a file, where one is given (path is not NULL). */
+void set_grammar(const struct program *program, llminf_sampler *sampler, const char *kind, const char *path);
+
 /* Options of kind "model", with progress on a terminal. */
 llminf_options *model_options(const struct program *program);
 

@@ -6,6 +6,7 @@
 #include "api/handles.h"
 #include "base/error.h"
 #include "grammar/gbnf.h"
+#include "grammar/json_schema.h"
 
 /* Made once for a model; two that are made at the same time are equal, and the second one goes. */
 static llminf_status find_trie(struct lli_trie **out, struct llminf_model *model, llminf_error *error)
@@ -35,7 +36,7 @@ static read_grammar *find_reader(const char *kind)
 {
     if (kind != NULL && strcmp(kind, "gbnf") == 0)
         return lli_gbnf_read;
-    return NULL;
+    return kind != NULL && strcmp(kind, "json_schema") == 0 ? lli_json_schema_read : NULL;
 }
 
 static llminf_status compile(struct lli_grammar **out, llminf_sampler *sampler, read_grammar *read, const char *text, size_t n,
@@ -64,7 +65,8 @@ static llminf_status set(llminf_sampler *sampler, const char *kind, const char *
     read_grammar *read = find_reader(kind);
     llminf_status status = LLMINF_OK;
     if (text != NULL && read == NULL)
-        return lli_fail(error, LLMINF_E_NOT_FOUND, "kind", "\"%s\" is no kind of grammar, want gbnf", kind != NULL ? kind : "");
+        return lli_fail(error, LLMINF_E_NOT_FOUND, "kind", "\"%s\" is no kind of grammar, want gbnf or json_schema",
+                        kind != NULL ? kind : "");
     if (text != NULL && sampler->model == NULL)
         return lli_fail(error, LLMINF_E_INVALID, "grammar", "the sampler was opened without a model, whose tokens it is about");
     if (length < -1)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "grammar/gbnf.h"
+#include "grammar/json_schema.h"
 #include "support/support.h"
 
 int32_t grammar_compile(struct lli_grammar **out, struct lli_heap *heap, const struct lli_trie *trie, const char *kind,
@@ -12,11 +13,11 @@ int32_t grammar_compile(struct lli_grammar **out, struct lli_heap *heap, const s
 {
     struct lli_parts parts;
     uint32_t root = 0;
-    (void)kind;
     int32_t status = lli_parts_init(&parts, heap, err);
     *out = NULL;
     if (status == 0)
-        status = lli_gbnf_read(&root, &parts, text, n);
+        status =
+            strcmp(kind, "gbnf") == 0 ? lli_gbnf_read(&root, &parts, text, n) : lli_json_schema_read(&root, &parts, text, n);
     if (status == 0)
         status = lli_grammar_new(out, &parts, root, trie);
     lli_parts_finish(&parts);

@@ -41,6 +41,10 @@ static const struct {
 } statuses[] = {
     {"GRAMMAR", LLMINF_E_GRAMMAR}, {"LIMIT", LLMINF_E_LIMIT}, {"INVALID", LLMINF_E_INVALID}, {"FORMAT", LLMINF_E_FORMAT}};
 
+static int n_complaints; /* all are told before the test fails */
+
+#define complain(...) (print_error(__VA_ARGS__), print_error("\n"), n_complaints++)
+
 /* "!GRAMMAR 12" */
 static void expect_refusal(const struct grammar_case *c, int32_t status, const struct llminf_error *error)
 {
@@ -48,11 +52,11 @@ static void expect_refusal(const struct grammar_case *c, int32_t status, const s
     while (strncmp(c->lines + 1, statuses[i].name, strlen(statuses[i].name)) != 0)
         i++;
     if (status != statuses[i].status)
-        fail_msg("%.*s: status %d (%s), want %s", (int)c->name_len, c->name, status, status ? error->text : "",
+        complain("%.*s: status %d (%s), want %s", (int)c->name_len, c->name, status, status ? error->text : "",
                  statuses[i].name);
     const char *at = c->lines + 1 + strlen(statuses[i].name);
     if (*at == ' ' && error->position != atoi(at))
-        fail_msg("%.*s: at %d, want %d", (int)c->name_len, c->name, (int)error->position, atoi(at));
+        complain("%.*s: at %d, want %d", (int)c->name_len, c->name, (int)error->position, atoi(at));
 }
 
 static void expect_texts(const struct grammar_case *c, struct lli_grammar *g)
@@ -63,7 +67,7 @@ static void expect_texts(const struct grammar_case *c, struct lli_grammar *g)
         enum grammar_verdict got = grammar_judge(&g->loose, text, n);
         enum grammar_verdict want = *line == '+' ? GRAMMAR_ACCEPTS : *line == '<' ? GRAMMAR_BEGINS : GRAMMAR_REJECTS;
         if (got != want)
-            fail_msg("%.*s: '%.*s' is %d, want %d", (int)c->name_len, c->name, (int)n, text, (int)got, (int)want);
+            complain("%.*s: '%.*s' is %d, want %d", (int)c->name_len, c->name, (int)n, text, (int)got, (int)want);
     }
 }
 
@@ -83,7 +87,7 @@ static int run_cases(const char *path, const char *kind)
             expect_refusal(&c, status, &error);
             assert_string_equal(error.subject, "grammar");
         } else if (status != LLMINF_OK) {
-            fail_msg("%.*s: %s", (int)c.name_len, c.name, error.text);
+            complain("%.*s: %s", (int)c.name_len, c.name, error.text);
         } else {
             expect_texts(&c, g);
         }
@@ -91,6 +95,7 @@ static int run_cases(const char *path, const char *kind)
         assert_int_equal(vocab.host.live_bytes, before);
     }
     free(file);
+    assert_int_equal(n_complaints, 0);
     return n;
 }
 
@@ -98,6 +103,12 @@ static void test_gbnf(void **state)
 {
     (void)state;
     assert_int_equal(run_cases("tests/data/gbnf.txt", "gbnf"), 75);
+}
+
+static void test_json_schema(void **state)
+{
+    (void)state;
+    assert_int_equal(run_cases("tests/data/json_schema.txt", "json_schema"), 95);
 }
 
 /* ---- masks: what is put together from parts that are known, against every token tried byte by byte */
@@ -177,6 +188,7 @@ static void test_masks(void **state)
 {
     (void)state;
     walk_cases("tests/data/gbnf.txt", "gbnf");
+    walk_cases("tests/data/json_schema.txt", "json_schema");
 }
 
 /* ---- hostile grammars: a status, in little time and memory */
@@ -252,6 +264,29 @@ static void test_hostile(void **state)
     expect_hostile(repeat("root ::= x ", "x?", 2000, "\nx ::= \"a\"* \"b\"*\n"), "gbnf", LLMINF_OK);
 }
 
+/* R10 to R14. */
+static void test_hostile_schemas(void **state)
+{
+    (void)state;
+    expect_hostile(repeat("{\"enum\": [0", ", \"value %\"", 60000, "]}"), "json_schema", LLMINF_OK);
+    expect_hostile(repeat("{\"properties\": {\"a\": {}", ", \"p%\": {}", 3000, "}}"), "json_schema", LLMINF_OK);
+    expect_hostile(repeat("{\"properties\": {\"a\": {}", ", \"p%\": {}", 20000, "}}"), "json_schema", LLMINF_E_LIMIT);
+    expect_hostile(repeat("", "{\"items\": ", 100, "{}"), "json_schema", LLMINF_E_FORMAT);
+    expect_hostile(repeat("", "[", 100000, ""), "json_schema", LLMINF_E_LIMIT);
+    expect_hostile(repeat("{\"oneOf\": [{\"const\": 0}", ", {\"const\": \"%\"}", 10000, "]}"), "json_schema", LLMINF_E_LIMIT);
+    expect_hostile(repeat("{\"anyOf\": [{\"const\": 0}", ", {\"const\": \"%\"}", 20000, "]}"), "json_schema", LLMINF_E_LIMIT);
+    expect_hostile(
+        repeat("{\"$ref\": \"#/$defs/0\", \"$defs\": {", "\"%\": {\"$ref\": \"#/$defs/&\"}, ", 5000, "\"5000\": {}}}"),
+        "json_schema", LLMINF_E_GRAMMAR);
+    expect_hostile(repeat("{\"items\": {\"$ref\": \"#/$defs/0\"}, \"$defs\": {",
+                          "\"%\": {\"items\": {\"$ref\": \"#/$defs/&\"}}, ", 5000, "\"5000\": {}}}"),
+                   "json_schema", LLMINF_OK);
+    expect_hostile(repeat("{\"type\": \"string\", \"pattern\": \"", "(", 1000, "\"}"), "json_schema", LLMINF_E_LIMIT);
+    expect_hostile(repeat("{\"type\": \"string\", \"pattern\": \"(((a{1000}){1000}){1000})", "{9}", 3, "\"}"), "json_schema",
+                   LLMINF_E_LIMIT);
+    expect_hostile(repeat("{\"allOf\": [{}", ", {\"type\": \"null\"}", 100, "]}"), "json_schema", LLMINF_E_GRAMMAR);
+}
+
 /* More and more callers, never to return: the text so far stays, and the end is a status. */
 static void test_endless(void **state)
 {
@@ -304,8 +339,9 @@ static void test_no_memory(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_gbnf), cmocka_unit_test(test_masks),
-                                       cmocka_unit_test(test_hostile), cmocka_unit_test(test_endless),
-                                       cmocka_unit_test(test_no_memory)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gbnf),     cmocka_unit_test(test_json_schema), cmocka_unit_test(test_hostile_schemas),
+        cmocka_unit_test(test_masks),    cmocka_unit_test(test_hostile),     cmocka_unit_test(test_endless),
+        cmocka_unit_test(test_no_memory)};
     return cmocka_run_group_tests(tests, open_vocab, close_vocab);
 }
