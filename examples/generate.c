@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char *model_path, *prompt, *n_tokens, *temperature, *top_k, *top_p, *min_p, *seed, *threads, *backend, *length,
-    *draft, *speculate, *json;
+    *draft, *speculate, *json, *grammar, *schema;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; without it the bundled model", &model_path},
@@ -16,6 +16,8 @@ static const struct flag flags[] = {
     {"--top-k", "K", "keep the K best; 0: all (default)", &top_k},
     {"--top-p", "P", "keep the best that sum up to P; 1: all (default)", &top_p},
     {"--min-p", "P", "drop what is below P times the best; 0: none (default)", &min_p},
+    {"--grammar", "FILE", "a grammar in GBNF that the new text keeps to", &grammar},
+    {"--json-schema", "FILE", "a JSON schema; the new text is JSON that is valid under it", &schema},
     {"--seed", "S", "seed of the draws (default 0)", &seed},
     {"--threads", "N", "threads; 0: what this process may use (default)", &threads},
     {"--backend", "NAME", "kernel table (default auto)", &backend},
@@ -91,6 +93,8 @@ static void start(const struct run *run)
     set_option(&program, for_generate, "max_tokens", n_tokens);
     set_option(&program, for_generate, "speculate", speculate != NULL ? speculate : draft != NULL ? "model" : NULL);
     check(&program, llminf_sampler_open(&sampler, run->model, for_sampler, &error), &error);
+    set_grammar(&program, sampler, "gbnf", grammar);
+    set_grammar(&program, sampler, "json_schema", schema);
     check(&program, llminf_session_generate(run->session, sampler, for_generate, &error), &error);
     llminf_sampler_close(sampler);
     llminf_options_close(for_sampler);

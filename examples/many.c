@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const char *model_path, *prompts_path, *n_threads, *n_tokens, *temperature, *seed, *threads, *backend, *budget, *running,
-    *batching, *common, *draft, *speculate;
+    *batching, *common, *draft, *speculate, *schema;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; without it the bundled model", &model_path},
@@ -26,6 +26,7 @@ static const struct flag flags[] = {
     {"--kv", "BYTES", "budget of keys and values, as 2GiB", &budget},
     {"--running", "N", "generations in one batch (default 64)", &running},
     {"--batching", "MODE", "static, continuous or inflight (default)", &batching},
+    {"--json-schema", "FILE", "every story is JSON that is valid under it", &schema},
     {"--draft", "FILE", "a smaller model of the same vocabulary, which guesses tokens", &draft},
     {"--speculate", "HOW", "off, lookup or model (default with --draft)", &speculate},
 };
@@ -66,28 +67,11 @@ static void open_all(struct work *work)
     llminf_options_close(for_context);
 }
 
-static char *read_file(const char *path)
-{
-    size_t n = 0, cap = 65536;
-    char *text = malloc(cap);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || text == NULL)
-        fail_usage(&program, "cannot be read", path);
-    for (size_t got; (got = fread(text + n, 1, cap - n - 1, file)) > 0;) {
-        n += got;
-        if (n + 1 == cap && (text = realloc(text, cap *= 2)) == NULL)
-            exit(1);
-    }
-    fclose(file);
-    text[n] = 0;
-    return text;
-}
-
 static void split_lines(struct work *work)
 {
     size_t length, cap = 0;
     char *rest;
-    work->text = rest = prompts_path != NULL ? read_file(prompts_path) : read_input(&program, &length);
+    work->text = rest = prompts_path != NULL ? read_file(&program, prompts_path, &length) : read_input(&program, &length);
     for (char *line; (line = strtok_r(rest, "\r\n", &rest)) != NULL;) {
         if (work->n_lines == cap && (work->lines = realloc(work->lines, (cap = 2 * cap + 16) * sizeof *work->lines)) == NULL)
             exit(1);
@@ -134,6 +118,7 @@ static void *run_thread(void *arg)
     set_option(&program, how, "max_tokens", n_tokens != NULL ? n_tokens : "64");
     set_option(&program, how, "speculate", speculate != NULL ? speculate : draft != NULL ? "model" : NULL);
     check(&program, llminf_sampler_open(&sampler, work->model, for_sampler, &error), &error);
+    set_grammar(&program, sampler, "json_schema", schema);
     for (size_t i; (i = atomic_fetch_add(&work->next, 1)) < work->n_lines;) {
         char *text;
         llminf_status status = tell(work, work->lines[i], sampler, how, &text, &error);

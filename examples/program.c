@@ -149,22 +149,51 @@ static void *grow(const struct program *p, void *memory, size_t bytes)
     return memory;
 }
 
-char *read_input(const struct program *p, size_t *length_out)
+/* To its end. */
+static char *read_stream(const struct program *p, FILE *file, const char *name, size_t *length_out)
 {
     char *text = NULL;
     size_t n = 0, got;
     do {
         text = grow(p, text, n + 65537);
-        got = fread(text + n, 1, 65536, stdin);
+        got = fread(text + n, 1, 65536, file);
         n += got;
     } while (got > 0);
-    if (ferror(stdin)) {
-        fprintf(stderr, "%s: standard input: %s\n", p->name, strerror(errno));
+    if (ferror(file)) {
+        fprintf(stderr, "%s: %s: %s\n", p->name, name, strerror(errno));
         exit(1);
     }
     text[n] = 0;
     *length_out = n;
     return text;
+}
+
+char *read_input(const struct program *p, size_t *length_out)
+{
+    return read_stream(p, stdin, "standard input", length_out);
+}
+
+char *read_file(const struct program *p, const char *path, size_t *length_out)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        fprintf(stderr, "%s: %s: %s\n", p->name, path, strerror(errno));
+        exit(1);
+    }
+    char *text = read_stream(p, file, path, length_out);
+    fclose(file);
+    return text;
+}
+
+void set_grammar(const struct program *p, llminf_sampler *sampler, const char *kind, const char *path)
+{
+    llminf_error error;
+    size_t n;
+    char *text = path != NULL ? read_file(p, path, &n) : NULL;
+    if (text == NULL)
+        return;
+    check(p, llminf_sampler_set_grammar(sampler, kind, text, (int64_t)n, &error), &error);
+    free(text);
 }
 
 llminf_token *read_ids(const struct program *p, const char *text, size_t *count_out)

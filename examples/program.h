@@ -35,6 +35,9 @@ void check(const struct program *program, llminf_status status, const llminf_err
 /* Sets an option from the command line where one is given (value is not NULL). */
 void set_option(const struct program *program, llminf_options *options, const char *key, const char *value);
 
+/* A grammar for the sampler from a file, where one is given (path is not NULL). */
+void set_grammar(const struct program *program, llminf_sampler *sampler, const char *kind, const char *path);
+
 /* Options of kind "model", with progress on a terminal. */
 llminf_options *model_options(const struct program *program);
 
@@ -47,6 +50,8 @@ const char *bundled_model(void);
 
 /* All of standard input; *length_out bytes and a NUL. The caller frees. */
 char *read_input(const struct program *program, size_t *length_out);
+/* All of a file, or exit with 1. The caller frees. */
+char *read_file(const struct program *program, const char *path, size_t *length_out);
 
 /* Ids separated by blanks or commas. The caller frees. */
 llminf_token *read_ids(const struct program *program, const char *text, size_t *count_out);

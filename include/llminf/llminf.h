@@ -318,11 +318,19 @@ LLMINF_API llminf_status llminf_sampler_set_bias(llminf_sampler *sampler, const 
 LLMINF_API llminf_status llminf_sampler_set_filter(llminf_sampler *sampler, llminf_filter_fn filter, void *user,
                                                    llminf_error *error);
 
+/* Compiles a grammar for the model's vocabulary, kind "gbnf" or "json_schema"; tokens that cannot go on with a text of it
+ * are not picked. The text begins with the first token of a generation, or at reset; accepted before does not count. It may
+ * end where the grammar is whole: only there an end of generation is allowed, and where nothing more can follow the
+ * generation ends with LLMINF_STOP_GRAMMAR. LLMINF_E_GRAMMAR with the position; LLMINF_E_NOT_FOUND for another kind. text
+ * NULL removes it. */
+LLMINF_API llminf_status llminf_sampler_set_grammar(llminf_sampler *sampler, const char *kind, const char *text, int64_t length,
+                                                    llminf_error *error);
+
 /* Stand-alone: one token from any array of logits; changes nothing. */
 LLMINF_API llminf_status llminf_sampler_pick(llminf_sampler *sampler, const float *logits, size_t count,
                                              llminf_token *token_out, llminf_error *error);
 
-/* Stand-alone: history and draw move on by this token. */
+/* Stand-alone: history, grammar and draw move on by this token. */
 LLMINF_API llminf_status llminf_sampler_accept(llminf_sampler *sampler, llminf_token token, llminf_error *error);
 
 /* Stand-alone: forgets what was accepted. */

@@ -73,11 +73,17 @@ static llminf_status generate(llminf_session *session, const llminf_sampler *sam
         params.n_bias = sampler->n_bias;
         params.bans = sampler->bans.at;
         params.n_bans = sampler->bans.n;
+        params.breaks = lli_break_set_of(&sampler->breaks);
+        params.grammar = sampler->matcher.grammar;
         params.filter = sampler->filter;
         params.user = sampler->user;
     }
-    if (params.n_bans > 0 && sampler->model != session->context->model)
-        return lli_fail(error, LLMINF_E_INVALID, "ban", "the sampler was opened with another model");
+    if ((params.n_bans > 0 || params.breaks != NULL || params.grammar != NULL) && sampler->model != session->context->model)
+        return lli_fail(error, LLMINF_E_INVALID,
+                        params.n_bans > 0        ? "ban"
+                        : params.grammar != NULL ? "grammar"
+                                                 : "dry_breaker",
+                        "the sampler was opened with another model");
     for (size_t i = 0; i < params.n_bias; i++)
         if (params.bias[i].token < 0 || (uint32_t)params.bias[i].token >= vocab->n)
             return lli_fail_at(error, LLMINF_E_INVALID, (int64_t)i, "bias", "token %d is not in the vocabulary of %u",

@@ -13,6 +13,11 @@ void lli_handles_model_unref(struct llminf_model *model)
     model->handle.mark = 0;
     lli_packings_finish(&model->packings);
     lli_weights_finish(&model->weights);
+    struct lli_trie *trie = atomic_load(&model->trie);
+    if (trie != NULL) {
+        lli_trie_finish(trie);
+        lli_free(&model->heap, trie);
+    }
     lli_vocab_finish(&model->vocab);
     lli_gguf_finish(&model->gguf);
     lli_mapping_finish(&model->mapping);

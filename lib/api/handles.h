@@ -8,6 +8,7 @@
 #include "llminf/llminf.h"
 
 #include "api/bans.h"
+#include "api/breaks.h"
 #include "api/check.h"
 #include "api/options.h"
 #include "base/alloc.h"
@@ -16,6 +17,7 @@
 #include "engine/timeline.h"
 #include "file/gguf.h"
 #include "file/mapping.h"
+#include "grammar/matcher.h"
 #include "model/config.h"
 #include "model/packings.h"
 #include "model/weights.h"
@@ -28,7 +30,8 @@ struct llminf_model {
     struct lli_mapping mapping;
     struct lli_gguf gguf;
     struct lli_vocab vocab;
-    int has_network; /* 0: opened for text alone; config and weights are zero */
+    struct lli_trie *_Atomic trie; /* of the vocabulary; made for the first grammar */
+    int has_network;               /* 0: opened for text alone; config and weights are zero */
     struct lli_config config;
     struct lli_weights weights; /* the file's */
     struct lli_packings packings;
@@ -62,10 +65,14 @@ struct llminf_sampler {
     struct lli_bias *bias;
     size_t n_bias;
     struct lli_bans bans;
+    struct lli_break_set breaks;
     lli_chain_filter *filter; /* NULL: none */
     void *user;
-    struct lli_chain chain;    /* sized at the first pick */
-    struct lli_buffer history; /* int32_t each: tokens that were accepted */
+    struct lli_matcher matcher; /* zeroed: no grammar */
+    struct lli_chain chain;     /* sized at the first pick */
+    struct lli_buffer history;  /* int32_t each: tokens that were accepted */
+    double mu, next_mu;         /* mirostat's limit behind them; and behind the token picked last, if that is accepted next */
+    int32_t picked;             /* it, or -1 */
 };
 
 /* A session around the timeline that `make` makes. */

@@ -58,6 +58,12 @@
         .key = key_, .type = LLI_SCHEMA_LIST, .int_max = max_bytes_,                                                           \
         .json = HEAD("list") "[],\"max_items\":64,\"max_bytes\":" #max_bytes_ TAIL("", doc)                                    \
     }
+/* What an empty list stands for. */
+#define LIST_OR(key_, otherwise, max_bytes_, doc)                                                                              \
+    {                                                                                                                          \
+        .key = key_, .type = LLI_SCHEMA_LIST, .int_max = max_bytes_,                                                           \
+        .json = HEAD("list") otherwise ",\"max_items\":64,\"max_bytes\":" #max_bytes_ TAIL("", doc)                            \
+    }
 #define VALUE(key_, type_, unit_, doc)                                                                                         \
     {                                                                                                                          \
         .key = key_, .type = LLI_SCHEMA_VALUE,                                                                                 \
@@ -109,17 +115,31 @@ static const struct lli_schema_row session_rows[] = {
 
 static const struct lli_schema_row sampler_rows[] = {
     INT("seed", 0, 0, 9223372036854775807, NONE, "a draw depends on seed and position only"),
-    FLOAT("temperature", 1.0, 0, 100, "0: greedy"),
+    FLOAT("temperature", 1.0, 0, 100, "0: greedy, and nothing drops candidates"),
+    FLOAT("dynatemp_range", 0.0, 0, 100, "the temperature is so much lower where the model is sure, higher where not; 0: off"),
+    FLOAT("dynatemp_exponent", 1.0, 0, 100, "of the share of the largest entropy that leads from one to the other"),
     INT("top_k", 0, 0, 2147483647, NONE, "keep the k best; 0: off"),
     INT("min_keep", 1, 1, 2147483647, NONE, "every filter leaves at least this many"),
     FLOAT_ABOVE("top_p", 1.0, 0, 1, "nucleus; 1: off"),
+    FLOAT_ABOVE("typical_p", 1.0, 0, 1, "locally typical; 1: off"),
     FLOAT("min_p", 0.0, 0, 1, "drop what is below p times the best; 0: off"),
+    FLOAT("top_n_sigma", 0.0, 0, 100, "drop what is so many standard deviations of the logits below the best; 0: off"),
+    FLOAT("xtc_probability", 0.0, 0, 1, "chance to drop the top choices but the worst of them; 0: off"),
+    FLOAT("xtc_threshold", 0.1, 0, 1, "probability of a top choice"),
+    INT_OR_0("mirostat", 0, 2, 2, NONE, "version of mirostat, which drops what surprises beyond a limit; 0: off"),
+    FLOAT("mirostat_tau", 5.0, 0, 100, "bits of surprise wanted"),
+    FLOAT("mirostat_eta", 0.1, 0, 1, "how fast the limit follows"),
     FLOAT("repeat_penalty", 1.0, 0.01, 100, "divide or multiply the logits of recent tokens; 1: off"),
     INT("penalty_window", 64, -1, 2147483647, NONE, "tokens looked back by the penalties; -1: all"),
     FLOAT("frequency_penalty", 0.0, -10, 10, "subtracted per occurrence"),
     FLOAT("presence_penalty", 0.0, -10, 10, "subtracted once"),
-    TEXT("order", "penalties,top_k,top_p,min_p,temperature", 128,
-         "the stages that run, in their order; penalties, if named, first"),
+    FLOAT("dry_multiplier", 0.0, 0, 100, "penalty on tokens that go on with a repetition; 0: off"),
+    FLOAT("dry_base", 1.75, 1, 10, "its growth with each token of the repetition"),
+    INT("dry_length", 2, 1, 1000, NONE, "repetitions of fewer tokens are free"),
+    INT("dry_window", -1, -1, 2147483647, NONE, "tokens looked back for them; -1: all"),
+    LIST_OR("dry_breaker", "[\"\\n\",\":\",\"\\\"\",\"*\"]", 4096, "text that ends a sequence"),
+    TEXT("order", "penalties,dry,top_n_sigma,top_k,typical_p,top_p,min_p,xtc,temperature,mirostat", 128,
+         "the stages that run, in their order; penalties and dry, if named, before the others"),
     LIST("ban", 4096, "texts that may not be produced: the last token of each is forbidden behind the others"),
 };
 

@@ -82,6 +82,7 @@ void lli_plan_add(struct lli_batch *batch, struct lli_timeline *t, uint32_t n_ro
     ride->first = lli_timeline_next(t);
     ride->n_rows = n_rows;
     ride->n_drafts = ride->n_picked = 0;
+    ride->mu = t->request.mu;
     ride->n_logits = count_logits(t, ride->first, n_rows);
     ride->status = LLMINF_OK;
     t->ride = batch->n_rides++;

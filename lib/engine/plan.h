@@ -23,6 +23,7 @@ struct lli_ride {
     uint32_t n_drafts;
     uint32_t n_logits, first_logits; /* rows with logits, and the number of the first among those of the plan */
     uint32_t n_picked;               /* tokens sampled: they stand behind the timeline's committed ones */
+    double mu;                       /* mirostat's limit behind them */
     struct lli_verdict verdict;      /* of the last one */
     int32_t status;                  /* 0, or the error that ends its generation */
     struct llminf_error error;       /* valid if status is an error */

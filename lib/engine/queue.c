@@ -23,20 +23,42 @@ static int32_t copy_bias(struct lli_request *request, const struct lli_request_p
     return LLMINF_OK;
 }
 
-/* One copy holds the list and behind it the tokens of all. */
+/* A list of runs and the tokens of each; NULL without memory. */
+static struct lli_ban *copy_runs(struct lli_arena *arena, const struct lli_ban *from, size_t n)
+{
+    struct lli_ban *runs = lli_arena_take(arena, n, sizeof *runs);
+    for (size_t i = 0; runs && i < n; i++) {
+        int32_t *tokens = lli_arena_take(arena, from[i].n, sizeof *tokens);
+        if (!tokens)
+            return NULL;
+        memcpy(tokens, from[i].tokens, from[i].n * sizeof *tokens);
+        runs[i] = (struct lli_ban){.tokens = tokens, .n = from[i].n};
+    }
+    return runs;
+}
+
 static int32_t copy_bans(struct lli_request *request, const struct lli_request_params *params, struct llminf_error *err)
 {
-    request->bans = lli_arena_take(&request->arena, params->n_bans, sizeof *request->bans);
+    request->bans = copy_runs(&request->arena, params->bans, params->n_bans);
     if (!request->bans)
         return lli_fail_memory(err, "ban", params->n_bans * sizeof *request->bans);
-    for (size_t i = 0; i < params->n_bans; i++) {
-        int32_t *tokens = lli_arena_take(&request->arena, params->bans[i].n, sizeof *tokens);
-        if (!tokens)
-            return lli_fail_memory(err, "ban", params->bans[i].n * sizeof *tokens);
-        memcpy(tokens, params->bans[i].tokens, params->bans[i].n * sizeof *tokens);
-        request->bans[i] = (struct lli_ban){.tokens = tokens, .n = params->bans[i].n};
-    }
     request->n_bans = params->n_bans;
+    return LLMINF_OK;
+}
+
+static int32_t copy_breaks(struct lli_request *request, const struct lli_breaks *from, struct llminf_error *err)
+{
+    if (!from || request->sampler.dry_multiplier <= 0)
+        return LLMINF_OK;
+    size_t bytes = (from->n_tokens + 7u) / 8;
+    struct lli_breaks *breaks = lli_arena_take(&request->arena, 1, sizeof *breaks);
+    uint8_t *in_token = lli_arena_take(&request->arena, bytes, 1);
+    struct lli_ban *runs = copy_runs(&request->arena, from->runs, from->n_runs);
+    if (!breaks || !in_token || !runs)
+        return lli_fail_memory(err, "dry_breaker", bytes + from->n_runs * sizeof *runs);
+    memcpy(in_token, from->in_token, bytes);
+    *breaks = (struct lli_breaks){.in_token = in_token, .n_tokens = from->n_tokens, .runs = runs, .n_runs = from->n_runs};
+    request->breaks = breaks;
     return LLMINF_OK;
 }
 
@@ -85,6 +107,7 @@ static void copy_wishes(struct lli_request *request, const struct lli_request_pa
     request->stop.special = params->special;
     request->filter = params->filter;
     request->user = params->user;
+    request->mu = lli_chain_mu(&params->sampler);
     request->read_ahead = params->read_ahead;
     request->priority = params->priority;
     request->asked_ns = lli_clock_ns();
@@ -103,6 +126,10 @@ int32_t lli_request_init(struct lli_request *request, struct lli_heap *heap, con
     int32_t status = copy_bias(request, params, err);
     if (status == LLMINF_OK)
         status = copy_bans(request, params, err);
+    if (status == LLMINF_OK)
+        status = copy_breaks(request, params->breaks, err);
+    if (status == LLMINF_OK && params->grammar && params->max_tokens != 0)
+        status = lli_matcher_init(&request->matcher, heap, params->grammar, err);
     if (status == LLMINF_OK)
         status = lli_stop_init(&request->stop, &request->arena, params->stops, params->n_stops, params->stop_tokens,
                                params->n_stop_tokens, err);
@@ -123,6 +150,7 @@ void lli_request_finish(struct lli_request *request)
 {
     if (request->heap) {
         lli_arena_finish(&request->arena);
+        lli_matcher_finish(&request->matcher);
         lli_free(request->heap, request->kept.rows);
         lli_free(request->heap, request->scored.rows);
     }

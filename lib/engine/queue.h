@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "engine/stop.h"
 #include "file/gguf.h"
+#include "grammar/matcher.h"
 #include "sample/ban.h"
 #include "sample/chain.h"
 #include "sample/logprob.h"
@@ -28,7 +29,9 @@ struct lli_request_params {
     size_t n_bias;
     const struct lli_ban *bans; /* runs of tokens that may not come */
     size_t n_bans;
-    lli_chain_filter *filter; /* NULL: none; called on the thread that runs the steps */
+    const struct lli_breaks *breaks; /* what ends a sequence for dry; NULL: nothing */
+    struct lli_grammar *grammar;     /* NULL: none; a reference is taken, of the engine's vocabulary */
+    lli_chain_filter *filter;        /* NULL: none; called on the thread that runs the steps */
     void *user;
     int64_t max_tokens;           /* -1: up to max_length; 0: compute the prompt only */
     int64_t min_tokens;           /* no end of generation, stop text or stop token before this many, the ending one counted */
@@ -70,6 +73,8 @@ struct lli_request {
     size_t n_bias;
     struct lli_ban *bans;
     size_t n_bans;
+    struct lli_breaks *breaks;  /* NULL: none */
+    struct lli_matcher matcher; /* zeroed without a grammar, and when the generation is over */
     lli_chain_filter *filter;
     void *user;
     struct lli_stop stop;
@@ -79,6 +84,7 @@ struct lli_request {
     uint32_t n_max;     /* hard length of the timeline */
     uint32_t footprint; /* blocks of all groups that it can come to hold */
     uint32_t n_made;    /* tokens committed */
+    double mu;          /* mirostat's limit behind them */
     uint32_t read_ahead;
 
     /* its place among others */

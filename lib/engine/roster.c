@@ -212,6 +212,7 @@ void lli_roster_end(struct lli_engine *engine, struct lli_timeline *t, const str
     t->stop_reason = verdict->reason;
     t->stop_index = verdict->index;
     t->n_said = t->n_tokens;
+    lli_matcher_finish(&t->request.matcher);
     engine->totals.ended++;
     engine->totals.failed += status < 0;
     lli_roster_cut(engine, t, t->table.n_computed);

@@ -19,6 +19,7 @@ static int32_t pick(struct lli_engine *engine, struct lli_picker *picker, struct
 {
     struct lli_timeline *t = ride->timeline;
     struct lli_request *request = &t->request;
+    struct lli_matcher *matcher = request->matcher.grammar ? &request->matcher : NULL;
     uint32_t n_tokens = t->n_tokens + ride->n_picked;
     struct lli_draw draw = {
         .params = &request->sampler,
@@ -26,11 +27,22 @@ static int32_t pick(struct lli_engine *engine, struct lli_picker *picker, struct
         .n_bias = request->n_bias,
         .bans = request->bans,
         .n_bans = request->n_bans,
+        .breaks = request->breaks,
+        .mu = &ride->mu,
         .filter = request->filter,
         .user = request->user,
     };
-    int32_t status =
-        lli_chain_pick(&t->tokens[n_tokens], &picker->chain, &draw, logits, t->tokens, n_tokens, n_tokens, &ride->error);
+    int32_t status = LLMINF_OK;
+    if (matcher) {
+        if (ride->n_picked == 0)
+            lli_matcher_begin(matcher);
+        status = lli_matcher_mask(&draw.allowed, matcher, &ride->error);
+    }
+    if (status == LLMINF_OK)
+        status =
+            lli_chain_pick(&t->tokens[n_tokens], &picker->chain, &draw, logits, t->tokens, n_tokens, n_tokens, &ride->error);
+    if (status == LLMINF_OK && matcher)
+        status = lli_matcher_accept(matcher, t->tokens[n_tokens], &ride->error);
     if (status != LLMINF_OK)
         return status;
     ride->n_picked++;
@@ -38,8 +50,9 @@ static int32_t pick(struct lli_engine *engine, struct lli_picker *picker, struct
     n_tokens++;
     if (lli_stop_judge(&ride->verdict, &request->stop, engine->vocab, &picker->text, t->tokens, n_tokens) != LLMINF_OK)
         return lli_fail_memory(&ride->error, "stop", picker->text.cap);
-    if (ride->verdict.reason == LLI_STOP_NONE && n_tokens == request->n_max) {
-        ride->verdict.reason = LLI_STOP_LENGTH;
+    int is_over = matcher && lli_matcher_is_over(matcher);
+    if (ride->verdict.reason == LLI_STOP_NONE && (is_over || n_tokens == request->n_max)) {
+        ride->verdict.reason = is_over ? LLI_STOP_GRAMMAR : LLI_STOP_LENGTH;
         ride->verdict.n_readable = ride->verdict.n_text = n_tokens;
     }
     return LLMINF_OK;
@@ -187,6 +200,9 @@ static void take_tokens(struct lli_engine *engine, struct lli_ride *ride)
     struct lli_timeline *t = ride->timeline;
     t->n_tokens += ride->n_picked;
     t->request.n_made += ride->n_picked;
+    t->request.mu = ride->mu;
+    if (t->request.matcher.grammar)
+        lli_matcher_commit(&t->request.matcher);
     engine->totals.decode_tokens += ride->n_picked;
     time_token(engine, t);
     if (ride->n_drafts > 0)

@@ -24,6 +24,7 @@ enum lli_stop_reason {
     LLI_STOP_LENGTH = 4,
     LLI_STOP_CANCEL = 5,
     LLI_STOP_DEADLINE = 6,
+    LLI_STOP_GRAMMAR = 7,
     LLI_STOP_ERROR = 8
 };
 

@@ -12,11 +12,11 @@ int32_t lli_pick_greedy(const float *logits, uint32_t n)
     return (int32_t)best;
 }
 
-int32_t lli_pick_draw(struct lli_ranking *r, double temperature, uint64_t u)
+size_t lli_pick_draw(struct lli_ranking *r, double temperature, uint64_t u)
 {
     uint64_t mark = (uint64_t)((wide)u * lli_rank_total(r, temperature) >> 53), sum = 0;
     size_t i = 0;
     while ((sum += lli_rank_weight(r, i, temperature)) <= mark) /* ends: mark is below the total */
         i++;
-    return lli_rank_at(r, i)->id;
+    return i;
 }

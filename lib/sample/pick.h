@@ -9,7 +9,7 @@
 /* The largest logit, the lowest id where several are equal; n >= 1. */
 int32_t lli_pick_greedy(const float *logits, uint32_t n);
 
-/* The candidate at which the sum of the weights, best first, exceeds the share u / 2^53 of all; u < 2^53. */
-int32_t lli_pick_draw(struct lli_ranking *r, double temperature, uint64_t u);
+/* The place of the candidate at which the sum of the weights, best first, exceeds the share u / 2^53 of all; u < 2^53. */
+size_t lli_pick_draw(struct lli_ranking *r, double temperature, uint64_t u);
 
 #endif

@@ -3,11 +3,14 @@
 #include "sample/rank.h"
 
 #include <float.h>
+#include <math.h>
 
 #include "base/mathx.h"
 #include "base/sort.h"
 
 enum { FIRST_PART = 64, GROWTH = 8, SHORT_PART = 32, MAX_SPLITS = 64 };
+
+__extension__ typedef unsigned __int128 wide;
 
 /* A strict order: no two candidates have one id. */
 static int comes_first(const struct lli_candidate *a, const struct lli_candidate *b)
@@ -97,10 +100,29 @@ void lli_rank_cut(struct lli_ranking *r, size_t k)
     r->n_ordered = r->n_ordered < k ? r->n_ordered : k;
 }
 
+void lli_rank_drop(struct lli_ranking *r, size_t k)
+{
+    reach(r, k);
+    r->items += k;
+    r->n -= k;
+    r->n_ordered -= k;
+}
+
+static double score_of(float logit, float best, double temperature)
+{
+    return ((double)logit - (double)best) / temperature;
+}
+
+double lli_rank_score(struct lli_ranking *r, size_t i, double temperature)
+{
+    float best = lli_rank_at(r, 0)->logit;
+    return score_of(lli_rank_at(r, i)->logit, best, temperature);
+}
+
 /* Below -30 there is nothing to compute: exp(-30) < 2^-43. */
 static uint64_t weight_of(float logit, float best, double temperature)
 {
-    double x = ((double)logit - (double)best) / temperature;
+    double x = score_of(logit, best, temperature);
     return x < -30 ? 0 : (uint64_t)(lli_exp_f64(x) * 0x1p42);
 }
 
@@ -117,4 +139,33 @@ uint64_t lli_rank_total(struct lli_ranking *r, double temperature)
     for (size_t i = 0; i < r->n; i++)
         total += weight_of(r->items[i].logit, best, temperature);
     return total;
+}
+
+double lli_rank_mean(struct lli_ranking *r, double temperature)
+{
+    float best = lli_rank_at(r, 0)->logit;
+    uint64_t total = 0;
+    wide sum = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        uint64_t weight = weight_of(r->items[i].logit, best, temperature);
+        total += weight;
+        if (weight > 0)
+            sum += (wide)weight * (uint64_t)(-score_of(r->items[i].logit, best, temperature) * 0x1p32);
+    }
+    return -((double)sum / (double)total) * 0x1p-32;
+}
+
+/* n^2 * variance = n * sum of squares - square of the sum: exact, for n <= 2^21 and values <= 2^40. */
+double lli_rank_deviation(struct lli_ranking *r)
+{
+    double best = (double)lli_rank_at(r, 0)->logit;
+    uint64_t sum = 0;
+    wide squares = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        double below = best - (double)r->items[i].logit;
+        uint64_t x = below < 0x1p20 ? (uint64_t)(below * 0x1p20) : (uint64_t)1 << 40;
+        sum += x;
+        squares += (wide)x * x;
+    }
+    return sqrt((double)(squares * r->n - (wide)sum * sum)) / (double)r->n * 0x1p-20;
 }

@@ -29,7 +29,19 @@ const struct lli_candidate *lli_rank_at(struct lli_ranking *r, size_t i);
 /* Only the first k stay (all if there are fewer). */
 void lli_rank_cut(struct lli_ranking *r, size_t k);
 
+/* The first k < n go. */
+void lli_rank_drop(struct lli_ranking *r, size_t k);
+
+/* (logit - best) / temperature. */
+double lli_rank_score(struct lli_ranking *r, size_t i, double temperature);
+
 uint64_t lli_rank_weight(struct lli_ranking *r, size_t i, double temperature);
 uint64_t lli_rank_total(struct lli_ranking *r, double temperature); /* never 0 */
+
+/* The mean of the scores by their weights, each in whole units of 2^-32: log(total / 2^42) less it is the entropy. */
+double lli_rank_mean(struct lli_ranking *r, double temperature);
+
+/* The standard deviation of the logits, unweighted; what is 2^20 below the best counts as that, in whole units of 2^-20. */
+double lli_rank_deviation(struct lli_ranking *r);
 
 #endif

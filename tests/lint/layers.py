@@ -8,13 +8,13 @@ LAYER = {
     "base": 1,
     "file": 2, "kv": 2, "backend": 2, "cost": 2,
     "text": 3, "model": 3,
-    "forward": 4,
+    "forward": 4, "grammar": 4,
     "sample": 5,
     "engine": 6,
     "api": 7,
 }
 # By their layers these could; the pick of a token needs logits and numbers, no network and no vocabulary.
-APART = {"sample": {"file", "kv", "backend", "text", "model", "forward"}}
+APART = {"sample": {"file", "kv", "backend", "text", "model", "forward", "grammar"}}
 PUBLIC = {"status.h": set(LAYER), "llminf.h": {"api"}, "version.h": {"api"}}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)

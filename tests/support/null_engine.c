@@ -146,6 +146,8 @@ static int find_token(const struct lli_request_params *p, int32_t token)
 }
 
 struct teller {
+    struct lli_matcher matcher;
+    double mu;
     struct lli_heap heap;
     struct lli_chain chain;
     struct lli_buffer text;
@@ -160,16 +162,27 @@ static int32_t tell_token(struct teller *teller, struct null_story *s, const str
     size_t before = teller->text.len, start = 0;
     int32_t token;
     null_forward_oracle(logits, NULL_VOCAB, s->tokens, s->n);
+    const uint32_t *allowed = NULL;
+    if (p->grammar) {
+        int32_t failed = lli_matcher_mask(&allowed, &teller->matcher, NULL);
+        if (failed)
+            return failed;
+    }
     struct lli_draw how = {
         .params = &p->sampler,
         .bias = p->bias,
         .n_bias = p->n_bias,
         .bans = p->bans,
         .n_bans = p->n_bans,
+        .breaks = p->breaks,
+        .allowed = allowed,
+        .mu = &teller->mu,
         .filter = p->filter,
         .user = p->user,
     };
     int32_t status = lli_chain_pick(&token, &teller->chain, &how, logits, s->tokens, s->n, s->n, NULL);
+    if (status == LLMINF_OK && p->grammar)
+        status = lli_matcher_accept(&teller->matcher, token, NULL);
     if (status != LLMINF_OK)
         return status;
     s->tokens[s->n++] = token;
@@ -189,12 +202,14 @@ static int32_t tell_token(struct teller *teller, struct null_story *s, const str
             teller->decode = (struct lli_decode){0};
         }
     }
+    if (s->reason == LLI_STOP_NONE && p->grammar && lli_matcher_is_over(&teller->matcher))
+        s->reason = LLI_STOP_GRAMMAR;
     return s->reason != LLI_STOP_NONE;
 }
 
 int32_t null_engine_tell(struct null_story *s, const struct lli_request_params *p, uint32_t max_length)
 {
-    struct teller teller = {0};
+    struct teller teller = {.mu = lli_chain_mu(&p->sampler)};
     uint32_t n_prompt = s->n, n_max = max_length, from = p->echo ? s->n_said : n_prompt;
     int32_t status = 0;
     if (p->max_tokens >= 0 && n_prompt + p->max_tokens < n_max)
@@ -202,6 +217,8 @@ int32_t null_engine_tell(struct null_story *s, const struct lli_request_params *
     lli_heap_init(&teller.heap, NULL, NULL, NULL);
     lli_buffer_init(&teller.text, &teller.heap);
     lli_chain_init(&teller.chain, &teller.heap, NULL_VOCAB);
+    if (p->grammar && lli_matcher_init(&teller.matcher, &teller.heap, p->grammar, NULL))
+        return LLMINF_E_MEMORY;
     teller.decode.at_start = from == 0 || (from == 1 && s->tokens[0] == NULL_BOS);
     for (uint32_t i = from; i < n_prompt; i++)
         lli_decode_token(&teller.decode, &teller.text, &vocab, s->tokens[i], p->special);
@@ -219,6 +236,7 @@ int32_t null_engine_tell(struct null_story *s, const struct lli_request_params *
     s->text[s->text_len] = 0;
     s->n_said = s->n;
     lli_chain_finish(&teller.chain);
+    lli_matcher_finish(&teller.matcher);
     lli_buffer_finish(&teller.text);
     return status < 0 ? status : 0;
 }

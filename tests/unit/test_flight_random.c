@@ -16,6 +16,7 @@
 #include "engine/stop.h"
 #include "llminf/status.h"
 #include "support/flight.h"
+#include "support/grammars.h"
 
 enum { B = LLI_BLOCK_TOKENS, N = 8, MAX_LEN = 100 };
 
@@ -33,6 +34,37 @@ static struct flight f;
 static uint64_t seed;
 static struct lli_engine_stats seen; /* of all runs */
 static int is_open[N];               /* a generation that was asked for and not yet held against its story */
+
+enum { N_GRAMMARS = 4 };
+
+static struct lli_heap grammar_heap;
+static struct lli_trie trie;
+static struct lli_grammar *grammars[N_GRAMMARS];
+
+/* Over the vocabulary of the null engine: endless, ending, nested, and one that can leave no token. */
+static int open_grammars(void **state)
+{
+    static const char *const texts[N_GRAMMARS] = {"root ::= ([a-c] | \" \")*", "root ::= (\"ab\" | \"c\" [a-j]{2,5})+ \"d\"",
+                                                  "root ::= x+\nx ::= \"a\" x \"b\" | \"c\" | \"\u00e9\" | \"\u20ac\"",
+                                                  "root ::= [a-j]{5} [a-z]{0,3} \"z\""};
+    struct null_engine e;
+    (void)state;
+    null_engine_init(&e, 8);
+    lli_heap_init(&grammar_heap, NULL, NULL, NULL);
+    int failed = lli_trie_init(&trie, &grammar_heap, e.options.vocab, NULL) != LLMINF_OK;
+    for (int i = 0; i < N_GRAMMARS && !failed; i++)
+        failed = grammar_compile(&grammars[i], &grammar_heap, &trie, "gbnf", texts[i], strlen(texts[i]), NULL) != LLMINF_OK;
+    return failed;
+}
+
+static int close_grammars(void **state)
+{
+    (void)state;
+    for (int i = 0; i < N_GRAMMARS; i++)
+        lli_grammar_unref(grammars[i]);
+    lli_trie_finish(&trie);
+    return grammar_heap.live_bytes != 0;
+}
 
 static uint32_t below(uint32_t n)
 {
@@ -82,12 +114,32 @@ static void truncate_one(uint32_t i)
 static void ask(uint32_t i)
 {
     static const struct lli_bias repeat[] = {{7, 5}, {8, 4.5f}, {9, 4}};
+    static const uint8_t in_token[NULL_VOCAB / 8] = {0, 0, 1};
+    static const int32_t run[] = {7, 8};
+    static const struct lli_ban runs[] = {{run, 2}};
+    static const struct lli_breaks breaks = {in_token, NULL_VOCAB, runs, 1};
     struct lli_request_params *p = &f.params[i];
     *p = null_engine_params();
     p->max_tokens = below(40);
     p->sampler.temperature = below(2);
     p->sampler.seed = below(1000);
     p->sampler.repeat_penalty = below(2) ? 1 : 1.1;
+    if (below(2)) {
+        p->sampler.mirostat = below(2) ? 2 : 0;
+        p->sampler.mirostat_tau = 1 + below(5);
+        p->sampler.mirostat_eta = 0.3;
+        p->sampler.xtc_probability = below(3) / 2.0;
+        p->sampler.xtc_threshold = 0.05;
+        p->sampler.dynatemp_range = below(2) * 0.5;
+        p->sampler.dynatemp_exponent = 1;
+        p->sampler.typical_p = below(2) ? 0.9 : 0;
+        p->sampler.dry_multiplier = below(2) * 0.3;
+        p->sampler.dry_base = 1.2;
+        p->sampler.dry_length = 2;
+        p->sampler.dry_window = (int)below(60) - 1;
+        p->breaks = below(2) ? &breaks : NULL;
+    }
+    p->grammar = below(3) == 0 ? grammars[below(N_GRAMMARS)] : NULL;
     p->ignore_eog = (int)below(2);
     p->echo = (int)below(2);
     p->logits = (int)below(3);
@@ -339,5 +391,5 @@ int main(void)
         cmocka_unit_test(test_random),        cmocka_unit_test(test_one_hash), cmocka_unit_test(test_same_hits),
         cmocka_unit_test(test_wrong_guesses), cmocka_unit_test(test_drafts),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_grammars, close_grammars);
 }
