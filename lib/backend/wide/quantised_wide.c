@@ -8,7 +8,8 @@
  *     sums:  [row][group] so far     ended: of the segment before     parked: [2][row][group] of the tree (docs/numerics.md)
  *
  * While a tile is worked on, the next one is fetched to the second level of the cache, some lines with each block: memory is
- * then read all the time and never waited for (Zen 4, Q4_0, 16 rows: 355 against 270 Gop/s a core). */
+ * then read all the time and never waited for (Zen 4, Q4_0, 16 rows: 355 against 270 Gop/s a core). While a chunk is worked on,
+ * the next one is fetched to the first level: expanding waits for what it reads (Zen 5, Q6_K, 16 rows: 4 % more). */
 #include "backend/wide/planes.h"
 #include "backend/wide/tree.h"
 
@@ -32,10 +33,10 @@ struct kind {
 
 struct room;
 
-/* Packed bytes that are wanted soon: each block asks for some lines of each group. */
+/* Packed bytes that are wanted soon: each block asks for some lines of each group, with so many tiles of activations. */
 struct wanted {
     const uint8_t *at[LLI_GROUPS];
-    size_t lines;
+    size_t lines, parts;
 };
 
 /* What is done with a chunk: n blocks of K from `first` on. */
@@ -130,23 +131,27 @@ LLI_INLINE void prefetch(const uint8_t *at, size_t n_lines)
         __builtin_prefetch(at + i * LINE, 0, 2);
 }
 
-/* Blocks first .. first + n - 1 of the next tile, if `n_parts` tiles of activations ask for them in turn. */
-LLI_INLINE struct wanted want(const uint8_t *const groups[LLI_GROUPS], size_t first, size_t n, size_t n_blocks, size_t part,
-                              size_t n_parts, const struct format *f)
+/* Bytes from `at` on of each group, as many as n blocks have, if `n_parts` tiles of activations ask for them in turn. */
+LLI_INLINE struct wanted want(const uint8_t *const groups[LLI_GROUPS], size_t at, size_t n, size_t part, size_t n_parts,
+                              const struct format *f)
 {
-    struct wanted next = {.lines = (block_bytes(f) / LINE + n_parts) / n_parts};
+    size_t all = block_bytes(f) / LINE + 1, lines = (all + n_parts - 1) / n_parts;
+    struct wanted next = {.lines = lines, .parts = (all + lines - 1) / lines};
     for (int g = 0; g < LLI_GROUPS; g++)
-        next.at[g] =
-            groups[g] + LLI_GROUPS * group_bytes(f, n_blocks) + first / f->unit * unit_bytes(f) + part * n * next.lines * LINE;
+        next.at[g] = groups[g] + at + part * n * lines * LINE;
     return next;
 }
 
-LLI_INLINE void ask(struct wanted *next)
+/* To this level of the cache: the first where it is used next. */
+LLI_INLINE void ask(struct wanted *next, int level)
 {
     for (size_t i = 0; i < next->lines; i++)
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++)
         {
-            prefetch(next->at[g], 1);
+            if (level == 1)
+                __builtin_prefetch(next->at[g], 0, 3);
+            else
+                __builtin_prefetch(next->at[g], 0, 2);
             next->at[g] += LINE;
         }
 }
@@ -197,7 +202,7 @@ LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[
         LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++) acc[t][g] = lli_floats_of(0.0f);
         for (size_t last = lli_segment_at(n_blocks, s + 1); at.b < last; go_on(&at, f)) {
             if (next)
-                ask(&wanted);
+                ask(&wanted, 2);
             else
                 LLI_UNROLL for (int g = 0; g < n_g; g++) prefetch(groups[g] + at.block + AHEAD, block_bytes(f) / LINE + 1);
             add_packed(acc, groups, &at, x, n_x, n_g, f);
@@ -251,7 +256,7 @@ LLI_INLINE void add_run(lli_floats (*acc)[LLI_GROUPS], const struct room *room, 
     for (size_t b = from; b < to; b++) {
         const uint8_t *planes[LLI_GROUPS];
         LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) planes[g] = room->chunk[b].codes[g];
-        ask(next);
+        ask(next, 1);
         add_block(acc, planes, lli_codes_expanded, room->chunk[b].scales, kind, x, piece->first + b, n_x, LLI_GROUPS,
                   &room->doubled, b);
     }
@@ -288,9 +293,11 @@ LLI_INLINE void use_tiles(struct room *room, const struct lli_product *p, size_t
     size_t n_tiles = tiles_of(n_rows, kind, 1);
     for (size_t i = 0; i < n_tiles; i++) {
         size_t at = tile_at(i, n_rows, n_tiles), n_x = tile_at(i + 1, n_rows, n_tiles) - at;
+        if (i == piece->next.parts) /* all are under way */
+            own.next.lines = 0;
         tiles[n_x](room, p, row, at, &own);
         for (int g = 0; g < LLI_GROUPS; g++)
-            own.next.at[g] += piece->n * piece->next.lines * LINE;
+            own.next.at[g] += piece->n * own.next.lines * LINE;
     }
 }
 
@@ -364,7 +371,11 @@ static void join(struct room *room, size_t n_rows, size_t pair)
 LLI_INLINE void use_piece(struct room *room, const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS],
                           struct piece *piece, size_t row, size_t n_rows, const struct format *f)
 {
-    piece->next = want(groups, piece->first, piece->n, p->n_in / LLI_ACT_BLOCK, 0, tiles_of(n_rows, &f->kind, 1), f);
+    size_t n_blocks = p->n_in / LLI_ACT_BLOCK, then = piece->first + piece->n;
+    size_t at = then / f->unit * unit_bytes(f) + then % f->unit * block_bytes(f);
+    if (then == n_blocks) /* the next tile's first */
+        at = LLI_GROUPS * group_bytes(f, n_blocks);
+    piece->next = want(groups, at, piece->n, 0, tiles_of(n_rows, &f->kind, 1), f);
     expand(room->chunk, groups, piece->first, piece->n, f);
     f->use(room, p, row, n_rows, piece);
 }
@@ -431,7 +442,7 @@ LLI_INLINE void multiply_tile(const struct lli_product *p, const uint8_t *const 
     if (p->n_rows <= f->direct)
         for (size_t i = 0; i < n_tiles; i++) {
             size_t row = tile_at(i, p->n_rows, n_tiles);
-            struct wanted next = want(groups, 0, n_blocks, n_blocks, i, n_tiles, f);
+            struct wanted next = want(groups, LLI_GROUPS * group_bytes(f, n_blocks), n_blocks, i, n_tiles, f);
             direct->rows[tile_at(i + 1, p->n_rows, n_tiles) - row](p, groups, o, n_o, row, &next);
         }
     else
