@@ -9,9 +9,10 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "text/pre.h"
+#include "text/spm.h"
 
 #define MERGES "tokenizer.ggml.merges"
-#define PRE "tokenizer.ggml.pre"
 
 /* The alphabet: what prints in Latin-1 stands for itself, the others for U+0100 and on, in order. The three gaps: */
 static const struct {
@@ -43,15 +44,24 @@ static int byte_of(uint32_t code)
     return -1;
 }
 
+/* Bytes that real vocabularies lack: controls, and the beginnings of characters that are not assigned or do not exist. */
+static int is_rare(uint32_t byte)
+{
+    return (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F || byte == 0xC0 || byte == 0xC1 ||
+           byte > 0xF0;
+}
+
 int32_t lli_bpe_read_bytes(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
 {
     (void)g;
+    if (v->unk == v->bos || v->unk == v->eos)
+        v->unk = LLI_NO_TOKEN; /* text never becomes one of these: what is unknown leaves nothing */
     for (uint32_t byte = 0; byte < 256; byte++) {
         char spelled[4];
         uint32_t id;
         size_t n = lli_utf8_write(spelled, code_of((uint8_t)byte));
         v->byte_ids[byte] = lli_map_find(&v->by_token, spelled, n, &id) ? (int32_t)id : LLI_NO_TOKEN;
-        if (v->byte_ids[byte] == LLI_NO_TOKEN && v->unk == LLI_NO_TOKEN)
+        if (v->byte_ids[byte] == LLI_NO_TOKEN && v->unk == LLI_NO_TOKEN && !is_rare(byte))
             return lli_fail(err, LLMINF_E_FORMAT, "tokenizer.ggml.tokens", "no token for byte 0x%02x, and none for the unknown",
                             byte);
     }
@@ -75,6 +85,13 @@ size_t lli_bpe_text(char *out, const struct lli_vocab *v, uint32_t id)
         return n;
     memcpy(out, token.bytes, token.len);
     return token.len;
+}
+
+/* Where tokens are spelled in characters, those of runs of spaces are user-defined, but not found in the text as they stand:
+ * there they are joined. */
+static int can_join(const struct lli_vocab *v, uint32_t id)
+{
+    return lli_vocab_is_plain(v, id) || (v->by_characters && v->types[id] == LLI_TOKEN_USER_DEFINED);
 }
 
 /* What a merge is made of, and where its joined token is put together. */
@@ -114,7 +131,7 @@ static int32_t read_merge(const struct merge_reader *r, uint64_t rank, struct ll
     memcpy(r->both, merge.bytes, left);
     memcpy(r->both + left, space + 1, right);
     status = find_part(&r->joined[rank], r, r->both, left + right, rank, err);
-    if (status != LLMINF_OK || !lli_vocab_is_plain(r->v, (uint32_t)r->joined[rank]))
+    if (status != LLMINF_OK || !can_join(r->v, (uint32_t)r->joined[rank]))
         return status; /* text that spells a control token stays text */
     if (lli_map_put(&r->v->merges, pair, sizeof *pair, (uint32_t)rank) < 0)
         return lli_fail_memory(err, MERGES, r->v->merges.n * sizeof *pair);
@@ -145,22 +162,15 @@ static int32_t read_merges(struct lli_vocab *v, const struct lli_gguf *g, struct
 
 int32_t lli_bpe_read_rules(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
 {
-    struct lli_text name;
-    int32_t status = lli_gguf_get_text(&name, g, PRE, "", err);
+    v->before.n = (v->pre->flags & LLI_PRE_BOS) != 0;
+    v->whole_piece_first = (v->pre->flags & LLI_PRE_WHOLE) != 0;
+    v->by_characters = v->as_spelled = (v->pre->flags & LLI_PRE_CHARACTERS) != 0;
+    int32_t status = read_merges(v, g, err);
     if (status != LLMINF_OK)
         return status;
-    const struct lli_pre *pre = lli_split_find(name);
-    if (!pre && !lli_gguf_find(g, PRE))
-        return lli_fail(err, LLMINF_E_UNSUPPORTED, PRE, "missing; how text is split cannot be guessed");
-    if (!pre)
-        return lli_fail(err, LLMINF_E_UNSUPPORTED, PRE, "\"%.*s\" is not known", name.len < 64 ? (int)name.len : 64,
-                        name.bytes);
-    status = read_merges(v, g, err);
-    if (status != LLMINF_OK)
-        return status;
-    v->add_bos = pre->add_bos;
-    v->whole_piece_first = pre->whole_piece_first;
-    return lli_split_new(&v->split, v->heap, pre, err);
+    if (v->by_characters)
+        status = lli_spm_read_normal(v, g, 0, err);
+    return status == LLMINF_OK ? lli_pre_compile(&v->split, v->heap, v->pre, err) : status;
 }
 
 static uint32_t rate(int32_t *joined_out, const struct lli_vocab *v, struct lli_text both, int32_t left, int32_t right)
@@ -182,26 +192,62 @@ static int find_whole(int32_t *id_out, const struct lli_vocab *v, struct lli_buf
     if (piece.len > v->longest)
         return 0;
     spelled->len = 0;
-    for (size_t i = 0; i < piece.len; i++) {
+    if (v->by_characters && lli_buffer_append(spelled, piece.bytes, piece.len))
+        return -1;
+    for (size_t i = 0; i < piece.len && !v->by_characters; i++) {
         char character[4];
         size_t n = lli_utf8_write(character, code_of((uint8_t)piece.bytes[i]));
         if (lli_buffer_append(spelled, character, n))
             return -1;
     }
-    if (lli_map_find(&v->by_token, spelled->bytes, spelled->len, &id) && lli_vocab_is_plain(v, id))
+    if (lli_map_find(&v->by_token, spelled->bytes, spelled->len, &id) && can_join(v, id))
         *id_out = (int32_t)id;
     return 0;
 }
 
+/* 0, or -1 without memory. What is unknown, where there is no token for the unknown either, leaves nothing. */
 static int append_id(struct lli_buffer *ids, const struct lli_vocab *v, int32_t id)
 {
     if (id == LLI_NO_TOKEN)
         id = v->unk;
-    return lli_buffer_append(ids, &id, sizeof id);
+    return id == LLI_NO_TOKEN ? 0 : lli_buffer_append(ids, &id, sizeof id);
 }
 
-/* 0, or -1 without memory. */
-static int encode_piece(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text piece)
+static int append_bytes(struct lli_merge *m, const struct lli_vocab *v, struct lli_text piece, size_t at, size_t end)
+{
+    for (; at < end; at++) {
+        if (lli_merge_append(m, at, v->byte_ids[(uint8_t)piece.bytes[at]]))
+            return -1;
+    }
+    return 0;
+}
+
+/* A character as its token, as tokens of its bytes if each has one, or as unknown. */
+static int append_character(struct lli_merge *m, const struct lli_vocab *v, struct lli_text piece, size_t at, size_t end)
+{
+    uint32_t id;
+    if (lli_map_find(&v->by_token, piece.bytes + at, end - at, &id) && can_join(v, id))
+        return lli_merge_append(m, at, (int32_t)id);
+    for (size_t i = at; i < end; i++) {
+        if (v->byte_ids[(uint8_t)piece.bytes[i]] == LLI_NO_TOKEN)
+            return lli_merge_append(m, at, LLI_NO_TOKEN);
+    }
+    return append_bytes(m, v, piece, at, end);
+}
+
+static int append_characters(struct lli_merge *m, const struct lli_vocab *v, struct lli_text piece)
+{
+    for (size_t at = 0; at < piece.len;) {
+        uint32_t code;
+        size_t end = at + lli_utf8_read(&code, piece.bytes + at, piece.len - at);
+        if (append_character(m, v, piece, at, end))
+            return -1;
+        at = end;
+    }
+    return 0;
+}
+
+int lli_bpe_encode(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text piece)
 {
     int32_t whole = LLI_NO_TOKEN;
     if (v->whole_piece_first && find_whole(&whole, v, &work->text, piece))
@@ -210,35 +256,17 @@ static int encode_piece(struct lli_buffer *ids, const struct lli_vocab *v, struc
         return append_id(ids, v, whole);
     struct lli_merge *m = &work->merge;
     lli_merge_start(m);
-    for (size_t i = 0; i < piece.len; i++) {
-        if (lli_merge_append(m, i, v->byte_ids[(uint8_t)piece.bytes[i]]))
-            return -1;
-    }
+    if (v->by_characters ? append_characters(m, v, piece) : append_bytes(m, v, piece, 0, piece.len))
+        return -1;
     if (lli_merge_run(m, v, rate, piece.bytes, piece.len))
         return -1;
     const struct lli_symbol *symbols = lli_merge_symbols(m);
+    int was_unknown = 0;
     for (uint32_t i = 0; i != LLI_NO_SYMBOL; i = symbols[i].next) {
-        if (append_id(ids, v, symbols[i].id))
+        int unknown = symbols[i].id == LLI_NO_TOKEN;
+        if (!(unknown && was_unknown && v->fuse_unknown) && append_id(ids, v, symbols[i].id))
             return -1;
+        was_unknown = unknown;
     }
     return 0;
-}
-
-int32_t lli_bpe_encode(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text run,
-                       int in_front, struct llminf_error *err)
-{
-    (void)in_front;
-    int32_t status = lli_split_run(&work->pieces, v->split, run.bytes, run.len, err);
-    if (status != LLMINF_OK)
-        return status;
-    const struct lli_buffer *ends = &work->pieces.ends;
-    size_t from = 0;
-    for (size_t k = 0; k < ends->len; k += sizeof(uint32_t)) {
-        uint32_t to;
-        memcpy(&to, ends->bytes + k, sizeof to);
-        if (encode_piece(ids, v, work, (struct lli_text){run.bytes + from, to - from}))
-            return lli_fail_memory(err, "text", run.len);
-        from = to;
-    }
-    return LLMINF_OK;
 }

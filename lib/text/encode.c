@@ -8,12 +8,40 @@
 #include "text/bpe.h"
 #include "text/special.h"
 #include "text/spm.h"
+#include "text/unigram.h"
+#include "text/wordpiece.h"
 
-static lli_encode_fn *const by_kind[] = {[LLI_VOCAB_SPM] = lli_spm_encode, [LLI_VOCAB_BPE] = lli_bpe_encode};
+static lli_encode_fn *const by_kind[] = {
+    [LLI_VOCAB_SPM] = lli_spm_encode,
+    [LLI_VOCAB_BPE] = lli_bpe_encode,
+    [LLI_VOCAB_UNIGRAM] = lli_unigram_encode,
+    [LLI_VOCAB_WORDPIECE] = lli_wordpiece_encode,
+};
 
 static int32_t append_id(struct lli_buffer *ids, int32_t id, struct llminf_error *err)
 {
     return lli_buffer_append(ids, &id, sizeof id) ? lli_fail_memory(err, "tokens", ids->len + sizeof id) : LLMINF_OK;
+}
+
+static int32_t append_bounds(struct lli_buffer *ids, const struct lli_bounds *bounds, struct llminf_error *err)
+{
+    size_t n = bounds->n * sizeof *bounds->ids;
+    return lli_buffer_append(ids, bounds->ids, n) ? lli_fail_memory(err, "tokens", ids->len + n) : LLMINF_OK;
+}
+
+/* A run of text without tokens that are taken whole: normalised, cut, joined. first: it begins the text; in_front: that, or
+ * it follows a control token. */
+static int32_t encode_run(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text run,
+                          int first, int in_front, struct llminf_error *err)
+{
+    int32_t status = lli_normal_run(&run, &work->normal, &v->normal, in_front, err);
+    if (status == LLMINF_OK)
+        status = lli_split_run(&work->pieces, v->split, run, first, err);
+    for (size_t i = 0; status == LLMINF_OK && i < lli_pieces_count(&work->pieces); i++) {
+        if (by_kind[v->kind](ids, v, work, lli_pieces_at(&work->pieces, i)))
+            status = lli_fail_memory(err, "text", run.len);
+    }
+    return status;
 }
 
 /* From token to token that is spelled in the text, the runs between them on the way. found is in order of falling place. */
@@ -29,13 +57,13 @@ static int32_t encode_runs(struct lli_buffer *ids, const struct lli_vocab *v, st
         size_t stop = i > 0 ? spellings[i - 1].at : text.len;
         int32_t status = LLMINF_OK;
         if (stop > at) {
-            status = by_kind[v->kind](ids, v, work, (struct lli_text){text.bytes + at, stop - at}, in_front, err);
+            status = encode_run(ids, v, work, (struct lli_text){text.bytes + at, stop - at}, at == 0, in_front, err);
             at = stop;
             in_front = 0;
         } else {
             int32_t id = spellings[i - 1].id;
             status = append_id(ids, id, err);
-            at += v->texts[id].len;
+            at += lli_vocab_whole(v, id).len;
             in_front = v->types[id] == LLI_TOKEN_CONTROL;
         }
         if (status != LLMINF_OK)
@@ -52,11 +80,13 @@ static int32_t encode_text(struct lli_buffer *ids, const struct lli_vocab *v, st
     lli_buffer_init(&found, v->heap);
     lli_buffer_init(&work.text, v->heap);
     lli_merge_init(&work.merge, v->heap);
+    lli_normal_work_init(&work.normal, v->heap);
     lli_pieces_init(&work.pieces, v->heap);
     int32_t status = lli_special_find(&found, v->special, text.bytes, text.len, flags & LLI_TEXT_SPECIAL)
                          ? lli_fail_memory(err, "text", found.len)
                          : encode_runs(ids, v, &work, text, &found, err);
     lli_pieces_finish(&work.pieces);
+    lli_normal_work_finish(&work.normal);
     lli_merge_finish(&work.merge);
     lli_buffer_finish(&work.text);
     lli_buffer_finish(&found);
@@ -92,12 +122,12 @@ int32_t lli_encode(struct lli_buffer *ids, const struct lli_vocab *v, const char
     int bounds = (flags & LLI_TEXT_BOUNDS) != 0;
     lli_buffer_init(&copy, v->heap);
     int32_t status = check_text(&checked, &copy, flags & LLI_TEXT_REPAIR, err);
-    if (status == LLMINF_OK && bounds && v->add_bos)
-        status = append_id(ids, v->bos, err);
+    if (status == LLMINF_OK && bounds)
+        status = append_bounds(ids, &v->before, err);
     if (status == LLMINF_OK)
         status = encode_text(ids, v, checked, flags, err);
-    if (status == LLMINF_OK && bounds && v->add_eos)
-        status = append_id(ids, v->eos, err);
+    if (status == LLMINF_OK && bounds)
+        status = append_bounds(ids, &v->after, err);
     if (status != LLMINF_OK)
         ids->len = before;
     lli_buffer_finish(&copy);

@@ -310,7 +310,7 @@ static void no_pre(struct test_vocab *v)
 
 static void unknown_model(struct test_vocab *v)
 {
-    v->model = "bert";
+    v->model = "rwkv";
 }
 
 static void no_model(struct test_vocab *v)
