@@ -51,9 +51,8 @@ static int is_rare(uint32_t byte)
            byte > 0xF0;
 }
 
-int32_t lli_bpe_read_bytes(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+int32_t lli_bpe_find_bytes(struct lli_vocab *v, const char *subject, struct llminf_error *err)
 {
-    (void)g;
     if (v->unk == v->bos || v->unk == v->eos)
         v->unk = LLI_NO_TOKEN; /* text never becomes one of these: what is unknown leaves nothing */
     for (uint32_t byte = 0; byte < 256; byte++) {
@@ -62,18 +61,22 @@ int32_t lli_bpe_read_bytes(struct lli_vocab *v, const struct lli_gguf *g, struct
         size_t n = lli_utf8_write(spelled, code_of((uint8_t)byte));
         v->byte_ids[byte] = lli_map_find(&v->by_token, spelled, n, &id) ? (int32_t)id : LLI_NO_TOKEN;
         if (v->byte_ids[byte] == LLI_NO_TOKEN && v->unk == LLI_NO_TOKEN && !is_rare(byte))
-            return lli_fail(err, LLMINF_E_FORMAT, "tokenizer.ggml.tokens", "no token for byte 0x%02x, and none for the unknown",
-                            byte);
+            return lli_fail(err, LLMINF_E_FORMAT, subject, "no token for byte 0x%02x, and none for the unknown", byte);
     }
     return LLMINF_OK;
 }
 
-/* A token with characters beyond the alphabet stands as it is spelled. */
-size_t lli_bpe_text(char *out, const struct lli_vocab *v, uint32_t id)
+int32_t lli_bpe_read_bytes(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
 {
-    struct lli_text token = v->tokens[id];
+    (void)g;
+    return lli_bpe_find_bytes(v, "tokenizer.ggml.tokens", err);
+}
+
+/* With characters beyond the alphabet it stands as it is spelled. */
+size_t lli_bpe_bytes(char *out, struct lli_text token)
+{
     size_t n = 0;
-    int is_spelled = !lli_vocab_is_plain(v, id);
+    int is_spelled = 0;
     for (size_t at = 0; at < token.len && !is_spelled; n++) {
         uint32_t code = 0;
         at += lli_utf8_read(&code, token.bytes + at, token.len - at);
@@ -87,6 +90,14 @@ size_t lli_bpe_text(char *out, const struct lli_vocab *v, uint32_t id)
     return token.len;
 }
 
+size_t lli_bpe_text(char *out, const struct lli_vocab *v, uint32_t id)
+{
+    if (lli_vocab_is_plain(v, id))
+        return lli_bpe_bytes(out, v->tokens[id]);
+    memcpy(out, v->tokens[id].bytes, v->tokens[id].len);
+    return v->tokens[id].len;
+}
+
 /* Where tokens are spelled in characters, those of runs of spaces are user-defined, but not found in the text as they stand:
  * there they are joined. */
 static int can_join(const struct lli_vocab *v, uint32_t id)
@@ -94,69 +105,79 @@ static int can_join(const struct lli_vocab *v, uint32_t id)
     return lli_vocab_is_plain(v, id) || (v->by_characters && v->types[id] == LLI_TOKEN_USER_DEFINED);
 }
 
-/* What a merge is made of, and where its joined token is put together. */
-struct merge_reader {
-    struct lli_vocab *v;
-    const struct lli_gguf_entry *entry;
-    struct lli_pair *pairs;
-    int32_t *joined;
-    char *both; /* [2 * longest] */
-};
-
-static int32_t find_part(int32_t *out, const struct merge_reader *r, const char *bytes, size_t n, uint64_t rank,
+static int32_t find_part(int32_t *out, const struct lli_bpe_merges *m, struct lli_text part, uint64_t rank,
                          struct llminf_error *err)
 {
     uint32_t id;
-    if (!lli_map_find(&r->v->by_token, bytes, n, &id))
-        return lli_fail_at(err, LLMINF_E_FORMAT, r->entry->pos, MERGES, "merge %llu has a part or a result that is no token",
+    if (!lli_map_find(&m->v->by_token, part.bytes, part.len, &id))
+        return lli_fail_at(err, LLMINF_E_FORMAT, m->pos, m->subject, "merge %llu has a part or a result that is no token",
                            (unsigned long long)rank);
     *out = (int32_t)id;
     return LLMINF_OK;
 }
 
-static int32_t read_merge(const struct merge_reader *r, uint64_t rank, struct llminf_error *err)
+int32_t lli_bpe_merges_add(struct lli_bpe_merges *m, uint64_t rank, struct lli_text left, struct lli_text right,
+                           struct llminf_error *err)
 {
-    struct lli_text merge = r->entry->texts[rank];
-    const char *space = merge.len ? memchr(merge.bytes, ' ', merge.len) : NULL;
-    size_t left = space ? (size_t)(space - merge.bytes) : 0, right = space ? merge.len - left - 1 : 0;
-    if (left == 0 || right == 0 || memchr(space + 1, ' ', right))
-        return lli_fail_at(err, LLMINF_E_FORMAT, r->entry->pos, MERGES, "merge %llu is no two parts with one space between",
-                           (unsigned long long)rank);
-    struct lli_pair *pair = &r->pairs[rank];
-    int32_t status = find_part(&pair->left, r, merge.bytes, left, rank, err);
+    struct lli_pair *pair = &m->pairs[rank];
+    int32_t status = find_part(&pair->left, m, left, rank, err);
     if (status == LLMINF_OK)
-        status = find_part(&pair->right, r, space + 1, right, rank, err);
+        status = find_part(&pair->right, m, right, rank, err);
     if (status != LLMINF_OK)
         return status;
-    memcpy(r->both, merge.bytes, left);
-    memcpy(r->both + left, space + 1, right);
-    status = find_part(&r->joined[rank], r, r->both, left + right, rank, err);
-    if (status != LLMINF_OK || !can_join(r->v, (uint32_t)r->joined[rank]))
+    memcpy(m->both, left.bytes, left.len);
+    memcpy(m->both + left.len, right.bytes, right.len);
+    status = find_part(&m->joined[rank], m, (struct lli_text){m->both, left.len + right.len}, rank, err);
+    if (status != LLMINF_OK || !can_join(m->v, (uint32_t)m->joined[rank]))
         return status; /* text that spells a control token stays text */
-    if (lli_map_put(&r->v->merges, pair, sizeof *pair, (uint32_t)rank) < 0)
-        return lli_fail_memory(err, MERGES, r->v->merges.n * sizeof *pair);
+    if (lli_map_put(&m->v->merges, pair, sizeof *pair, (uint32_t)rank) < 0)
+        return lli_fail_memory(err, m->subject, m->v->merges.n * sizeof *pair);
     return LLMINF_OK;
+}
+
+int32_t lli_bpe_merges_add_line(struct lli_bpe_merges *m, uint64_t rank, struct lli_text line, struct llminf_error *err)
+{
+    const char *space = line.len ? memchr(line.bytes, ' ', line.len) : NULL;
+    size_t left = space ? (size_t)(space - line.bytes) : 0, right = space ? line.len - left - 1 : 0;
+    if (left == 0 || right == 0 || memchr(space + 1, ' ', right))
+        return lli_fail_at(err, LLMINF_E_FORMAT, m->pos, m->subject, "merge %llu is no two parts with one space between",
+                           (unsigned long long)rank);
+    return lli_bpe_merges_add(m, rank, (struct lli_text){line.bytes, left}, (struct lli_text){space + 1, right}, err);
+}
+
+int32_t lli_bpe_merges_start(struct lli_bpe_merges *m, struct lli_vocab *v, uint64_t n, const char *subject, int64_t pos,
+                             struct llminf_error *err)
+{
+    *m = (struct lli_bpe_merges){.v = v, .subject = subject, .pos = pos};
+    if (n > LLI_MAX_MERGES)
+        return lli_fail_at(err, LLMINF_E_LIMIT, pos, subject, "%llu merges, want at most %u", (unsigned long long)n,
+                           LLI_MAX_MERGES);
+    v->pairs = m->pairs = lli_arena_take(&v->arena, (size_t)n, sizeof *m->pairs);
+    v->joined = m->joined = lli_arena_take(&v->arena, (size_t)n, sizeof *m->joined);
+    m->both = lli_alloc_array(v->heap, v->longest, 2);
+    if (m->pairs && m->joined && m->both && !lli_map_init(&v->merges, v->heap, (size_t)n))
+        return LLMINF_OK;
+    return lli_fail_memory(err, subject, n * (sizeof *m->pairs + sizeof *m->joined));
+}
+
+void lli_bpe_merges_finish(struct lli_bpe_merges *m)
+{
+    if (m->v)
+        lli_free(m->v->heap, m->both);
+    m->both = NULL;
 }
 
 static int32_t read_merges(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
 {
-    struct merge_reader r = {.v = v};
-    int32_t status = lli_vocab_array(&r.entry, g, MERGES, 1, UINT64_MAX, err);
+    struct lli_bpe_merges m;
+    const struct lli_gguf_entry *e;
+    int32_t status = lli_vocab_array(&e, g, MERGES, 1, UINT64_MAX, err);
     if (status != LLMINF_OK)
         return status;
-    if (r.entry->n > LLI_MAX_MERGES)
-        return lli_fail_at(err, LLMINF_E_LIMIT, r.entry->pos, MERGES, "%llu merges, want at most %u",
-                           (unsigned long long)r.entry->n, LLI_MAX_MERGES);
-    size_t n = (size_t)r.entry->n;
-    v->pairs = r.pairs = lli_arena_take(&v->arena, n, sizeof *r.pairs);
-    v->joined = r.joined = lli_arena_take(&v->arena, n, sizeof *r.joined);
-    r.both = lli_alloc_array(v->heap, v->longest, 2);
-    status = r.pairs && r.joined && r.both && !lli_map_init(&v->merges, v->heap, n)
-                 ? LLMINF_OK
-                 : lli_fail_memory(err, MERGES, (uint64_t)n * (sizeof *r.pairs + sizeof *r.joined));
-    for (uint64_t rank = 0; rank < n && status == LLMINF_OK; rank++)
-        status = read_merge(&r, rank, err);
-    lli_free(v->heap, r.both);
+    status = lli_bpe_merges_start(&m, v, e->n, MERGES, e->pos, err);
+    for (uint64_t rank = 0; rank < e->n && status == LLMINF_OK; rank++)
+        status = lli_bpe_merges_add_line(&m, rank, e->texts[rank], err);
+    lli_bpe_merges_finish(&m);
     return status;
 }
 

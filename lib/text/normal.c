@@ -238,13 +238,6 @@ static int32_t mark_spaces(struct job *job)
 
 /* ---- what a tokenizer.json has besides */
 
-static int is_space(uint32_t code)
-{
-    return (code >= 9 && code <= 13) || code == ' ' || code == 0x85 || code == 0xA0 || code == 0x1680 ||
-           (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F ||
-           code == 0x3000;
-}
-
 /* Where the last character of a text begins. */
 static size_t last_character(struct lli_text t)
 {
@@ -260,14 +253,14 @@ static int32_t strip(struct job *job)
     uint32_t code;
     while ((job->step->flags & LLI_NORMAL_LEFT) && t.len) {
         size_t n = lli_utf8_read(&code, t.bytes, t.len);
-        if (!is_space(code))
+        if (!lli_unicode_is_space(code))
             break;
         t = (struct lli_text){t.bytes + n, t.len - n};
     }
     while ((job->step->flags & LLI_NORMAL_RIGHT) && t.len) {
         size_t last = last_character(t);
         lli_utf8_read(&code, t.bytes + last, t.len - last);
-        if (!is_space(code))
+        if (!lli_unicode_is_space(code))
             break;
         t.len = last;
     }

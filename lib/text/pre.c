@@ -129,6 +129,58 @@ static const struct lli_pre known[] = {
     {"default", 0, {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", THREE_DIGITS}},
 };
 
+/* Regexes as a tokenizer.json spells them, line ends as \r and \n. */
+static const struct {
+    const char *regex, *pattern;
+} regexes[] = {
+    {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*["
+     "\\r\\n]+|\\s+(?!\\S)|\\s+",
+     LLAMA3},
+    {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n"
+     "]+|\\s+(?!\\S)|\\s+",
+     QWEN2},
+    {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}+| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\"
+     "n]+|\\s+(?!\\S)|\\s+",
+     ALL_DIGITS},
+    {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n"
+     "]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+     QWEN35},
+    {"[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'"
+     "m|'ll|'d)?|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'"
+     "t|'re|'ve|'m|'ll|'d)?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+     GPT4O},
+    {"[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{"
+     "N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/"
+     "]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+     TEKKEN},
+    {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*"
+     "[\\r\\n]|\\s+(?!\\S)|\\s+",
+     ENDINGS "|" LETTERS "|\\p{N}{1,3}|" REST "|" W "*[\\r\\n]|" SPACES},
+    {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n"
+     "]|\\s+(?!\\S)|\\s+",
+     CL100K("\\p{N}{1,3}")},
+    {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]++[\\r\\n]*|\\s*[\\r\\n]|\\s"
+     "+(?!\\S)|\\s+",
+     CL100K("\\p{N}")},
+    {"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}"
+     "\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+     DEEPSEEK3("[\\r\\n]*", LINES)},
+    {"[\344\270\200-\351\276\245\343\201\200-\343\202\237\343\202\240-\343\203\277]+", CJK},
+    {"[\344\270\200-\351\276\245\340\240\200-\344\270\200\352\260\200-\355\237\277]+", DEEPSEEK_CJK},
+    {"\\s?\\p{L}+", W "?\\p{L}+"},
+    {"\\s?\\p{P}+", W "?\\p{P}+"},
+    {"\\s+$", TRAILING_SPACES},
+    {"[\\r\\n]", "[\\r\\n]"},
+    {"\\p{N}{1,3}", "\\p{N}{1,3}"},
+    {"\\p{N}+", "\\p{N}+"},
+    {"\\p{N}", "\\p{N}"},
+    {"[0-9][0-9][0-9]", THREE_DIGITS},
+    {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", GPT2},
+    {" ?[^(\\s|[.,!?\342\200\246\343\200\202\357\274\214\343\200\201\340\245\244\333\224\330\214])]+", BLOOM},
+    {" ?[^(\\s|.,!?\342\200\246\343\200\202\357\274\214\343\200\201\340\245\244\333\224\330\214)]+", BLOOM},
+    {"\\s+", W "+"},
+};
+
 /* Whether one of the names is the one that is sought. */
 static int has_name(const char *names, struct lli_text name)
 {
@@ -175,4 +227,28 @@ int32_t lli_pre_compile(struct lli_split **out, struct lli_heap *heap, const str
     for (; n < LLI_MAX_RULES && pre->patterns[n]; n++)
         rules[n] = (struct lli_rule){.pattern = pre->patterns[n], .cut = LLI_CUT_APART};
     return lli_split_new(out, heap, rules, n, err);
+}
+
+/* Whether a regex is one of the table; a file may hold the line ends that the table escapes. */
+static int is_regex(const char *known_as, struct lli_text regex)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < regex.len; i++) {
+        char c = regex.bytes[i];
+        if ((c == '\r' || c == '\n') && known_as[at++] != '\\')
+            return 0;
+        c = c == '\r' ? 'r' : c == '\n' ? 'n' : c;
+        if (known_as[at] == '\0' || known_as[at++] != c)
+            return 0;
+    }
+    return known_as[at] == '\0';
+}
+
+const char *lli_pre_pattern(struct lli_text regex)
+{
+    for (size_t i = 0; i < sizeof regexes / sizeof *regexes; i++) {
+        if (is_regex(regexes[i].regex, regex))
+            return regexes[i].pattern;
+    }
+    return NULL;
 }

@@ -19,8 +19,7 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that "<0xXX>" spells, or -1. */
-static int spelled_byte(struct lli_text t)
+int lli_spm_spelled_byte(struct lli_text t)
 {
     if (t.len != 6 || memcmp(t.bytes, "<0x", 3) != 0 || t.bytes[5] != '>')
         return -1;
@@ -28,16 +27,18 @@ static int spelled_byte(struct lli_text t)
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-static int32_t enter_bytes(struct lli_vocab *v, struct llminf_error *err)
+int32_t lli_spm_enter_bytes(struct lli_vocab *v, const char *subject, struct llminf_error *err)
 {
+    for (uint32_t byte = 0; byte < 256; byte++)
+        v->byte_ids[byte] = LLI_NO_TOKEN;
     for (uint32_t id = 0; id < v->n; id++) {
         if (v->types[id] != LLI_TOKEN_BYTE)
             continue;
-        int byte = spelled_byte(v->tokens[id]);
+        int byte = lli_spm_spelled_byte(v->tokens[id]);
         if (byte < 0)
-            return lli_fail(err, LLMINF_E_FORMAT, TOKENS, "token %u is of type byte, but not spelled <0xXX>", id);
+            return lli_fail(err, LLMINF_E_FORMAT, subject, "token %u is of type byte, but not spelled <0xXX>", id);
         if (v->byte_ids[byte] != LLI_NO_TOKEN)
-            return lli_fail(err, LLMINF_E_FORMAT, TOKENS, "token %u is byte 0x%02x as token %d is", id, (unsigned)byte,
+            return lli_fail(err, LLMINF_E_FORMAT, subject, "token %u is byte 0x%02x as token %d is", id, (unsigned)byte,
                             v->byte_ids[byte]);
         v->byte_ids[byte] = (int32_t)id;
     }
@@ -48,12 +49,10 @@ int32_t lli_spm_read_bytes(struct lli_vocab *v, const struct lli_gguf *g, struct
 {
     int has_types = lli_gguf_find(g, "tokenizer.ggml.token_type") != NULL;
     for (uint32_t id = 0; id < v->n && !has_types; id++) {
-        if (spelled_byte(v->tokens[id]) >= 0)
+        if (lli_spm_spelled_byte(v->tokens[id]) >= 0)
             v->types[id] = LLI_TOKEN_BYTE;
     }
-    for (uint32_t byte = 0; byte < 256; byte++)
-        v->byte_ids[byte] = LLI_NO_TOKEN;
-    int32_t status = enter_bytes(v, err);
+    int32_t status = lli_spm_enter_bytes(v, TOKENS, err);
     for (uint32_t byte = 0; byte < 256 && status == LLMINF_OK && v->unk == LLI_NO_TOKEN; byte++) {
         if (v->byte_ids[byte] == LLI_NO_TOKEN)
             status = lli_fail(err, LLMINF_E_FORMAT, TOKENS, "no token for byte 0x%02x, and none for the unknown", byte);
@@ -168,7 +167,7 @@ size_t lli_spm_text(char *out, const struct lli_vocab *v, uint32_t id)
     struct lli_text token = v->tokens[id];
     size_t n = 0;
     if (v->types[id] == LLI_TOKEN_BYTE) {
-        out[0] = (char)spelled_byte(token);
+        out[0] = (char)lli_spm_spelled_byte(token);
         return 1;
     }
     int has_spaces = lli_vocab_is_plain(v, id) || v->types[id] == LLI_TOKEN_USER_DEFINED;

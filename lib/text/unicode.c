@@ -127,3 +127,10 @@ size_t lli_unicode_lower(uint32_t out[2], uint32_t code)
     }
     return 1;
 }
+
+int lli_unicode_is_space(uint32_t code)
+{
+    return (code >= 9 && code <= 13) || code == ' ' || code == 0x85 || code == 0xA0 || code == 0x1680 ||
+           (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F ||
+           code == 0x3000;
+}

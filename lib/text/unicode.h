@@ -19,6 +19,9 @@ uint32_t lli_unicode_compose(uint32_t first, uint32_t second);
 /* The character in small letters; returns how many that is, 1 or 2. */
 size_t lli_unicode_lower(uint32_t out[2], uint32_t code);
 
+/* White_Space. */
+int lli_unicode_is_space(uint32_t code);
+
 /* ---- the tables (make_unicode.py) */
 
 /* Of `n` characters from `first` on; value: a class, or the index of the first's beginning. */

@@ -343,6 +343,7 @@ void lli_vocab_finish(struct lli_vocab *v)
     lli_special_free(v->special);
     lli_trie_free(v->trie);
     lli_split_free(v->split);
+    lli_split_free(v->word);
     lli_normal_finish(&v->normal);
     lli_map_finish(&v->merges);
     lli_map_finish(&v->by_token);

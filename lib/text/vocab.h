@@ -41,6 +41,13 @@ struct lli_bounds {
     int32_t ids[LLI_MAX_BOUNDS];
 };
 
+/* Of a token that is taken whole. */
+enum {
+    LLI_EDGE_LEFT = 1,  /* takes the white space before it */
+    LLI_EDGE_RIGHT = 2, /* and behind it */
+    LLI_EDGE_WORD = 4   /* is taken only where it is no part of a word */
+};
+
 /* Two tokens that join. */
 struct lli_pair {
     int32_t left, right;
@@ -59,6 +66,7 @@ struct lli_vocab {
     double unknown_score;  /* unigram: of a character that no token spells */
     uint8_t *types;        /* [n] enum lli_token_type; BOS, EOS and EOG ids count as control */
     uint8_t *is_eog;       /* [n] */
+    uint8_t *edges;        /* [n] LLI_EDGE_* of tokens that are taken whole; NULL: none has any */
     size_t longest;        /* bytes of the longest token */
     struct lli_map by_token;         /* bytes as in the file -> id */
     struct lli_map merges;           /* BPE: the bytes of a struct lli_pair -> its rank */
@@ -76,6 +84,7 @@ struct lli_vocab {
     const struct lli_pre *pre;              /* BPE of a GGUF file */
     struct lli_normal normal;
     struct lli_split *split; /* NULL: a run is one piece */
+    struct lli_split *word;  /* cuts away what a word is made of; where an edge asks for it */
     struct lli_trie *trie;   /* unigram, WordPiece */
     struct lli_special *special;
 };

@@ -2,7 +2,7 @@
  * goes to stdout: the lengths in bytes of its pieces, or its ids.
  *
  * usage: try-text pieces NAME     as the pre-tokenizer of that name cuts
- *        try-text ids FILE        of the vocabulary of a GGUF file, with its bounds
+ *        try-text ids FILE        of the vocabulary of a GGUF file or a tokenizer.json, with its bounds
  *        try-text plain FILE      the same without bounds, and control tokens stay text */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include "file/gguf.h"
 #include "support.h"
 #include "text/encode.h"
+#include "text/hf.h"
 #include "text/pre.h"
 #include "text/vocab.h"
 
@@ -96,9 +97,13 @@ int main(int argc, char **argv)
     int flags = strcmp(argv[1], "ids") == 0 ? LLI_TEXT_BOUNDS | LLI_TEXT_SPECIAL : 0;
     struct lli_vocab v;
     struct lli_gguf g;
+    memset(&g, 0, sizeof g);
     struct lli_gguf_options options = {LLI_HEADER_BYTES_DEFAULT, 1};
     char *file = (char *)support_read(argv[2], &size);
-    if (!file || lli_gguf_read(&g, &heap, file, size, &options, &err) || lli_vocab_read(&v, &heap, &g, &err))
+    if (!file)
+        return fail();
+    if (file[0] == '{' ? lli_hf_read(&v, &heap, (struct lli_text){file, size}, (struct lli_text){NULL, 0}, &err)
+                       : lli_gguf_read(&g, &heap, file, size, &options, &err) || lli_vocab_read(&v, &heap, &g, &err))
         return fail();
     int status = print_ids(&v, texts, n, flags);
     lli_vocab_finish(&v);
