@@ -30,7 +30,8 @@ static int32_t fail(struct reader *r, const char *wanted)
 
 static void skip_blanks(struct reader *r)
 {
-    while (r->at < r->n && (r->text[r->at] == ' ' || r->text[r->at] == '\t' || r->text[r->at] == '\n' || r->text[r->at] == '\r'))
+    while (r->at < r->n &&
+           (r->text[r->at] == ' ' || r->text[r->at] == '\t' || r->text[r->at] == '\n' || r->text[r->at] == '\r'))
         r->at++;
 }
 

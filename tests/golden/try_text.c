@@ -3,6 +3,7 @@
  *
  * usage: try-text pieces NAME     as the pre-tokenizer of that name cuts
  *        try-text ids FILE        of the vocabulary of a GGUF file or a tokenizer.json, with its bounds
+ *        try-text form NAME       the text itself in NFC, NFD, NFKC, NFKD or small letters (lower)
  *        try-text plain FILE      the same without bounds, and control tokens stay text */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,31 @@ static int print_pieces(const char *name, const char *texts, size_t n)
     return 0;
 }
 
+static int print_form(const char *name, const char *texts, size_t n)
+{
+    static const char *const names[] = {"NFC", "NFD", "NFKC", "NFKD", "lower"};
+    struct lli_normal_work work;
+    struct lli_normal normal;
+    memset(&normal, 0, sizeof normal);
+    for (uint8_t kind = 0; kind < 5; kind++) {
+        struct lli_normal_step step = {.kind = kind}; /* in the order of enum lli_normal_kind */
+        if (strcmp(name, names[kind]) == 0 && lli_normal_add(&normal, &step, &err))
+            return fail();
+    }
+    if (normal.n != 1)
+        return fail();
+    lli_normal_work_init(&work, &heap);
+    for (size_t at = 0; at < n; at += strlen(texts + at) + 1) {
+        struct lli_text text = {texts + at, strlen(texts + at)};
+        if (lli_normal_run(&text, &work, &normal, 1, &err))
+            return fail();
+        fwrite(text.bytes, 1, text.len, stdout);
+        putchar('\0');
+    }
+    lli_normal_work_finish(&work);
+    return 0;
+}
+
 static int print_ids(const struct lli_vocab *v, const char *texts, size_t n, int flags)
 {
     for (size_t at = 0; at < n;) {
@@ -89,11 +115,13 @@ int main(int argc, char **argv)
     char *texts = read_texts(&n);
     lli_heap_init(&heap, NULL, NULL, NULL);
     if (argc != 3 || !texts) {
-        fprintf(stderr, "usage: try-text pieces|ids|plain NAME|FILE\n");
+        fprintf(stderr, "usage: try-text pieces|form|ids|plain NAME|FILE\n");
         return 2;
     }
     if (strcmp(argv[1], "pieces") == 0)
         return print_pieces(argv[2], texts, n);
+    if (strcmp(argv[1], "form") == 0)
+        return print_form(argv[2], texts, n);
     int flags = strcmp(argv[1], "ids") == 0 ? LLI_TEXT_BOUNDS | LLI_TEXT_SPECIAL : 0;
     struct lli_vocab v;
     struct lli_gguf g;

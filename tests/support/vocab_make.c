@@ -184,6 +184,24 @@ void test_vocab_wordpiece(struct test_vocab *v)
     v->merges.key = v->scores.key = NULL;
 }
 
+void test_vocab_gemma(struct test_vocab *v)
+{
+    static const char *const texts[] = {"a", "b", SPACE, "\n", SPACE "a", SPACE SPACE, "\n\n", "ab"};
+    test_vocab_start(v, "gemma4", NULL);
+    test_vocab_token(v, "<eos>", 5, LLI_TOKEN_CONTROL, 0);
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char text[] = {'<', '0', 'x', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15], '>', 0};
+        test_vocab_token(v, text, 6, LLI_TOKEN_BYTE, 0);
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        test_vocab_token(v, texts[i], strlen(texts[i]), i == 5 ? LLI_TOKEN_USER_DEFINED : LLI_TOKEN_NORMAL, 0);
+    test_vocab_merge(v, SPACE " a");
+    test_vocab_merge(v, SPACE " " SPACE);
+    test_vocab_merge(v, "\n \n");
+    test_vocab_merge(v, "a b");
+    v->scores.key = NULL;
+}
+
 /* ---- a double array in which each node has 256 units of its own for its children */
 
 #define CHARSMAP_NODES 64

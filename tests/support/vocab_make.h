@@ -42,6 +42,9 @@ void test_vocab_flag(struct test_vocab *v, const char *key, int on);
 void test_vocab_unigram(struct test_vocab *v);
 void test_vocab_wordpiece(struct test_vocab *v);
 
+/* Gemma 4's shape: a and b, spaces and line ends as characters, runs of them joined, bytes for the rest. */
+void test_vocab_gemma(struct test_vocab *v);
+
 /* SentencePiece's map of characters that writes to[i] for from[i]; to be freed with free(). */
 uint8_t *test_charsmap_make(const char *const *from, const char *const *to, size_t n, size_t *size_out);
 

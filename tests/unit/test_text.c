@@ -622,9 +622,28 @@ static void test_no_memory(void **state)
 }
 
 /* What is repeated to make a long text. */
-static const char *const units[] = {
-    "a",  "l",  "hello",  " ",    "7",  "12",    "\n", " \n\t", "\xE4\xB8\xAD", "e\xCC\x81", "\xF0\x9F\x98\xB6\xE2\x80\x8D",
-    "a ", "a1", "a 1!\n", "he w", "[U", "<|c|>", "'s"};
+static const char *const units[] = {"a",
+                                    "l",
+                                    "hello",
+                                    " ",
+                                    "7",
+                                    "12",
+                                    "\n",
+                                    " \n\t",
+                                    "\xE4\xB8\xAD",
+                                    "e\xCC\x81",
+                                    "\xF0\x9F\x98\xB6\xE2\x80\x8D",
+                                    "a ",
+                                    "a1",
+                                    "a 1!\n",
+                                    "he w",
+                                    "[U",
+                                    "<|c|>",
+                                    "'s",
+                                    "aB",
+                                    "\xCC\x81",
+                                    "  \xF0\x9F\x98\xB6",
+                                    "<sentinel:1"};
 
 #define LONG_BYTES ((size_t)1 << 18)
 
@@ -647,7 +666,11 @@ static void encode_long(const char *unit)
 
 static void test_long_texts(void **state)
 {
-    static const char *const pres[] = {"default", "gpt-2", "llama-bpe", "qwen2", "smollm", NULL};
+    static const char *const pres[] = {"default",    "gpt-2",  "llama-bpe",    "qwen2",          "smollm",      "qwen35",
+                                       "gpt-4o",     "tekken", "deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon",
+                                       "bloom",      "viking", "jais-2",       "kimi-k2",        "bailingmoe",  "seed-coder",
+                                       "exaone-moe", "laguna", "minicpm5",     "youtu",          "spark2_5",    "ufakzeka",
+                                       "chameleon",  NULL};
     (void)state;
     for (size_t i = 0; i < sizeof pres / sizeof *pres; i++) {
         if (pres[i])

@@ -212,29 +212,11 @@ static void test_wordpiece(void **state)
 
 /* ---- Gemma 4: merges of characters, spaces as U+2581, bytes for the rest */
 
-static void make_gemma(struct test_vocab *v)
-{
-    static const char *const texts[] = {"a", "b", SPACE, "\n", SPACE "a", SPACE SPACE, "\n\n", "ab"};
-    test_vocab_start(v, "gemma4", NULL);
-    test_vocab_token(v, "<eos>", 5, LLI_TOKEN_CONTROL, 0);
-    for (unsigned byte = 0; byte < 256; byte++) {
-        char text[] = {'<', '0', 'x', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15], '>', 0};
-        test_vocab_token(v, text, 6, LLI_TOKEN_BYTE, 0);
-    }
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        test_vocab_token(v, texts[i], strlen(texts[i]), i == 5 ? LLI_TOKEN_USER_DEFINED : LLI_TOKEN_NORMAL, 0);
-    test_vocab_merge(v, SPACE " a");
-    test_vocab_merge(v, SPACE " " SPACE);
-    test_vocab_merge(v, "\n \n");
-    test_vocab_merge(v, "a b");
-    v->scores.key = NULL;
-}
-
 static void test_gemma(void **state)
 {
     (void)state;
     struct test_vocab v;
-    make_gemma(&v);
+    test_vocab_gemma(&v);
     open_made(&v);
     assert_true(t.vocab.is_eog[0]);
     assert_string_equal(tokens_of("ab  ab", 0), "ab " SPACE " " SPACE "a b"); /* the first merge, not the longest token */
@@ -317,13 +299,12 @@ static void test_normal_steps(void **state)
     assert_string_equal(
         run_step((struct lli_normal_step){.kind = LLI_NORMAL_MARKS, .flags = LLI_NORMAL_PREFIX}, "a", 0, &status),
         "a"); /* behind other text */
-    char *all = malloc(LLI_MAX_TEXT_BYTES + 1);
-    memset(all, 'a', LLI_MAX_TEXT_BYTES);
-    all[LLI_MAX_TEXT_BYTES] = '\0';
-    struct lli_normal_step grow = {.kind = LLI_NORMAL_REPLACE, .what = {"a", 1}, .with = {"bb", 2}};
+    static char all[20001], page[4096];
+    memset(all, 'a', sizeof all - 1);
+    memset(page, 'b', sizeof page);
+    struct lli_normal_step grow = {.kind = LLI_NORMAL_REPLACE, .what = {"a", 1}, .with = {page, sizeof page}};
     assert_null(run_step(grow, all, 1, &status));
     assert_int_equal(status, LLMINF_E_LIMIT);
-    free(all);
 }
 
 static void test_charsmap(void **state)
@@ -356,6 +337,68 @@ static void test_charsmap(void **state)
     free(bytes);
 }
 
+/* ---- time: linear, whatever the text */
+
+static const char *const units[] = {
+    "a",    "A",      " ", "7", "\n", "\xE4\xB8\xAD", "e\xCC\x81", "\xCC\x81", "\xEF\xBC\xA1\xCC\x81",
+    "he w", "hello ", ".", "x", "[U", "\xEA\xB0\x81"};
+
+#define LONG_BYTES ((size_t)1 << 18)
+
+static void encode_long(const char *unit)
+{
+    struct lli_buffer ids;
+    char *text = malloc(LONG_BYTES);
+    size_t n = 0, len = strlen(unit);
+    for (; n + len <= LONG_BYTES; n += len)
+        memcpy(text + n, unit, len);
+    lli_buffer_init(&ids, &t.heap);
+    int64_t start = lli_clock_ns();
+    assert_int_equal(lli_encode(&ids, &t.vocab, text, n, 0, &t.error), 0);
+    assert_true(lli_clock_ns() - start < (int64_t)10 * 1000000000); /* 10^11 steps, of a way that is quadratic, take longer */
+    lli_buffer_finish(&ids);
+    free(text);
+}
+
+static void make_with_map(struct test_vocab *v)
+{
+    static const char *const from[] = {"A", "\xEF\xBC\xA1\xCC\x81"}, *const to[] = {"a", "long"};
+    size_t n;
+    uint8_t *bytes = test_charsmap_make(from, to, 2, &n);
+    test_vocab_unigram(v);
+    test_vocab_charsmap(v, bytes, n);
+    free(bytes);
+}
+
+static void test_long_texts(void **state)
+{
+    void (*const makers[])(struct test_vocab *) = {test_vocab_unigram, make_with_map, test_vocab_wordpiece, test_vocab_gemma};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct test_vocab v;
+        makers[i](&v);
+        open_made(&v);
+        for (size_t k = 0; k < sizeof units / sizeof *units; k++)
+            encode_long(units[k]);
+        close_text();
+    }
+}
+
+/* All beginnings of one long token are tokens: each place of the text begins as many as are allowed. */
+static void test_long_tokens(void **state)
+{
+    static char letters[LLI_MAX_PIECE_BYTES];
+    (void)state;
+    struct test_vocab v;
+    memset(letters, 'x', sizeof letters);
+    test_vocab_unigram(&v);
+    for (size_t n = 1; n <= sizeof letters; n++)
+        test_vocab_token(&v, letters, n, LLI_TOKEN_NORMAL, -(float)n);
+    open_made(&v);
+    encode_long("x");
+    close_text();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_unigram_bytes), cmocka_unit_test(test_unigram_against_search),
         cmocka_unit_test(test_wordpiece),     cmocka_unit_test(test_gemma),
         cmocka_unit_test(test_normal_steps),  cmocka_unit_test(test_charsmap),
+        cmocka_unit_test(test_long_texts),    cmocka_unit_test(test_long_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
