@@ -105,7 +105,8 @@ static size_t skip_spaces(struct lli_text text, size_t at)
     return at;
 }
 
-/* The next token that stands at `at` or behind it, as index + 1 of those found; 0 if there is none. They are in falling order. */
+/* The next token that stands at `at` or behind it, as index + 1 of those found; 0 if there is none. They are in falling
+ * order. */
 static size_t next_whole(const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text text,
                          const struct lli_spelling *found, size_t i, size_t at)
 {

@@ -38,7 +38,8 @@ void test_vocab_merge(struct test_vocab *v, const char *merge);
 void test_vocab_id(struct test_vocab *v, const char *key, uint32_t id);
 void test_vocab_flag(struct test_vocab *v, const char *key, int on);
 
-/* A unigram vocabulary: <unk>, <s>, </s>, then U+2581, single letters and words with scores; and WordPiece as GGUF spells it. */
+/* A unigram vocabulary: <unk>, <s>, </s>, then U+2581, single letters and words with scores; and WordPiece as GGUF spells
+ * it. */
 void test_vocab_unigram(struct test_vocab *v);
 void test_vocab_wordpiece(struct test_vocab *v);
 
