@@ -37,6 +37,9 @@
 #define LLI_MAX_MERGES (1u << 22)
 #define LLI_MAX_CONTROL_TOKENS (1u << 17)
 #define LLI_MAX_AUTOMATON_BYTES (64u << 20)
+#define LLI_MAX_CHARSMAP_BYTES (2u << 20)
+#define LLI_MAX_PIECE_BYTES 1024u    /* a token of a unigram or WordPiece vocabulary */
+#define LLI_MAX_WORD_CHARACTERS 100u /* WordPiece; a longer word is unknown */
 #define LLI_MAX_TEXT_BYTES (64u << 20)
 #define LLI_MAX_REGEX_STEPS 10000000u
 #define LLI_MAX_REGEX_HEAP_KIB (64u << 10)
@@ -45,7 +48,7 @@
 #define LLI_MAX_JSON_BYTES (64u << 20)
 #define LLI_MAX_JSON_DEPTH 128u
 #define LLI_MAX_JSON_NUMBER 64u
-#define LLI_MAX_JSON_MEMBERS 100000u
+#define LLI_MAX_JSON_MEMBERS (1u << 21) /* a vocabulary is one object */
 
 /* sampler and generation */
 #define LLI_MAX_BIAS (1u << 21)

@@ -49,11 +49,13 @@ static int is_hidden(const struct lli_vocab *v, int32_t id)
     return v->types[id] == LLI_TOKEN_CONTROL || v->types[id] == LLI_TOKEN_UNKNOWN;
 }
 
-/* Whether encoding may have put a space in front of this token, the first of a text. */
-static int has_prefix(const struct lli_vocab *v, int32_t id)
+/* Spaces that encoding may have put in front of this token, the first of a text. */
+static size_t n_prefix(const struct lli_vocab *v, int32_t id)
 {
-    return v->kind == LLI_VOCAB_SPM && v->add_space_prefix && v->types[id] != LLI_TOKEN_USER_DEFINED && v->texts[id].len > 0 &&
-           v->texts[id].bytes[0] == ' ';
+    size_t n = 0, most = v->types[id] == LLI_TOKEN_USER_DEFINED ? 0 : v->n_strip;
+    while (n < most && n < v->texts[id].len && v->texts[id].bytes[n] == ' ')
+        n++;
+    return n;
 }
 
 int lli_decode_token(struct lli_decode *d, struct lli_buffer *out, const struct lli_vocab *v, int32_t id, int special)
@@ -67,7 +69,7 @@ int lli_decode_token(struct lli_decode *d, struct lli_buffer *out, const struct 
         return -1;
     size_t i = 0;
     if (!hidden) {
-        i = d->at_start && has_prefix(v, id);
+        i = d->at_start ? n_prefix(v, id) : 0;
         d->at_start = d->at_start && text.len == 0;
     }
     for (; i < text.len; i++)

@@ -7,39 +7,139 @@
 #include "base/utf8.h"
 #include "text/bpe.h"
 #include "text/special.h"
+#include "text/unicode.h"
 #include "text/spm.h"
+#include "text/unigram.h"
+#include "text/wordpiece.h"
 
-static lli_encode_fn *const by_kind[] = {[LLI_VOCAB_SPM] = lli_spm_encode, [LLI_VOCAB_BPE] = lli_bpe_encode};
+static lli_encode_fn *const by_kind[] = {
+    [LLI_VOCAB_SPM] = lli_spm_encode,
+    [LLI_VOCAB_BPE] = lli_bpe_encode,
+    [LLI_VOCAB_UNIGRAM] = lli_unigram_encode,
+    [LLI_VOCAB_WORDPIECE] = lli_wordpiece_encode,
+};
 
 static int32_t append_id(struct lli_buffer *ids, int32_t id, struct llminf_error *err)
 {
     return lli_buffer_append(ids, &id, sizeof id) ? lli_fail_memory(err, "tokens", ids->len + sizeof id) : LLMINF_OK;
 }
 
-/* From token to token that is spelled in the text, the runs between them on the way. found is in order of falling place. */
+static int32_t append_bounds(struct lli_buffer *ids, const struct lli_bounds *bounds, struct llminf_error *err)
+{
+    size_t n = bounds->n * sizeof *bounds->ids;
+    return lli_buffer_append(ids, bounds->ids, n) ? lli_fail_memory(err, "tokens", ids->len + n) : LLMINF_OK;
+}
+
+/* A run of text without tokens that are taken whole: normalised, cut, joined. first: it begins the text; in_front: that, or
+ * it follows a control token. */
+static int32_t encode_run(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text run,
+                          int first, int in_front, struct llminf_error *err)
+{
+    int32_t status = lli_normal_run(&run, &work->normal, &v->normal, in_front, err);
+    if (status == LLMINF_OK)
+        status = lli_split_run(&work->pieces, v->split, run, first, err);
+    for (size_t i = 0; status == LLMINF_OK && i < lli_pieces_count(&work->pieces); i++) {
+        if (by_kind[v->kind](ids, v, work, lli_pieces_at(&work->pieces, i)))
+            status = lli_fail_memory(err, "text", run.len);
+    }
+    return status;
+}
+
+/* ---- what a token that is taken whole asks of the text beside it */
+
+static int edges_of(const struct lli_vocab *v, int32_t id)
+{
+    return v->edges ? v->edges[id] : 0;
+}
+
+/* Where the character that ends at `end` begins. */
+static size_t character_before(struct lli_text text, size_t end)
+{
+    do
+        end--;
+    while (end > 0 && ((uint8_t)text.bytes[end] & 0xC0) == 0x80);
+    return end;
+}
+
+/* Whether text[at..end), one character, is of a word. */
+static int is_of_word(const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text text, size_t at, size_t end)
+{
+    struct lli_text character = {text.bytes + at, end - at};
+    return lli_split_run(&work->pieces, v->word, character, 0, NULL) == LLMINF_OK && lli_pieces_count(&work->pieces) == 0;
+}
+
+static int may_stand(const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text text, struct lli_spelling s)
+{
+    uint32_t code;
+    size_t at = s.at, end = at + lli_vocab_whole(v, s.id).len;
+    if (!(edges_of(v, s.id) & LLI_EDGE_WORD))
+        return 1;
+    if (at > 0 && is_of_word(v, work, text, character_before(text, at), at))
+        return 0;
+    return end == text.len || !is_of_word(v, work, text, end, end + lli_utf8_read(&code, text.bytes + end, text.len - end));
+}
+
+/* Where white space that reaches up to `end` begins, not before `at`. */
+static size_t trim(struct lli_text text, size_t at, size_t end)
+{
+    uint32_t code = 0;
+    while (end > at) {
+        size_t last = character_before(text, end);
+        lli_utf8_read(&code, text.bytes + last, end - last);
+        if (!lli_unicode_is_space(code))
+            break;
+        end = last;
+    }
+    return end;
+}
+
+static size_t skip_spaces(struct lli_text text, size_t at)
+{
+    uint32_t code;
+    while (at < text.len) {
+        size_t n = lli_utf8_read(&code, text.bytes + at, text.len - at);
+        if (!lli_unicode_is_space(code))
+            break;
+        at += n;
+    }
+    return at;
+}
+
+/* The next token that stands at `at` or behind it, as index + 1 of those found; 0 if there is none. They are in falling
+ * order. */
+static size_t next_whole(const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text text,
+                         const struct lli_spelling *found, size_t i, size_t at)
+{
+    while (i > 0 && (found[i - 1].at < at || !may_stand(v, work, text, found[i - 1])))
+        i--; /* it begins inside the token before it, or is a part of a word */
+    return i;
+}
+
+/* From token to token that is spelled in the text, the runs between them on the way. */
 static int32_t encode_runs(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work,
                            struct lli_text text, const struct lli_buffer *found, struct llminf_error *err)
 {
     const struct lli_spelling *spellings = (const struct lli_spelling *)(const void *)found->bytes;
-    size_t at = 0;
+    size_t at = 0, i = found->len / sizeof *spellings;
     int in_front = 1;
-    for (size_t i = found->len / sizeof *spellings; at < text.len;) {
-        while (i > 0 && spellings[i - 1].at < at)
-            i--; /* it begins inside the token before it */
-        size_t stop = i > 0 ? spellings[i - 1].at : text.len;
+    while (at < text.len) {
+        i = next_whole(v, work, text, spellings, i, at);
+        int32_t id = i > 0 ? spellings[i - 1].id : LLI_NO_TOKEN, edges = i > 0 ? edges_of(v, id) : 0;
+        size_t stop = i > 0 ? spellings[i - 1].at : text.len, end = edges & LLI_EDGE_LEFT ? trim(text, at, stop) : stop;
         int32_t status = LLMINF_OK;
-        if (stop > at) {
-            status = by_kind[v->kind](ids, v, work, (struct lli_text){text.bytes + at, stop - at}, in_front, err);
-            at = stop;
+        if (end > at) {
+            status = encode_run(ids, v, work, (struct lli_text){text.bytes + at, end - at}, at == 0, in_front, err);
             in_front = 0;
-        } else {
-            int32_t id = spellings[i - 1].id;
+        }
+        if (status == LLMINF_OK && id != LLI_NO_TOKEN) {
             status = append_id(ids, id, err);
-            at += v->texts[id].len;
+            stop += lli_vocab_whole(v, id).len;
+            stop = edges & LLI_EDGE_RIGHT ? skip_spaces(text, stop) : stop;
             in_front = v->types[id] == LLI_TOKEN_CONTROL;
         }
         if (status != LLMINF_OK)
             return status;
+        at = stop;
     }
     return LLMINF_OK;
 }
@@ -52,11 +152,13 @@ static int32_t encode_text(struct lli_buffer *ids, const struct lli_vocab *v, st
     lli_buffer_init(&found, v->heap);
     lli_buffer_init(&work.text, v->heap);
     lli_merge_init(&work.merge, v->heap);
+    lli_normal_work_init(&work.normal, v->heap);
     lli_pieces_init(&work.pieces, v->heap);
     int32_t status = lli_special_find(&found, v->special, text.bytes, text.len, flags & LLI_TEXT_SPECIAL)
                          ? lli_fail_memory(err, "text", found.len)
                          : encode_runs(ids, v, &work, text, &found, err);
     lli_pieces_finish(&work.pieces);
+    lli_normal_work_finish(&work.normal);
     lli_merge_finish(&work.merge);
     lli_buffer_finish(&work.text);
     lli_buffer_finish(&found);
@@ -92,12 +194,12 @@ int32_t lli_encode(struct lli_buffer *ids, const struct lli_vocab *v, const char
     int bounds = (flags & LLI_TEXT_BOUNDS) != 0;
     lli_buffer_init(&copy, v->heap);
     int32_t status = check_text(&checked, &copy, flags & LLI_TEXT_REPAIR, err);
-    if (status == LLMINF_OK && bounds && v->add_bos)
-        status = append_id(ids, v->bos, err);
+    if (status == LLMINF_OK && bounds)
+        status = append_bounds(ids, &v->before, err);
     if (status == LLMINF_OK)
         status = encode_text(ids, v, checked, flags, err);
-    if (status == LLMINF_OK && bounds && v->add_eos)
-        status = append_id(ids, v->eos, err);
+    if (status == LLMINF_OK && bounds)
+        status = append_bounds(ids, &v->after, err);
     if (status != LLMINF_OK)
         ids->len = before;
     lli_buffer_finish(&copy);

@@ -19,13 +19,13 @@ int32_t lli_encode(struct lli_buffer *ids, const struct lli_vocab *v, const char
 /* Inside text/: the memory that one call works in, run after run. */
 struct lli_encode_work {
     struct lli_merge merge;
+    struct lli_normal_work normal;
     struct lli_pieces pieces;
-    struct lli_buffer text; /* a run or a piece as the vocabulary spells it */
+    struct lli_buffer text; /* a piece as the vocabulary spells it; what a way through it costs */
 };
 
-/* Appends the ids of a run of text without tokens that are taken whole. in_front: it begins the text or follows a
- * control token. ids may hold more than before after a failure. */
-typedef int32_t lli_encode_fn(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work,
-                              struct lli_text run, int in_front, struct llminf_error *err);
+/* Appends the ids of a piece, which is not empty. 0, or -1 without memory: ids may hold more than before then. */
+typedef int lli_encode_fn(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work,
+                          struct lli_text piece);
 
 #endif

@@ -42,7 +42,7 @@ static uint8_t byte_at(struct lli_text t, size_t depth)
 
 static struct lli_text text_of(const struct lli_vocab *v, const struct word *w)
 {
-    return v->texts[w->id];
+    return lli_vocab_whole(v, w->id);
 }
 
 /* How many bytes two tokens share at their ends. */
@@ -73,7 +73,8 @@ static int order_backwards(const void *a, const void *b, const void *user)
 
 static int is_whole(const struct lli_vocab *v, uint32_t id)
 {
-    return v->texts[id].len > 0 && (v->types[id] == LLI_TOKEN_CONTROL || v->types[id] == LLI_TOKEN_USER_DEFINED);
+    return lli_vocab_whole(v, (int32_t)id).len > 0 &&
+           (v->types[id] == LLI_TOKEN_CONTROL || v->types[id] == LLI_TOKEN_USER_DEFINED);
 }
 
 /* Nodes of the tree: one for each byte that a word does not share with the one before it, and the root. */

@@ -1,5 +1,5 @@
-/* text/spm.c - SentencePiece BPE. A run is one piece: its characters are joined by the best score, with a U+2581 for each
- * space and, where the file asks for it, one in front. The joined tokens are found by their bytes. */
+/* text/spm.c - SentencePiece BPE. A run is one piece: its characters are joined by the best score, after it got a U+2581 for
+ * each space and, where the file asks for it, one in front (text/normal.h). The joined tokens are found by their bytes. */
 #include "text/spm.h"
 
 #include <string.h>
@@ -10,6 +10,7 @@
 
 #define TOKENS "tokenizer.ggml.tokens"
 #define SCORES "tokenizer.ggml.scores"
+#define CHARSMAP "tokenizer.ggml.precompiled_charsmap"
 #define SPACE "\xE2\x96\x81" /* U+2581 */
 #define SPACE_LEN 3u
 
@@ -18,8 +19,7 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that "<0xXX>" spells, or -1. */
-static int spelled_byte(struct lli_text t)
+int lli_spm_spelled_byte(struct lli_text t)
 {
     if (t.len != 6 || memcmp(t.bytes, "<0x", 3) != 0 || t.bytes[5] != '>')
         return -1;
@@ -27,16 +27,18 @@ static int spelled_byte(struct lli_text t)
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 
-static int32_t enter_bytes(struct lli_vocab *v, struct llminf_error *err)
+int32_t lli_spm_enter_bytes(struct lli_vocab *v, const char *subject, struct llminf_error *err)
 {
+    for (uint32_t byte = 0; byte < 256; byte++)
+        v->byte_ids[byte] = LLI_NO_TOKEN;
     for (uint32_t id = 0; id < v->n; id++) {
         if (v->types[id] != LLI_TOKEN_BYTE)
             continue;
-        int byte = spelled_byte(v->tokens[id]);
+        int byte = lli_spm_spelled_byte(v->tokens[id]);
         if (byte < 0)
-            return lli_fail(err, LLMINF_E_FORMAT, TOKENS, "token %u is of type byte, but not spelled <0xXX>", id);
+            return lli_fail(err, LLMINF_E_FORMAT, subject, "token %u is of type byte, but not spelled <0xXX>", id);
         if (v->byte_ids[byte] != LLI_NO_TOKEN)
-            return lli_fail(err, LLMINF_E_FORMAT, TOKENS, "token %u is byte 0x%02x as token %d is", id, (unsigned)byte,
+            return lli_fail(err, LLMINF_E_FORMAT, subject, "token %u is byte 0x%02x as token %d is", id, (unsigned)byte,
                             v->byte_ids[byte]);
         v->byte_ids[byte] = (int32_t)id;
     }
@@ -47,12 +49,10 @@ int32_t lli_spm_read_bytes(struct lli_vocab *v, const struct lli_gguf *g, struct
 {
     int has_types = lli_gguf_find(g, "tokenizer.ggml.token_type") != NULL;
     for (uint32_t id = 0; id < v->n && !has_types; id++) {
-        if (spelled_byte(v->tokens[id]) >= 0)
+        if (lli_spm_spelled_byte(v->tokens[id]) >= 0)
             v->types[id] = LLI_TOKEN_BYTE;
     }
-    for (uint32_t byte = 0; byte < 256; byte++)
-        v->byte_ids[byte] = LLI_NO_TOKEN;
-    int32_t status = enter_bytes(v, err);
+    int32_t status = lli_spm_enter_bytes(v, TOKENS, err);
     for (uint32_t byte = 0; byte < 256 && status == LLMINF_OK && v->unk == LLI_NO_TOKEN; byte++) {
         if (v->byte_ids[byte] == LLI_NO_TOKEN)
             status = lli_fail(err, LLMINF_E_FORMAT, TOKENS, "no token for byte 0x%02x, and none for the unknown", byte);
@@ -88,7 +88,18 @@ static void rank_scores(uint32_t *ranks, uint32_t *order, const double *scores, 
         ranks[order[i]] = ranks[order[i - 1]] + (scores[order[i - 1]] > scores[order[i]]);
 }
 
-int32_t lli_spm_read_rules(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+int32_t lli_spm_read_scores(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    const struct lli_gguf_entry *e = NULL;
+    int32_t status = lli_vocab_array(&e, g, SCORES, 0, v->n, err);
+    if (status != LLMINF_OK)
+        return status;
+    double *scores = lli_arena_take(&v->arena, v->n, sizeof *scores);
+    v->scores = scores;
+    return scores ? read_scores(scores, v->n, e, err) : lli_fail_memory(err, SCORES, (uint64_t)v->n * sizeof *scores);
+}
+
+static int32_t read_ranks(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
 {
     const struct lli_gguf_entry *e = NULL;
     int32_t status = lli_vocab_array(&e, g, SCORES, 0, v->n, err);
@@ -106,8 +117,44 @@ int32_t lli_spm_read_rules(struct lli_vocab *v, const struct lli_gguf *g, struct
     lli_free(v->heap, order);
     lli_free(v->heap, scores);
     v->ranks = ranks;
-    v->add_bos = 1;
     return status;
+}
+
+/* The map of characters, if the file has one. */
+static int32_t read_charsmap(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    const struct lli_gguf_entry *e = lli_gguf_find(g, CHARSMAP);
+    struct lli_normal_step step = {.kind = LLI_NORMAL_CHARSMAP};
+    if (!e || (e->is_array && e->n == 0))
+        return LLMINF_OK;
+    if (!e->is_array || (e->kind != LLI_GGUF_U8 && e->kind != LLI_GGUF_I8))
+        return lli_fail_at(err, LLMINF_E_FORMAT, e->pos, CHARSMAP, "%s of type %u, want an array of bytes",
+                           e->is_array ? "array" : "value", e->kind);
+    int32_t status = lli_charsmap_read(&step.map, v->heap, e->values, (size_t)e->n, CHARSMAP, err);
+    return status == LLMINF_OK ? lli_normal_add(&v->normal, &step, err) : status;
+}
+
+int32_t lli_spm_read_normal(struct lli_vocab *v, const struct lli_gguf *g, int prefix, struct llminf_error *err)
+{
+    int collapse;
+    int32_t status = lli_gguf_get_bool(&prefix, g, "tokenizer.ggml.add_space_prefix", prefix, err);
+    if (status == LLMINF_OK)
+        status = lli_gguf_get_bool(&collapse, g, "tokenizer.ggml.remove_extra_whitespaces", 0, err);
+    if (status == LLMINF_OK)
+        status = read_charsmap(v, g, err);
+    if (status != LLMINF_OK)
+        return status;
+    struct lli_normal_step step = {.kind = LLI_NORMAL_MARKS,
+                                   .flags = (uint8_t)((prefix ? LLI_NORMAL_PREFIX : 0) | (collapse ? LLI_NORMAL_COLLAPSE : 0))};
+    v->n_strip = prefix != 0;
+    return lli_normal_add(&v->normal, &step, err);
+}
+
+int32_t lli_spm_read_rules(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    int32_t status = read_ranks(v, g, err);
+    v->before.n = 1;
+    return status == LLMINF_OK ? lli_spm_read_normal(v, g, 1, err) : status;
 }
 
 static int is_space(const char *bytes, size_t n)
@@ -120,7 +167,7 @@ size_t lli_spm_text(char *out, const struct lli_vocab *v, uint32_t id)
     struct lli_text token = v->tokens[id];
     size_t n = 0;
     if (v->types[id] == LLI_TOKEN_BYTE) {
-        out[0] = (char)spelled_byte(token);
+        out[0] = (char)lli_spm_spelled_byte(token);
         return 1;
     }
     int has_spaces = lli_vocab_is_plain(v, id) || v->types[id] == LLI_TOKEN_USER_DEFINED;
@@ -145,22 +192,6 @@ static uint32_t rate(int32_t *joined_out, const struct lli_vocab *v, struct lli_
 {
     (void)left, (void)right;
     return find_plain(joined_out, v, both) ? v->ranks[*joined_out] : LLI_NO_RANK;
-}
-
-/* The run as the vocabulary spells it. */
-static int spell(struct lli_buffer *out, struct lli_text run, int prefix)
-{
-    out->len = 0;
-    if (prefix && lli_buffer_append(out, SPACE, SPACE_LEN))
-        return -1;
-    for (size_t at = 0; at < run.len;) {
-        const char *space = memchr(run.bytes + at, ' ', run.len - at);
-        size_t stop = space ? (size_t)(space - run.bytes) : run.len;
-        if (lli_buffer_append(out, run.bytes + at, stop - at) || (space && lli_buffer_append(out, SPACE, SPACE_LEN)))
-            return -1;
-        at = space ? stop + 1 : stop;
-    }
-    return 0;
 }
 
 /* A character that is no token: its bytes, or one unknown where one of them is no token either. */
@@ -192,27 +223,17 @@ static int append_symbols(struct lli_buffer *ids, const struct lli_vocab *v, con
     return 0;
 }
 
-/* 0, or -1 without memory. */
-static int encode_spelled(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_merge *m, struct lli_text t)
+int lli_spm_encode(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text piece)
 {
+    struct lli_merge *m = &work->merge;
     lli_merge_start(m);
-    for (size_t at = 0; at < t.len;) {
+    for (size_t at = 0; at < piece.len;) {
         uint32_t code;
         if (lli_merge_append(m, at, LLI_NO_TOKEN))
             return -1;
-        at += lli_utf8_read(&code, t.bytes + at, t.len - at);
+        at += lli_utf8_read(&code, piece.bytes + at, piece.len - at);
     }
-    if (lli_merge_run(m, v, rate, t.bytes, t.len))
+    if (lli_merge_run(m, v, rate, piece.bytes, piece.len))
         return -1;
-    return append_symbols(ids, v, lli_merge_symbols(m), t);
-}
-
-int32_t lli_spm_encode(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text run,
-                       int in_front, struct llminf_error *err)
-{
-    struct lli_buffer *text = &work->text;
-    if (spell(text, run, in_front && v->add_space_prefix) ||
-        encode_spelled(ids, v, &work->merge, (struct lli_text){(const char *)text->bytes, text->len}))
-        return lli_fail_memory(err, "text", run.len);
-    return LLMINF_OK;
+    return append_symbols(ids, v, lli_merge_symbols(m), piece);
 }

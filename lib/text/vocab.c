@@ -8,13 +8,18 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "text/bpe.h"
+#include "text/pre.h"
 #include "text/special.h"
 #include "text/split.h"
 #include "text/spm.h"
+#include "text/token_tree.h"
+#include "text/unigram.h"
+#include "text/wordpiece.h"
 
 #define TOKENS "tokenizer.ggml.tokens"
 #define TYPES "tokenizer.ggml.token_type"
 #define MODEL "tokenizer.ggml.model"
+#define PRE "tokenizer.ggml.pre"
 
 #define ARENA_CHUNK_BYTES (64u << 10)
 
@@ -26,15 +31,20 @@ static const struct form {
     int kind;
     read_fn *read_bytes, *read_rules;
     size_t (*text)(char *out, const struct lli_vocab *v, uint32_t id);
+    const char *pre; /* BPE: what the name stands for; NULL: tokenizer.ggml.pre tells */
 } forms[] = {
-    {"llama", LLI_VOCAB_SPM, lli_spm_read_bytes, lli_spm_read_rules, lli_spm_text},
-    {"gpt2", LLI_VOCAB_BPE, lli_bpe_read_bytes, lli_bpe_read_rules, lli_bpe_text},
+    {"llama", LLI_VOCAB_SPM, lli_spm_read_bytes, lli_spm_read_rules, lli_spm_text, NULL},
+    {"gpt2", LLI_VOCAB_BPE, lli_bpe_read_bytes, lli_bpe_read_rules, lli_bpe_text, NULL},
+    {"gemma4", LLI_VOCAB_BPE, lli_spm_read_bytes, lli_bpe_read_rules, lli_spm_text, "gemma4"},
+    {"t5", LLI_VOCAB_UNIGRAM, lli_unigram_read_bytes, lli_unigram_read_rules, lli_spm_text, NULL},
+    {"bert", LLI_VOCAB_WORDPIECE, lli_wordpiece_read_bytes, lli_wordpiece_read_rules, lli_spm_text, NULL},
 };
 
 /* Control and user-defined tokens that end a generation wherever they occur. */
 static const char *const ends[] = {
-    "<|eot_id|>",      "<|eom_id|>", "<|end_of_text|>", "<|im_end|>",    "<|end|>", "<|endoftext|>",
-    "<|end_of_turn|>", "<|return|>", "<|call|>",        "<end_of_turn>", "<EOT>",   "</s>",
+    "<|eot_id|>",      "<|eom_id|>", "<|end_of_text|>", "<|im_end|>",         "<|end|>", "<|endoftext|>",
+    "<|end_of_turn|>", "<|return|>", "<|call|>",        "<end_of_turn>",      "<EOT>",   "</s>",
+    "<eos>",           "<turn|>",    "[EOT]",           "<end_of_utterance>",
 };
 
 int32_t lli_vocab_array(const struct lli_gguf_entry **out, const struct lli_gguf *g, const char *key, int of_strings,
@@ -53,21 +63,49 @@ int32_t lli_vocab_array(const struct lli_gguf_entry **out, const struct lli_gguf
     return LLMINF_OK;
 }
 
-static int32_t find_form(const struct form **out, const struct lli_gguf *g, struct llminf_error *err)
+static const struct form *form_by_name(struct lli_text name)
+{
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (strlen(forms[i].name) == name.len && memcmp(forms[i].name, name.bytes, name.len) == 0)
+            return &forms[i];
+    }
+    return NULL;
+}
+
+/* The pre-tokenizer of BPE; it may ask for tokens that are spelled in characters. */
+static int32_t find_pre(const struct form **form, struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+{
+    struct lli_text name = {(*form)->pre, (*form)->pre ? strlen((*form)->pre) : 0};
+    int32_t status = name.bytes ? LLMINF_OK : lli_gguf_get_text(&name, g, PRE, "", err);
+    if (status != LLMINF_OK)
+        return status;
+    v->pre = lli_pre_find(name);
+    if (v->pre && (v->pre->flags & LLI_PRE_CHARACTERS))
+        *form = form_by_name((struct lli_text){"gemma4", 6});
+    if (v->pre)
+        return LLMINF_OK;
+    if (!lli_gguf_find(g, PRE))
+        return lli_fail(err, LLMINF_E_UNSUPPORTED, PRE, "missing; how text is split cannot be guessed");
+    char names[280];
+    lli_pre_names(names, sizeof names);
+    return lli_fail(err, LLMINF_E_UNSUPPORTED, PRE, "\"%.*s\" is not known, want one of %s", name.len < 40 ? (int)name.len : 40,
+                    name.bytes, names);
+}
+
+static int32_t find_form(const struct form **out, struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
 {
     struct lli_text name;
     int32_t status = lli_gguf_get_text(&name, g, MODEL, "", err);
     if (status != LLMINF_OK)
         return status;
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        if (strlen(forms[i].name) == name.len && memcmp(forms[i].name, name.bytes, name.len) == 0) {
-            *out = &forms[i];
-            return LLMINF_OK;
-        }
-    }
+    *out = form_by_name(name);
+    if (*out && (*out)->kind == LLI_VOCAB_BPE)
+        return find_pre(out, v, g, err);
+    if (*out)
+        return LLMINF_OK;
     if (!lli_gguf_find(g, MODEL))
         return lli_fail(err, LLMINF_E_FORMAT, MODEL, "missing");
-    return lli_fail(err, LLMINF_E_UNSUPPORTED, MODEL, "\"%.*s\" is not known, want \"llama\" or \"gpt2\"",
+    return lli_fail(err, LLMINF_E_UNSUPPORTED, MODEL, "\"%.*s\" is not known, want llama, gpt2, gemma4, t5 or bert",
                     name.len < 64 ? (int)name.len : 64, name.bytes);
 }
 
@@ -165,16 +203,22 @@ static int32_t read_id(int32_t *out, const struct lli_vocab *v, const struct lli
     return LLMINF_OK;
 }
 
-/* *eom_out: the end of a message that a tool answers. */
-static int32_t read_ids(struct lli_vocab *v, int32_t *eom_out, const struct lli_gguf *g, struct llminf_error *err)
+/* Special ids that only reading needs. */
+struct special_ids {
+    int32_t eom; /* the end of a message that a tool answers */
+    int32_t cls, sep;
+};
+
+static int32_t read_ids(struct lli_vocab *v, struct special_ids *more, const struct lli_gguf *g, struct llminf_error *err)
 {
     const struct {
         const char *key;
         int32_t *out;
     } rows[] = {
         {"tokenizer.ggml.bos_token_id", &v->bos},     {"tokenizer.ggml.eos_token_id", &v->eos},
-        {"tokenizer.ggml.eot_token_id", &v->eot},     {"tokenizer.ggml.eom_token_id", eom_out},
+        {"tokenizer.ggml.eot_token_id", &v->eot},     {"tokenizer.ggml.eom_token_id", &more->eom},
         {"tokenizer.ggml.unknown_token_id", &v->unk}, {"tokenizer.ggml.padding_token_id", &v->pad},
+        {"tokenizer.ggml.cls_token_id", &more->cls},  {"tokenizer.ggml.seperator_token_id", &more->sep},
     };
     int32_t status = LLMINF_OK;
     for (size_t i = 0; i < sizeof rows / sizeof *rows && status == LLMINF_OK; i++)
@@ -182,11 +226,21 @@ static int32_t read_ids(struct lli_vocab *v, int32_t *eom_out, const struct lli_
     return status;
 }
 
-static void mark_special(struct lli_vocab *v, int32_t eom)
+static int has_token(const struct lli_vocab *v, const char *text)
+{
+    uint32_t id;
+    return lli_map_find(&v->by_token, text, strlen(text), &id);
+}
+
+void lli_vocab_mark_special(struct lli_vocab *v, int32_t eom)
 {
     const int32_t told[] = {v->eos, v->eot, eom};
+    /* Where a call or the answer has an end of its own, this one is between the parts of a message. */
+    int harmony = has_token(v, "<|return|>") && has_token(v, "<|call|>");
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         uint32_t id;
+        if (harmony && strcmp(ends[i], "<|end|>") == 0)
+            continue;
         if (lli_map_find(&v->by_token, ends[i], strlen(ends[i]), &id) &&
             (v->types[id] == LLI_TOKEN_CONTROL || v->types[id] == LLI_TOKEN_USER_DEFINED))
             mark_end(v, (int32_t)id);
@@ -199,8 +253,9 @@ static void mark_special(struct lli_vocab *v, int32_t eom)
         mark_control(v, v->bos);
 }
 
-/* Whether `id` is added at an end of a text; *flag holds what the kind of vocabulary does if the file does not say. */
-static int32_t read_bound(int *flag, const struct lli_gguf *g, const char *key, int32_t id, struct llminf_error *err)
+/* Whether `id` is added at an end of a text; bounds->n holds what the kind of vocabulary does if the file does not say. */
+static int32_t read_bound(struct lli_bounds *bounds, const struct lli_gguf *g, const char *key, int32_t id,
+                          struct llminf_error *err)
 {
     int told;
     int32_t status = lli_gguf_get_bool(&told, g, key, -1, err);
@@ -208,18 +263,19 @@ static int32_t read_bound(int *flag, const struct lli_gguf *g, const char *key, 
         return status;
     if (told == 1 && id == LLI_NO_TOKEN)
         return lli_fail(err, LLMINF_E_FORMAT, key, "true, but the file names no such token");
-    *flag = (told < 0 ? *flag : told) && id != LLI_NO_TOKEN;
+    bounds->n = (told < 0 ? bounds->n : (uint32_t)told) && id != LLI_NO_TOKEN;
+    bounds->ids[0] = id;
     return LLMINF_OK;
 }
 
-static int32_t read_bounds(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
+/* BERT's texts stand between CLS and SEP. */
+static int32_t read_bounds(struct lli_vocab *v, const struct special_ids *more, const struct lli_gguf *g,
+                           struct llminf_error *err)
 {
-    int32_t status = read_bound(&v->add_bos, g, "tokenizer.ggml.add_bos_token", v->bos, err);
-    if (status == LLMINF_OK)
-        status = read_bound(&v->add_eos, g, "tokenizer.ggml.add_eos_token", v->eos, err);
-    if (status == LLMINF_OK)
-        status = lli_gguf_get_bool(&v->add_space_prefix, g, "tokenizer.ggml.add_space_prefix", 1, err);
-    return status;
+    int bert = v->kind == LLI_VOCAB_WORDPIECE;
+    int32_t first = bert && v->bos == LLI_NO_TOKEN ? more->cls : v->bos, last = bert ? more->sep : v->eos;
+    int32_t status = read_bound(&v->before, g, "tokenizer.ggml.add_bos_token", first, err);
+    return status == LLMINF_OK ? read_bound(&v->after, g, "tokenizer.ggml.add_eos_token", last, err) : status;
 }
 
 static int32_t make_texts(struct lli_vocab *v, const struct form *form, struct llminf_error *err)
@@ -242,25 +298,31 @@ static int32_t make_texts(struct lli_vocab *v, const struct form *form, struct l
 static int32_t read_all(struct lli_vocab *v, const struct lli_gguf *g, struct llminf_error *err)
 {
     const struct form *form = NULL;
-    int32_t eom, status;
-    if ((status = find_form(&form, g, err)) != LLMINF_OK)
+    struct special_ids more;
+    int32_t status;
+    if ((status = find_form(&form, v, g, err)) != LLMINF_OK)
         return status;
     v->kind = form->kind;
     if ((status = read_tokens(v, g, err)) != LLMINF_OK || (status = read_types(v, g, err)) != LLMINF_OK ||
-        (status = read_ids(v, &eom, g, err)) != LLMINF_OK || (status = form->read_bytes(v, g, err)) != LLMINF_OK)
+        (status = read_ids(v, &more, g, err)) != LLMINF_OK || (status = form->read_bytes(v, g, err)) != LLMINF_OK)
         return status;
-    mark_special(v, eom);
-    if ((status = form->read_rules(v, g, err)) != LLMINF_OK || (status = read_bounds(v, g, err)) != LLMINF_OK ||
+    lli_vocab_mark_special(v, more.eom);
+    if ((status = form->read_rules(v, g, err)) != LLMINF_OK || (status = read_bounds(v, &more, g, err)) != LLMINF_OK ||
         (status = make_texts(v, form, err)) != LLMINF_OK)
         return status;
     return lli_special_new(&v->special, v, err);
 }
 
-int32_t lli_vocab_read(struct lli_vocab *out, struct lli_heap *heap, const struct lli_gguf *g, struct llminf_error *err)
+void lli_vocab_init(struct lli_vocab *out, struct lli_heap *heap)
 {
     memset(out, 0, sizeof *out);
     out->heap = heap;
     lli_arena_init(&out->arena, heap, ARENA_CHUNK_BYTES);
+}
+
+int32_t lli_vocab_read(struct lli_vocab *out, struct lli_heap *heap, const struct lli_gguf *g, struct llminf_error *err)
+{
+    lli_vocab_init(out, heap);
     int32_t status = read_all(out, g, err);
     if (status != LLMINF_OK)
         lli_vocab_finish(out);
@@ -279,7 +341,10 @@ uint32_t lli_vocab_compare(const struct lli_vocab *a, const struct lli_vocab *b)
 void lli_vocab_finish(struct lli_vocab *v)
 {
     lli_special_free(v->special);
+    lli_token_tree_free(v->trie);
     lli_split_free(v->split);
+    lli_split_free(v->word);
+    lli_normal_finish(&v->normal);
     lli_map_finish(&v->merges);
     lli_map_finish(&v->by_token);
     lli_arena_finish(&v->arena);

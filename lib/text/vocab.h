@@ -11,12 +11,15 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "file/gguf.h"
+#include "text/normal.h"
+#include "text/split.h"
 
 struct llminf_error;
-struct lli_split;   /* text/split.h: compiled pre-tokenizer */
-struct lli_special; /* text/special.h: automaton over control and user-defined tokens */
+struct lli_pre;        /* text/pre.h: a row of pre-tokenizers */
+struct lli_special;    /* text/special.h: automaton over control and user-defined tokens */
+struct lli_token_tree; /* text/token_tree.h: tree of the plain tokens */
 
-enum lli_vocab_kind { LLI_VOCAB_SPM, LLI_VOCAB_BPE };
+enum lli_vocab_kind { LLI_VOCAB_SPM, LLI_VOCAB_BPE, LLI_VOCAB_UNIGRAM, LLI_VOCAB_WORDPIECE };
 
 /* tokenizer.ggml.token_type */
 enum lli_token_type {
@@ -29,6 +32,21 @@ enum lli_token_type {
 };
 
 #define LLI_NO_TOKEN (-1)
+
+#define LLI_MAX_BOUNDS 4u
+
+/* Tokens at one end of a text: BOS, EOS, CLS, SEP. */
+struct lli_bounds {
+    uint32_t n;
+    int32_t ids[LLI_MAX_BOUNDS];
+};
+
+/* Of a token that is taken whole. */
+enum {
+    LLI_EDGE_LEFT = 1,  /* takes the white space before it */
+    LLI_EDGE_RIGHT = 2, /* and behind it */
+    LLI_EDGE_WORD = 4   /* is taken only where it is no part of a word */
+};
 
 /* Two tokens that join. */
 struct lli_pair {
@@ -43,19 +61,31 @@ struct lli_vocab {
     const struct lli_text *tokens; /* [n] as they stand in the file */
     const struct lli_text
         *texts;            /* [n] the bytes that a token decodes to (BPE characters and <0xXX> mapped back, U+2581 as space) */
-    const uint32_t *ranks; /* [n] SPM: 0 for the best score; the same for the same score. NULL for BPE */
+    const uint32_t *ranks; /* [n] SPM: 0 for the best score; the same for the same score */
+    const double *scores;  /* [n] unigram */
+    double unknown_score;  /* unigram: of a character that no token spells */
     uint8_t *types;        /* [n] enum lli_token_type; BOS, EOS and EOG ids count as control */
     uint8_t *is_eog;       /* [n] */
+    uint8_t *edges;        /* [n] LLI_EDGE_* of tokens that are taken whole; NULL: none has any */
     size_t longest;        /* bytes of the longest token */
     struct lli_map by_token;         /* bytes as in the file -> id */
     struct lli_map merges;           /* BPE: the bytes of a struct lli_pair -> its rank */
     const struct lli_pair *pairs;    /* BPE: [rank], the keys of merges */
     const int32_t *joined;           /* BPE: [rank] what the pair becomes */
-    int32_t byte_ids[256];           /* SPM: id of <0xXX>; BPE: id of the byte's character; or LLI_NO_TOKEN */
+    int32_t byte_ids[256];           /* id of the byte, as <0xXX> or as its character; or LLI_NO_TOKEN */
     int32_t bos, eos, eot, unk, pad; /* or LLI_NO_TOKEN */
-    int add_bos, add_eos, add_space_prefix;
-    int whole_piece_first;   /* BPE: a piece that is a token is taken before any merge (llama-bpe) */
-    struct lli_split *split; /* BPE */
+    struct lli_bounds before, after; /* what LLI_TEXT_BOUNDS adds */
+    uint32_t n_strip;                /* spaces in front of a text that decoding drops: encoding may have put them there */
+    int whole_piece_first;           /* BPE: a piece that is a token is taken before any merge */
+    int by_characters;               /* BPE: joins characters; what is no token is spelled in bytes */
+    int fuse_unknown;                /* BPE: unknown characters side by side are one token */
+    int as_spelled;                  /* what is taken whole is found as it stands in the file, not as it decodes */
+    struct lli_text word_start, word_inner; /* WordPiece: what stands before a token that begins a word, or does not */
+    const struct lli_pre *pre;              /* BPE of a GGUF file */
+    struct lli_normal normal;
+    struct lli_split *split;     /* NULL: a run is one piece */
+    struct lli_split *word;      /* cuts away what a word is made of; where an edge asks for it */
+    struct lli_token_tree *trie; /* unigram, WordPiece */
     struct lli_special *special;
 };
 
@@ -66,10 +96,21 @@ void lli_vocab_finish(struct lli_vocab *v); /* accepts a zeroed or half-built st
 /* The first id whose bytes differ, of two vocabularies of n tokens; n: none does. */
 uint32_t lli_vocab_compare(const struct lli_vocab *a, const struct lli_vocab *b);
 
+/* For those who fill one in: empty; and, with types, ids and by_token there, which tokens end a generation. eom may be
+ * LLI_NO_TOKEN. */
+void lli_vocab_init(struct lli_vocab *out, struct lli_heap *heap);
+void lli_vocab_mark_special(struct lli_vocab *v, int32_t eom);
+
 /* The array at a key: of strings, or of anything else for others to judge. FORMAT if there is none, or not of n
  * elements (n = UINT64_MAX: any number). */
 int32_t lli_vocab_array(const struct lli_gguf_entry **out, const struct lli_gguf *g, const char *key, int of_strings,
                         uint64_t n, struct llminf_error *err);
+
+/* What a token looks like where it is taken whole. */
+static inline struct lli_text lli_vocab_whole(const struct lli_vocab *v, int32_t id)
+{
+    return v->as_spelled ? v->tokens[id] : v->texts[id];
+}
 
 /* Only these come of joining; all others are taken whole or stand for single bytes. */
 static inline int lli_vocab_is_plain(const struct lli_vocab *v, uint32_t id)

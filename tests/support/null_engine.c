@@ -28,8 +28,8 @@ static const struct lli_vocab vocab = {.kind = LLI_VOCAB_SPM,
                                        .is_eog = is_eog,
                                        .bos = NULL_BOS,
                                        .eos = NULL_EOG,
-                                       .add_bos = 1,
-                                       .add_space_prefix = 1};
+                                       .before = {1, {NULL_BOS}},
+                                       .n_strip = 1};
 
 static void make_vocab(void)
 {

@@ -146,6 +146,121 @@ void test_vocab_bpe(struct test_vocab *v, const char *pre)
     v->scores.key = NULL;
 }
 
+void test_vocab_unigram(struct test_vocab *v)
+{
+    static const struct {
+        const char *text;
+        float score;
+    } words[] = {{SPACE, -3}, {SPACE "hello", -5}, {SPACE "he", -4}, {"he", -4.5f},       {"ll", -4},      {"llo", -5},
+                 {"o", -6},   {"l", -6},           {"h", -6},        {"e", -6},           {SPACE "w", -5}, {"w", -6},
+                 {"A", -7},   {"a", -7},           {"\xC3\xA9", -7}, {"\xE4\xB8\xAD", -7}};
+    test_vocab_start(v, "t5", NULL);
+    add(v, "<unk>", LLI_TOKEN_UNKNOWN, 0);
+    add(v, "<s>", LLI_TOKEN_CONTROL, 0);
+    add(v, "</s>", LLI_TOKEN_CONTROL, 0);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        add(v, words[i].text, LLI_TOKEN_NORMAL, words[i].score);
+    add_whole(v);
+    test_vocab_id(v, "tokenizer.ggml.unknown_token_id", 0);
+    test_vocab_id(v, "tokenizer.ggml.bos_token_id", 1);
+    test_vocab_id(v, "tokenizer.ggml.eos_token_id", 2);
+    v->merges.key = NULL;
+}
+
+void test_vocab_wordpiece(struct test_vocab *v)
+{
+    static const char *const words[] = {SPACE "hello", SPACE "he", "llo",      "l", "o",          SPACE "w",
+                                        SPACE "!",     SPACE "'",  SPACE "ma", "n", SPACE "uber", SPACE "\xE4\xB8\xAD"};
+    test_vocab_start(v, "bert", NULL);
+    add(v, "[PAD]", LLI_TOKEN_CONTROL, 0);
+    add(v, "[UNK]", LLI_TOKEN_CONTROL, 0);
+    add(v, "[CLS]", LLI_TOKEN_CONTROL, 0);
+    add(v, "[SEP]", LLI_TOKEN_CONTROL, 0);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        add(v, words[i], LLI_TOKEN_NORMAL, 0);
+    test_vocab_id(v, "tokenizer.ggml.unknown_token_id", 1);
+    test_vocab_id(v, "tokenizer.ggml.cls_token_id", 2);
+    test_vocab_id(v, "tokenizer.ggml.seperator_token_id", 3);
+    v->merges.key = v->scores.key = NULL;
+}
+
+void test_vocab_gemma(struct test_vocab *v)
+{
+    static const char *const texts[] = {"a", "b", SPACE, "\n", SPACE "a", SPACE SPACE, "\n\n", "ab"};
+    test_vocab_start(v, "gemma4", NULL);
+    test_vocab_token(v, "<eos>", 5, LLI_TOKEN_CONTROL, 0);
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char text[] = {'<', '0', 'x', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15], '>', 0};
+        test_vocab_token(v, text, 6, LLI_TOKEN_BYTE, 0);
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        test_vocab_token(v, texts[i], strlen(texts[i]), i == 5 ? LLI_TOKEN_USER_DEFINED : LLI_TOKEN_NORMAL, 0);
+    test_vocab_merge(v, SPACE " a");
+    test_vocab_merge(v, SPACE " " SPACE);
+    test_vocab_merge(v, "\n \n");
+    test_vocab_merge(v, "a b");
+    v->scores.key = NULL;
+}
+
+/* ---- a double array in which each node has 256 units of its own for its children */
+
+#define CHARSMAP_NODES 64
+
+struct charsmap_maker {
+    uint32_t units[(CHARSMAP_NODES + 1) * 256];
+    uint32_t own[CHARSMAP_NODES]; /* where the node's unit lies */
+    size_t n;
+};
+
+static uint32_t block_of(size_t node)
+{
+    return (uint32_t)(node + 1) * 256;
+}
+
+static size_t charsmap_child(struct charsmap_maker *m, size_t node, uint8_t byte)
+{
+    uint32_t at = block_of(node) ^ byte;
+    for (size_t i = 1; i < m->n; i++) {
+        if (m->own[i] == at)
+            return i;
+    }
+    m->own[m->n] = at;
+    m->units[at] = (at ^ block_of(m->n)) << 10 | byte;
+    return m->n++;
+}
+
+uint8_t *test_charsmap_make(const char *const *from, const char *const *to, size_t n, size_t *size_out)
+{
+    struct test_gguf out = {NULL, 0, 0}, texts = {NULL, 0, 0};
+    struct charsmap_maker *m = calloc(1, sizeof *m);
+    m->n = 1;
+    m->units[0] = block_of(0) << 10;
+    for (size_t i = 0; i < n; i++) {
+        size_t node = 0;
+        for (const char *at = from[i]; *at; at++)
+            node = charsmap_child(m, node, (uint8_t)*at);
+        m->units[m->own[node]] |= 0x100;
+        m->units[block_of(node)] = 0x80000000u | (uint32_t)texts.len;
+        test_gguf_bytes(&texts, to[i], strlen(to[i]) + 1);
+    }
+    uint32_t n_units = block_of(m->n);
+    test_gguf_u32(&out, n_units * 4);
+    for (uint32_t i = 0; i < n_units; i++)
+        test_gguf_u32(&out, m->units[i]);
+    test_gguf_bytes(&out, texts.bytes, texts.len);
+    free(texts.bytes);
+    free(m);
+    *size_out = out.len;
+    return out.bytes;
+}
+
+void test_vocab_charsmap(struct test_vocab *v, const void *bytes, size_t n)
+{
+    test_gguf_key_array(&v->more, "tokenizer.ggml.precompiled_charsmap", LLI_GGUF_U8, n);
+    test_gguf_bytes(&v->more, bytes, n);
+    v->n_more++;
+}
+
 /* ---- a vocabulary that was read */
 
 int32_t test_text_open_bytes(struct test_text *t, uint8_t *bytes, size_t size)

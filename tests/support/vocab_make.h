@@ -38,6 +38,20 @@ void test_vocab_merge(struct test_vocab *v, const char *merge);
 void test_vocab_id(struct test_vocab *v, const char *key, uint32_t id);
 void test_vocab_flag(struct test_vocab *v, const char *key, int on);
 
+/* A unigram vocabulary: <unk>, <s>, </s>, then U+2581, single letters and words with scores; and WordPiece as GGUF spells
+ * it. */
+void test_vocab_unigram(struct test_vocab *v);
+void test_vocab_wordpiece(struct test_vocab *v);
+
+/* Gemma 4's shape: a and b, spaces and line ends as characters, runs of them joined, bytes for the rest. */
+void test_vocab_gemma(struct test_vocab *v);
+
+/* SentencePiece's map of characters that writes to[i] for from[i]; to be freed with free(). */
+uint8_t *test_charsmap_make(const char *const *from, const char *const *to, size_t n, size_t *size_out);
+
+/* The same as an entry of the file. */
+void test_vocab_charsmap(struct test_vocab *v, const void *bytes, size_t n);
+
 /* The file, to be freed with free(); what the maker holds is freed here. */
 uint8_t *test_vocab_make(struct test_vocab *v, size_t *size_out);
 

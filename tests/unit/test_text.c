@@ -1,6 +1,7 @@
 /* Text to ids and back, with small vocabularies: what is joined, what is taken whole, what is refused, and how long. */
 #include "text/decode.h"
 #include "text/encode.h"
+#include "text/pre.h"
 #include "text/special.h"
 
 #include <pthread.h>
@@ -8,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -15,6 +17,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "pre_cases.h"
 #include "vocab_make.h"
 
 #define SPACE "\xE2\x96\x81" /* U+2581 */
@@ -95,7 +98,7 @@ static void test_spm_unknown(void **state)
     test_vocab_token(&v, "<0x20>", 6, LLI_TOKEN_BYTE, 0);
     test_vocab_id(&v, "tokenizer.ggml.unknown_token_id", 0);
     open_made(&v);
-    assert_int_equal(t.vocab.add_bos, 0);
+    assert_int_equal(t.vocab.before.n, 0);
     assert_string_equal(tokens_of("a\xC3\xA9 a", LLI_TEXT_BOUNDS), "<0x20> a <unk> <0x20> a"); /* one for the character */
     close_text();
 }
@@ -167,31 +170,47 @@ static void test_bpe_control_stays_text(void **state)
 
 /* ---- pre-tokenizers */
 
-static void check_pieces(const char *pre, const char *text, const char *want)
+/* The pieces of a text, whose lengths are told, and which are shown with a bar behind each if `shown` is not NULL. */
+static void check_pieces(const char *pre, const char *text, const char *lengths, const char *shown)
 {
-    char got[512] = "";
+    char got[1024] = "", got_lengths[1024] = "";
     struct lli_split *split;
     struct lli_pieces pieces;
-    struct lli_text name = {pre, strlen(pre)};
+    struct lli_text name = {pre, strlen(pre)}, all = {text, strlen(text)};
     memset(&t, 0, sizeof t);
     lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
     lli_pieces_init(&pieces, &t.heap);
-    assert_non_null(lli_split_find(name));
-    assert_int_equal(lli_split_new(&split, &t.heap, lli_split_find(name), &t.error), 0);
-    assert_int_equal(lli_split_run(&pieces, split, text, strlen(text), &t.error), 0);
-    uint32_t from = 0, to;
-    for (size_t i = 0; i < pieces.ends.len; i += sizeof to) {
-        memcpy(&to, pieces.ends.bytes + i, sizeof to);
-        assert_true(to > from);
-        strncat(got, text + from, to - from);
+    assert_non_null(lli_pre_find(name));
+    assert_int_equal(lli_pre_compile(&split, &t.heap, lli_pre_find(name), &t.error), 0);
+    assert_int_equal(lli_split_run(&pieces, split, all, 1, &t.error), 0);
+    size_t from = 0;
+    for (size_t i = 0; i < lli_pieces_count(&pieces); i++) {
+        struct lli_text piece = lli_pieces_at(&pieces, i);
+        assert_true(piece.len > 0);
+        assert_ptr_equal(piece.bytes, text + from); /* nothing is lost */
+        strncat(got, piece.bytes, piece.len);
         strcat(got, "|");
-        from = to;
+        snprintf(got_lengths + strlen(got_lengths), 16, i ? " %zu" : "%zu", piece.len);
+        from += piece.len;
     }
-    assert_int_equal(from, strlen(text));
-    assert_string_equal(got, want);
+    assert_int_equal(from, all.len);
+    if (shown)
+        assert_string_equal(got, shown);
+    if (lengths && strcmp(got_lengths, lengths) != 0)
+        print_message("%s: %s\n", pre, text);
+    if (lengths)
+        assert_string_equal(got_lengths, lengths);
     lli_pieces_finish(&pieces);
     lli_split_free(split);
     assert_int_equal(t.host.live_bytes, 0);
+}
+
+/* An oracle of another make: Python's regex, with the regexes that models spell out. */
+static void test_pre_cases(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof pre_cases / sizeof *pre_cases; i++)
+        check_pieces(pre_cases[i].pre, pre_cases[i].text, pre_cases[i].lengths, NULL);
 }
 
 static void test_pre_tokenizers(void **state)
@@ -216,8 +235,10 @@ static void test_pre_tokenizers(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        check_pieces(rows[i].pre, rows[i].text, rows[i].want);
-    assert_null(lli_split_find((struct lli_text){"gpt", 3}));
+        check_pieces(rows[i].pre, rows[i].text, NULL, rows[i].want);
+    assert_null(lli_pre_find((struct lli_text){"gpt", 3}));
+    assert_null(lli_pre_find((struct lli_text){"", 0}));
+    assert_null(lli_pre_find((struct lli_text){"gpt-2 phi-2", 11}));
 }
 
 static void test_split_limit(void **state)
@@ -601,9 +622,28 @@ static void test_no_memory(void **state)
 }
 
 /* What is repeated to make a long text. */
-static const char *const units[] = {
-    "a",  "l",  "hello",  " ",    "7",  "12",    "\n", " \n\t", "\xE4\xB8\xAD", "e\xCC\x81", "\xF0\x9F\x98\xB6\xE2\x80\x8D",
-    "a ", "a1", "a 1!\n", "he w", "[U", "<|c|>", "'s"};
+static const char *const units[] = {"a",
+                                    "l",
+                                    "hello",
+                                    " ",
+                                    "7",
+                                    "12",
+                                    "\n",
+                                    " \n\t",
+                                    "\xE4\xB8\xAD",
+                                    "e\xCC\x81",
+                                    "\xF0\x9F\x98\xB6\xE2\x80\x8D",
+                                    "a ",
+                                    "a1",
+                                    "a 1!\n",
+                                    "he w",
+                                    "[U",
+                                    "<|c|>",
+                                    "'s",
+                                    "aB",
+                                    "\xCC\x81",
+                                    "  \xF0\x9F\x98\xB6",
+                                    "<sentinel:1"};
 
 #define LONG_BYTES ((size_t)1 << 18)
 
@@ -626,7 +666,11 @@ static void encode_long(const char *unit)
 
 static void test_long_texts(void **state)
 {
-    static const char *const pres[] = {"default", "gpt-2", "llama-bpe", "qwen2", "smollm", NULL};
+    static const char *const pres[] = {"default",    "gpt-2",  "llama-bpe",    "qwen2",          "smollm",      "qwen35",
+                                       "gpt-4o",     "tekken", "deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon",
+                                       "bloom",      "viking", "jais-2",       "kimi-k2",        "bailingmoe",  "seed-coder",
+                                       "exaone-moe", "laguna", "minicpm5",     "youtu",          "spark2_5",    "ufakzeka",
+                                       "chameleon",  NULL};
     (void)state;
     for (size_t i = 0; i < sizeof pres / sizeof *pres; i++) {
         if (pres[i])
@@ -719,6 +763,7 @@ int main(void)
         cmocka_unit_test(test_bpe_unknown),
         cmocka_unit_test(test_bpe_control_stays_text),
         cmocka_unit_test(test_pre_tokenizers),
+        cmocka_unit_test(test_pre_cases),
         cmocka_unit_test(test_split_limit),
         cmocka_unit_test(test_special),
         cmocka_unit_test(test_special_overlap),

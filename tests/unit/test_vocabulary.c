@@ -298,6 +298,94 @@ static void absent_character(struct test_vocab *v)
     v->tokens.elements.bytes[33 * 10 + 8] = 0x7F; /* '!' becomes DEL, which is no character of the alphabet */
 }
 
+/* A map of characters with one entry, changed at a byte; size: what it is cut to, 0: not at all. */
+static void bad_map(struct test_vocab *v, size_t at, uint8_t value, size_t size)
+{
+    static const char *const from[] = {"a"}, *const to[] = {"b"};
+    size_t n;
+    uint8_t *bytes = test_charsmap_make(from, to, 1, &n);
+    test_vocab_unigram(v);
+    bytes[at < n ? at : n - 1] = value;
+    test_vocab_charsmap(v, bytes, size ? size : n);
+    free(bytes);
+}
+
+static void map_short(struct test_vocab *v)
+{
+    bad_map(v, 0, 0, 3);
+}
+
+static void map_without_texts(struct test_vocab *v)
+{
+    bad_map(v, 3, 1, 0);
+}
+
+static void map_of_odd_size(struct test_vocab *v)
+{
+    bad_map(v, 0, 2, 0);
+}
+
+static void map_root_outside(struct test_vocab *v)
+{
+    bad_map(v, 7, 0x7F, 0);
+}
+
+static void map_value_outside(struct test_vocab *v)
+{
+    bad_map(v, 4 + 4 * 512, 9, 0); /* of the only child, in the block behind the root's */
+}
+
+static void map_text_open(struct test_vocab *v)
+{
+    bad_map(v, SIZE_MAX, 'c', 0);
+}
+
+static void map_text_bad(struct test_vocab *v)
+{
+    bad_map(v, 4 + 4 * 768, 0xFF, 0);
+}
+
+static void map_too_large(struct test_vocab *v)
+{
+    static uint8_t bytes[LLI_MAX_CHARSMAP_BYTES + 1];
+    test_vocab_unigram(v);
+    test_vocab_charsmap(v, bytes, sizeof bytes);
+}
+
+static void map_as_number(struct test_vocab *v)
+{
+    test_vocab_unigram(v);
+    test_vocab_id(v, "tokenizer.ggml.precompiled_charsmap", 1);
+}
+
+static void unigram_without_unknown(struct test_vocab *v)
+{
+    test_vocab_unigram(v);
+    v->n_more = 0;
+    v->more.len = 0;
+}
+
+static void unigram_without_scores(struct test_vocab *v)
+{
+    test_vocab_unigram(v);
+    v->scores.key = NULL;
+}
+
+static void unigram_long_token(struct test_vocab *v)
+{
+    static char text[LLI_MAX_PIECE_BYTES + 1];
+    memset(text, 'a', sizeof text);
+    test_vocab_unigram(v);
+    put_token(v, text, sizeof text, LLI_TOKEN_NORMAL);
+}
+
+static void words_without_unknown(struct test_vocab *v)
+{
+    test_vocab_wordpiece(v);
+    v->n_more = 0;
+    v->more.len = 0;
+}
+
 static void unknown_pre(struct test_vocab *v)
 {
     v->pre = "llama-bpe2";
@@ -310,7 +398,7 @@ static void no_pre(struct test_vocab *v)
 
 static void unknown_model(struct test_vocab *v)
 {
-    v->model = "bert";
+    v->model = "rwkv";
 }
 
 static void no_model(struct test_vocab *v)
@@ -385,6 +473,19 @@ static const struct refusal {
     {"byte twice", "V10", byte_twice, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
     {"absent byte", "V10", absent_byte, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
     {"absent character", "V10", absent_character, 1, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"short map", "V13", map_short, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"map without texts", "V13", map_without_texts, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"map of odd size", "V13", map_of_odd_size, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"root outside", "V13", map_root_outside, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"value outside", "V13", map_value_outside, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"text without end", "V13", map_text_open, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"text not UTF-8", "V13", map_text_bad, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"large map", "V13", map_too_large, 0, LLMINF_E_LIMIT, "tokenizer.ggml.precompiled_charsmap"},
+    {"map as a number", "V13", map_as_number, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"no unknown", "V10", unigram_without_unknown, 0, LLMINF_E_FORMAT, "tokenizer.ggml.unknown_token_id"},
+    {"no unknown", "V10", words_without_unknown, 0, LLMINF_E_FORMAT, "tokenizer.ggml.unknown_token_id"},
+    {"no scores", "V05", unigram_without_scores, 0, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
+    {"long token", "V04", unigram_long_token, 0, LLMINF_E_LIMIT, "vocabulary"},
     {"unknown pre", "V11", unknown_pre, 1, LLMINF_E_UNSUPPORTED, "tokenizer.ggml.pre"},
     {"no pre", "V11", no_pre, 1, LLMINF_E_UNSUPPORTED, "tokenizer.ggml.pre"},
     {"unknown model", "V12", unknown_model, 0, LLMINF_E_UNSUPPORTED, "tokenizer.ggml.model"},
