@@ -304,7 +304,6 @@ static void bad_map(struct test_vocab *v, size_t at, uint8_t value, size_t size)
     static const char *const from[] = {"a"}, *const to[] = {"b"};
     size_t n;
     uint8_t *bytes = test_charsmap_make(from, to, 1, &n);
-    test_vocab_unigram(v);
     bytes[at < n ? at : n - 1] = value;
     test_vocab_charsmap(v, bytes, size ? size : n);
     free(bytes);
@@ -348,26 +347,22 @@ static void map_text_bad(struct test_vocab *v)
 static void map_too_large(struct test_vocab *v)
 {
     static uint8_t bytes[LLI_MAX_CHARSMAP_BYTES + 1];
-    test_vocab_unigram(v);
     test_vocab_charsmap(v, bytes, sizeof bytes);
 }
 
 static void map_as_number(struct test_vocab *v)
 {
-    test_vocab_unigram(v);
     test_vocab_id(v, "tokenizer.ggml.precompiled_charsmap", 1);
 }
 
 static void unigram_without_unknown(struct test_vocab *v)
 {
-    test_vocab_unigram(v);
     v->n_more = 0;
     v->more.len = 0;
 }
 
 static void unigram_without_scores(struct test_vocab *v)
 {
-    test_vocab_unigram(v);
     v->scores.key = NULL;
 }
 
@@ -375,13 +370,11 @@ static void unigram_long_token(struct test_vocab *v)
 {
     static char text[LLI_MAX_PIECE_BYTES + 1];
     memset(text, 'a', sizeof text);
-    test_vocab_unigram(v);
     put_token(v, text, sizeof text, LLI_TOKEN_NORMAL);
 }
 
 static void words_without_unknown(struct test_vocab *v)
 {
-    test_vocab_wordpiece(v);
     v->n_more = 0;
     v->more.len = 0;
 }
@@ -424,75 +417,85 @@ static void too_large_automaton(struct test_vocab *v)
     }
 }
 
+enum kind { SPM, BPE, UNIGRAM, WORDS };
+
 static const struct refusal {
     const char *name, *class;
     change_fn *change;
-    int bpe;
+    enum kind kind; /* of the good vocabulary that is changed */
     int32_t status;
     const char *subject;
 } refusals[] = {
-    {"no tokens", "V01", no_tokens, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"empty tokens", "V01", empty_tokens, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"tokens as numbers", "V01", tokens_as_numbers, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"too many tokens", "V01", too_many_tokens, 0, LLMINF_E_LIMIT, "tokenizer.ggml.tokens"},
-    {"token twice", "V02", token_twice, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"token twice", "V02", token_twice, 1, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"not UTF-8", "V04", token_not_utf8, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"too long", "V04", token_too_long, 0, LLMINF_E_LIMIT, "tokenizer.ggml.tokens"},
-    {"no scores", "V05", no_scores, 0, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
-    {"short scores", "V05", short_scores, 0, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
-    {"long scores", "V05", long_scores, 0, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
-    {"NaN", "V05", nan_score, 0, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
-    {"integer scores", "V05", integer_scores, 0, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
-    {"text scores", "V05", text_scores, 0, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
-    {"short types", "V06", short_types, 1, LLMINF_E_FORMAT, "tokenizer.ggml.token_type"},
-    {"type 7", "V06", unknown_type, 0, LLMINF_E_FORMAT, "tokenizer.ggml.token_type"},
-    {"type 0", "V06", type_zero, 1, LLMINF_E_FORMAT, "tokenizer.ggml.token_type"},
-    {"float types", "V06", float_types, 0, LLMINF_E_FORMAT, "tokenizer.ggml.token_type"},
-    {"scalar types", "V06", scalar_types, 0, LLMINF_E_FORMAT, "tokenizer.ggml.token_type"},
-    {"no merges", "V07", no_merges, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"no space", "V07", merge_without_space, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"nothing", "V07", merge_of_nothing, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"no left", "V07", merge_without_left, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"no right", "V07", merge_without_right, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"two spaces", "V07", merge_with_two_spaces, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"unknown left", "V07", merge_of_unknown_left, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"unknown right", "V07", merge_of_unknown_right, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"unknown result", "V07", merge_into_unknown, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"long result", "V07", merge_longer_than_all, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"merges as numbers", "V07", merges_as_numbers, 1, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
-    {"too many merges", "V07", too_many_merges, 1, LLMINF_E_LIMIT, "tokenizer.ggml.merges"},
-    {"bos", "V08", bos_out_of_range, 0, LLMINF_E_FORMAT, "tokenizer.ggml.bos_token_id"},
-    {"eot", "V08", eot_out_of_range, 1, LLMINF_E_FORMAT, "tokenizer.ggml.eot_token_id"},
-    {"eos as text", "V08", eos_as_text, 1, LLMINF_E_FORMAT, "tokenizer.ggml.eos_token_id"},
-    {"add_bos without bos", "V09", bos_without_id, 0, LLMINF_E_FORMAT, "tokenizer.ggml.add_bos_token"},
-    {"add_eos without eos", "V09", eos_without_id, 1, LLMINF_E_FORMAT, "tokenizer.ggml.add_eos_token"},
-    {"prefix as a number", "V09", prefix_as_number, 0, LLMINF_E_FORMAT, "tokenizer.ggml.add_space_prefix"},
-    {"<0x-1>", "V10", negative_byte, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"<0xZZ>", "V10", letters_as_byte, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"byte twice", "V10", byte_twice, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"absent byte", "V10", absent_byte, 0, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"absent character", "V10", absent_character, 1, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
-    {"short map", "V13", map_short, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
-    {"map without texts", "V13", map_without_texts, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
-    {"map of odd size", "V13", map_of_odd_size, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
-    {"root outside", "V13", map_root_outside, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
-    {"value outside", "V13", map_value_outside, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
-    {"text without end", "V13", map_text_open, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
-    {"text not UTF-8", "V13", map_text_bad, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
-    {"large map", "V13", map_too_large, 0, LLMINF_E_LIMIT, "tokenizer.ggml.precompiled_charsmap"},
-    {"map as a number", "V13", map_as_number, 0, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
-    {"no unknown", "V10", unigram_without_unknown, 0, LLMINF_E_FORMAT, "tokenizer.ggml.unknown_token_id"},
-    {"no unknown", "V10", words_without_unknown, 0, LLMINF_E_FORMAT, "tokenizer.ggml.unknown_token_id"},
-    {"no scores", "V05", unigram_without_scores, 0, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
-    {"long token", "V04", unigram_long_token, 0, LLMINF_E_LIMIT, "vocabulary"},
-    {"unknown pre", "V11", unknown_pre, 1, LLMINF_E_UNSUPPORTED, "tokenizer.ggml.pre"},
-    {"no pre", "V11", no_pre, 1, LLMINF_E_UNSUPPORTED, "tokenizer.ggml.pre"},
-    {"unknown model", "V12", unknown_model, 0, LLMINF_E_UNSUPPORTED, "tokenizer.ggml.model"},
-    {"no model", "V12", no_model, 1, LLMINF_E_FORMAT, "tokenizer.ggml.model"},
-    {"too many control tokens", "V15", too_many_control_tokens, 0, LLMINF_E_LIMIT, "control tokens"},
-    {"too large an automaton", "V15", too_large_automaton, 0, LLMINF_E_LIMIT, "control tokens"},
+    {"no tokens", "V01", no_tokens, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"empty tokens", "V01", empty_tokens, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"tokens as numbers", "V01", tokens_as_numbers, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"too many tokens", "V01", too_many_tokens, SPM, LLMINF_E_LIMIT, "tokenizer.ggml.tokens"},
+    {"token twice", "V02", token_twice, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"token twice", "V02", token_twice, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"not UTF-8", "V04", token_not_utf8, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"too long", "V04", token_too_long, SPM, LLMINF_E_LIMIT, "tokenizer.ggml.tokens"},
+    {"no scores", "V05", no_scores, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
+    {"short scores", "V05", short_scores, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
+    {"long scores", "V05", long_scores, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
+    {"NaN", "V05", nan_score, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
+    {"integer scores", "V05", integer_scores, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
+    {"text scores", "V05", text_scores, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
+    {"short types", "V06", short_types, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.token_type"},
+    {"type 7", "V06", unknown_type, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.token_type"},
+    {"type 0", "V06", type_zero, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.token_type"},
+    {"float types", "V06", float_types, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.token_type"},
+    {"scalar types", "V06", scalar_types, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.token_type"},
+    {"no merges", "V07", no_merges, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"no space", "V07", merge_without_space, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"nothing", "V07", merge_of_nothing, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"no left", "V07", merge_without_left, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"no right", "V07", merge_without_right, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"two spaces", "V07", merge_with_two_spaces, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"unknown left", "V07", merge_of_unknown_left, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"unknown right", "V07", merge_of_unknown_right, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"unknown result", "V07", merge_into_unknown, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"long result", "V07", merge_longer_than_all, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"merges as numbers", "V07", merges_as_numbers, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.merges"},
+    {"too many merges", "V07", too_many_merges, BPE, LLMINF_E_LIMIT, "tokenizer.ggml.merges"},
+    {"bos", "V08", bos_out_of_range, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.bos_token_id"},
+    {"eot", "V08", eot_out_of_range, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.eot_token_id"},
+    {"eos as text", "V08", eos_as_text, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.eos_token_id"},
+    {"add_bos without bos", "V09", bos_without_id, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.add_bos_token"},
+    {"add_eos without eos", "V09", eos_without_id, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.add_eos_token"},
+    {"prefix as a number", "V09", prefix_as_number, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.add_space_prefix"},
+    {"<0x-1>", "V10", negative_byte, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"<0xZZ>", "V10", letters_as_byte, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"byte twice", "V10", byte_twice, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"absent byte", "V10", absent_byte, SPM, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"absent character", "V10", absent_character, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.tokens"},
+    {"short map", "V13", map_short, UNIGRAM, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"map without texts", "V13", map_without_texts, UNIGRAM, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"map of odd size", "V13", map_of_odd_size, UNIGRAM, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"root outside", "V13", map_root_outside, UNIGRAM, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"value outside", "V13", map_value_outside, UNIGRAM, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"text without end", "V13", map_text_open, UNIGRAM, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"text not UTF-8", "V13", map_text_bad, UNIGRAM, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"large map", "V13", map_too_large, UNIGRAM, LLMINF_E_LIMIT, "tokenizer.ggml.precompiled_charsmap"},
+    {"map as a number", "V13", map_as_number, UNIGRAM, LLMINF_E_FORMAT, "tokenizer.ggml.precompiled_charsmap"},
+    {"no unknown", "V10", unigram_without_unknown, UNIGRAM, LLMINF_E_FORMAT, "tokenizer.ggml.unknown_token_id"},
+    {"no unknown", "V10", words_without_unknown, WORDS, LLMINF_E_FORMAT, "tokenizer.ggml.unknown_token_id"},
+    {"no scores", "V05", unigram_without_scores, UNIGRAM, LLMINF_E_FORMAT, "tokenizer.ggml.scores"},
+    {"long token", "V04", unigram_long_token, UNIGRAM, LLMINF_E_LIMIT, "vocabulary"},
+    {"unknown pre", "V11", unknown_pre, BPE, LLMINF_E_UNSUPPORTED, "tokenizer.ggml.pre"},
+    {"no pre", "V11", no_pre, BPE, LLMINF_E_UNSUPPORTED, "tokenizer.ggml.pre"},
+    {"unknown model", "V12", unknown_model, SPM, LLMINF_E_UNSUPPORTED, "tokenizer.ggml.model"},
+    {"no model", "V12", no_model, BPE, LLMINF_E_FORMAT, "tokenizer.ggml.model"},
+    {"too many control tokens", "V15", too_many_control_tokens, SPM, LLMINF_E_LIMIT, "control tokens"},
+    {"too large an automaton", "V15", too_large_automaton, SPM, LLMINF_E_LIMIT, "control tokens"},
 };
+
+static void make_good(struct test_vocab *v, enum kind kind)
+{
+    if (kind == BPE)
+        test_vocab_bpe(v, "gpt-2");
+    else
+        (kind == SPM ? test_vocab_spm : kind == UNIGRAM ? test_vocab_unigram : test_vocab_wordpiece)(v);
+}
 
 static void test_refusals(void **state)
 {
@@ -500,10 +503,7 @@ static void test_refusals(void **state)
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         const struct refusal *r = &refusals[i];
         struct test_vocab v;
-        if (r->bpe)
-            test_vocab_bpe(&v, "gpt-2");
-        else
-            test_vocab_spm(&v);
+        make_good(&v, r->kind);
         r->change(&v);
         int32_t status = test_text_open(&t, &v);
         if (status != r->status || strcmp(t.error.subject, r->subject) != 0)
