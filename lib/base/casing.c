@@ -1,5 +1,5 @@
-/* base/casing.c - a table of runs for each direction: from `first` to `last` every `step`-th character is `delta` away from its
- * other case. ASCII is answered before. */
+/* base/casing.c - a table of runs for each direction: from `first` to `last` every `step`-th character is `delta` away from
+ * its other case. ASCII is answered before. */
 #include "base/casing.h"
 
 #include <stddef.h>

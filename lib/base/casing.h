@@ -1,5 +1,5 @@
-/* base/casing.h - characters in the other case (Unicode 14, UnicodeData.txt and the one rule of SpecialCasing.txt that matters in
- * prose: the sharp s), and which are white space. Without the locale. */
+/* base/casing.h - characters in the other case (Unicode 14, UnicodeData.txt and the one rule of SpecialCasing.txt that
+ * matters in prose: the sharp s), and which are white space. Without the locale. */
 #ifndef LLI_BASE_CASING_H
 #define LLI_BASE_CASING_H
 

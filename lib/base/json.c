@@ -1,5 +1,5 @@
-/* base/json.c - one pass over the text with a stack of what is open. A text never has more bytes than it is spelled with, and a
- * value takes at least two bytes of source (but the last), so memory is taken once, by the size of the source. */
+/* base/json.c - one pass over the text with a stack of what is open. A text never has more bytes than it is spelled with,
+ * and a value takes at least two bytes of source (but the last), so memory is taken once, by the size of the source. */
 #include "base/json.h"
 
 #include <string.h>

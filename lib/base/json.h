@@ -3,9 +3,9 @@
  *     {"a": [1, 2], "b": "c"}      0 OBJECT (n 2, end 7)   1 TEXT a   2 ARRAY (n 2, end 5)   3 INT 1   4 INT 2
  *                                  5 TEXT b   6 TEXT c
  *
- * The parts of an array or object lie behind it up to `end`; a member is its name, then its value. So a walk from the first to
- * the last value needs no recursion, and what stands behind a value is at its `end`. A name that stands twice is there twice;
- * lli_json_find gives the last, as Python's json does. */
+ * The parts of an array or object lie behind it up to `end`; a member is its name, then its value. So a walk from the first
+ * to the last value needs no recursion, and what stands behind a value is at its `end`. A name that stands twice is there
+ * twice; lli_json_find gives the last, as Python's json does. */
 #ifndef LLI_BASE_JSON_H
 #define LLI_BASE_JSON_H
 
@@ -47,8 +47,8 @@ struct lli_json {
     uint32_t n;
 };
 
-/* Reads text[0..n), which may be freed then. FORMAT with the position for what is no JSON, no UTF-8 or half a surrogate pair;
- * LIMIT over the limits of base/limits.h (JSON). subject names the text in errors. */
+/* Reads text[0..n), which may be freed then. FORMAT with the position for what is no JSON, no UTF-8 or half a surrogate
+ * pair; LIMIT over the limits of base/limits.h (JSON). subject names the text in errors. */
 int32_t lli_json_read(struct lli_json *out, struct lli_heap *heap, const char *text, size_t n, const char *subject,
                       struct llminf_error *err);
 void lli_json_finish(struct lli_json *json); /* accepts a zeroed struct */

@@ -54,7 +54,7 @@
 #define LLI_MAX_TEMPLATE_STRING (16u << 20)
 #define LLI_MAX_TEMPLATE_RANGE 100000
 #define LLI_MAX_TEMPLATE_DEPTH 256u /* lists and mappings in one another, when they are printed or compared */
-#define LLI_TEMPLATE_STEPS_DEFAULT 1000000
+#define LLI_TEMPLATE_STEPS_DEFAULT 1000000 /* without a model's options */
 #define LLI_TEMPLATE_BYTES_DEFAULT (1 << 24)
 
 /* sampler and generation */

@@ -1,8 +1,9 @@
-/* text/template.h - chat templates: a bounded interpreter of the part of Jinja that they use, with the results of Python's Jinja2
- * in its sandbox (trim_blocks, lstrip_blocks, loop controls, tojson without ASCII escapes).
+/* text/template.h - chat templates: a bounded interpreter of the part of Jinja that they use, with the results of Python's
+ * Jinja2 in its sandbox (trim_blocks, lstrip_blocks, loop controls, tojson without ASCII escapes).
  *
  * A template is compiled into a flat tree and run against the members of a JSON object. Nothing recurses; a run ends at its
- * limits of steps, output, memory and depth. Each byte of output is marked: the template's own, or from the caller's values.
+ * limits of steps, output, memory and depth. Each byte of output is marked: the template's own, or from the caller's
+ * values.
  *
  * Inside the family of files template_*.[ch] names begin with lli_tpl_. */
 #ifndef LLI_TEXT_TEMPLATE_H

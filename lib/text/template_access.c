@@ -1,5 +1,5 @@
-/* text/template_access.c - x.y, x[y] and x[a:b:c]. As in Jinja2 a dot asks for a method first and for a key then, brackets the
- * other way round; what is not there is undefined. Nothing leads out of the values: there is no way to the host. */
+/* text/template_access.c - x.y, x[y] and x[a:b:c]. As in Jinja2 a dot asks for a method first and for a key then, brackets
+ * the other way round; what is not there is undefined. Nothing leads out of the values: there is no way to the host. */
 #include <string.h>
 
 #include "text/template_run.h"

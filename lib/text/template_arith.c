@@ -1,5 +1,5 @@
-/* text/template_arith.c - operators, with Python's results: floor division, remainders with the sign of the divisor, texts and
- * lists that are added and repeated. An integer over 64 bits is an error. */
+/* text/template_arith.c - operators, with Python's results: floor division, remainders with the sign of the divisor, texts
+ * and lists that are added and repeated. An integer over 64 bits is an error. */
 #include <math.h>
 #include <string.h>
 

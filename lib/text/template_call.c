@@ -17,7 +17,8 @@ int32_t lli_tpl_bind(struct lli_var out[LLI_TPL_PARAMS], struct lli_tpl_run *r, 
     uint32_t n = 0, n_bound = 0;
     memset(out, 0, LLI_TPL_PARAMS * sizeof *out);
     for (const char *at = params; *at && n < LLI_TPL_PARAMS; n++) {
-        size_t len = strcspn(at, " ");
+        const char *blank = strchr(at, ' ');
+        size_t len = blank ? (size_t)(blank - at) : strlen(at);
         names[n] = (struct lli_text){at, len};
         at += len + (at[len] == ' ');
     }

@@ -1,5 +1,5 @@
-/* text/template_expr.c - expressions, by the precedence that Jinja2 gives them: or, and, not, comparisons, + -, ~, * / // %, **,
- * signs, filters and tests, postfixes. Signs bind weaker than postfixes and stronger than filters. */
+/* text/template_expr.c - expressions, by the precedence that Jinja2 gives them: or, and, not, comparisons, + -, ~, * / //
+ * %, **, signs, filters and tests, postfixes. Signs bind weaker than postfixes and stronger than filters. */
 #include "text/template_parse.h"
 
 #include <string.h>

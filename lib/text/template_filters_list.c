@@ -1,5 +1,5 @@
-/* text/template_filters_list.c - filters that take or give sequences. What Jinja2 makes a generator is an iterator here: it is
- * true, it has no length, and it can be walked once. */
+/* text/template_filters_list.c - filters that take or give sequences. What Jinja2 makes a generator is an iterator here: it
+ * is true, it has no length, and it can be walked once. */
 #include <string.h>
 
 #include "base/format.h"

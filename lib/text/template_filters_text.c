@@ -209,9 +209,11 @@ static int32_t f_truncate(struct lli_var *out, struct lli_tpl_run *r, const stru
     if ((int64_t)lli_var_count(&text) <= length + leeway)
         return lli_tpl_charge_bytes(r, text.len);
     struct lli_var kept = lli_var_part(&text, 0, lli_var_offset(&text, (size_t)length - lli_var_count(&end)));
-    const char *blank = lli_var_truth(&c->arg[1]) || kept.len == 0 ? NULL : memrchr(kept.text, ' ', kept.len);
-    if (blank)
-        kept = lli_var_part(&kept, 0, (size_t)(blank - kept.text));
+    size_t blank = lli_var_truth(&c->arg[1]) ? 0 : kept.len;
+    while (blank > 0 && kept.text[blank - 1] != ' ')
+        blank--;
+    if (blank > 0)
+        kept = lli_var_part(&kept, 0, blank - 1);
     return lli_tpl_binary(out, r, '+', &kept, &end);
 }
 

@@ -62,8 +62,9 @@ static int32_t read_spec(struct spec *s, struct lli_tpl_run *r, struct lli_text 
 /* Digits in groups of three; those behind a point stay. */
 static size_t group(char *out, const char *digits, size_t n)
 {
-    size_t whole = strcspn(digits, ".e"), len = 0;
-    whole = whole < n ? whole : n;
+    size_t whole = 0, len = 0;
+    while (whole < n && digits[whole] >= '0' && digits[whole] <= '9')
+        whole++;
     for (size_t i = 0; i < n; i++) {
         if (i > 0 && i < whole && (whole - i) % 3 == 0)
             out[len++] = ',';

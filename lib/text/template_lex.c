@@ -1,6 +1,6 @@
-/* text/template_lex.c - the rules of Jinja2's lexer, by hand. White space around tags: "-" takes all of it; a tag or comment that
- * stands alone at the beginning of a line takes what is before it there (lstrip_blocks) and the line end behind it
- * (trim_blocks); "+" keeps it; a print takes none. */
+/* text/template_lex.c - the rules of Jinja2's lexer, by hand. White space around tags: "-" takes all of it; a tag or
+ * comment that stands alone at the beginning of a line takes what is before it there (lstrip_blocks) and the line end
+ * behind it (trim_blocks); "+" keeps it; a print takes none. */
 #include "text/template_lex.h"
 
 #include <stdarg.h>
@@ -101,7 +101,8 @@ static uint32_t behind_tag(const struct lli_tpl_lexer *lex, uint32_t i, char sig
     return sign != '+' && byte_at(lex, i) == '\n' ? i + 1 : i;
 }
 
-/* Behind "{%", a sign and white space: the word and the tag's end. Returns where the source goes on, 0 if it is another tag. */
+/* Behind "{%", a sign and white space: the word and the tag's end. Returns where the source goes on, 0 if it is another
+ * tag. */
 static uint32_t word_tag(const struct lli_tpl_lexer *lex, uint32_t i, const char *word, int is_end)
 {
     uint32_t n = (uint32_t)strlen(word);

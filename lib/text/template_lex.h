@@ -1,4 +1,5 @@
-/* text/template_lex.h - a template's source as tokens: text outside tags with its white space settled, and what stands in tags. */
+/* text/template_lex.h - a template's source as tokens: text outside tags with its white space settled, and what stands in
+ * tags. */
 #ifndef LLI_TEXT_TEMPLATE_LEX_H
 #define LLI_TEXT_TEMPLATE_LEX_H
 

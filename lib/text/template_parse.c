@@ -218,7 +218,8 @@ static int32_t call_tag(struct lli_tpl_parser *p, struct lli_tpl_rule_frame *f)
     return lli_tpl_syntax(p, "a tag, or the end of the block that is open");
 }
 
-/* Data, prints and tags up to an end. Steps: 0 begin, 1 behind a print, 2 behind a tag's rule, 3 behind a tag that has none. */
+/* Data, prints and tags up to an end. Steps: 0 begin, 1 behind a print, 2 behind a tag's rule, 3 behind a tag that has
+ * none. */
 static int32_t rule_body(struct lli_tpl_parser *p, struct lli_tpl_rule_frame *f)
 {
     int32_t status = LLMINF_OK;

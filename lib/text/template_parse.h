@@ -1,7 +1,7 @@
 /* text/template_parse.h - from tokens to the tree: Jinja2's grammar by descent, on a stack of its own.
  *
- * A rule is a function that is called again and again: its frame says at which step it is. It calls another rule by pushing its
- * frame and returning; it is done when it pops its own frame and leaves a node in `result`. */
+ * A rule is a function that is called again and again: its frame says at which step it is. It calls another rule by pushing
+ * its frame and returning; it is done when it pops its own frame and leaves a node in `result`. */
 #ifndef LLI_TEXT_TEMPLATE_PARSE_H
 #define LLI_TEXT_TEMPLATE_PARSE_H
 
@@ -85,7 +85,8 @@ void lli_tpl_hang(struct lli_tpl_parser *p, struct lli_tpl_rule_frame *f, uint32
 int32_t lli_tpl_constant_new(uint32_t *out, struct lli_tpl_parser *p, const struct lli_tpl_constant *c);
 int32_t lli_tpl_name_id(uint32_t *out, struct lli_tpl_parser *p, struct lli_text name);
 
-/* One filter behind a |: node around `input`; the name is the token now. Its arguments, if any, are left to the caller: *has_args. */
+/* One filter behind a |: node around `input`; the name is the token now. Its arguments, if any, are left to the caller:
+ * *has_args. */
 int32_t lli_tpl_begin_filter(uint32_t *out, int *has_args, struct lli_tpl_parser *p, int kind, uint32_t input);
 
 #endif

@@ -1,5 +1,5 @@
-/* text/template_print.c - values as text: Python's str and repr, and its json.dumps without ASCII escapes. Containers are walked
- * with a stack; what a container's brackets and commas count as is its own origin. */
+/* text/template_print.c - values as text: Python's str and repr, and its json.dumps without ASCII escapes. Containers are
+ * walked with a stack; what a container's brackets and commas count as is its own origin. */
 #include <string.h>
 
 #include "base/casing.h"

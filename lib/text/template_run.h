@@ -1,4 +1,5 @@
-/* text/template_run.h - what a run consists of: stacks, scopes, output, limits; and what functions of the template see of it. */
+/* text/template_run.h - what a run consists of: stacks, scopes, output, limits; and what functions of the template see of
+ * it. */
 #ifndef LLI_TEXT_TEMPLATE_RUN_H
 #define LLI_TEXT_TEMPLATE_RUN_H
 
@@ -127,15 +128,16 @@ struct lli_tpl_args {
 
 #define LLI_TPL_PARAMS 6
 
-/* Puts arguments into places by a list of names with blanks between, ABSENT where none was given. TEMPLATE for one too many,
- * one twice, an unknown name, or one that is missing of the first `n_needed`. */
+/* Puts arguments into places by a list of names with blanks between, ABSENT where none was given. TEMPLATE for one too
+ * many, one twice, an unknown name, or one that is missing of the first `n_needed`. */
 int32_t lli_tpl_bind(struct lli_var out[LLI_TPL_PARAMS], struct lli_tpl_run *r, const char *what, const char *params,
                      uint32_t n_needed, const struct lli_tpl_args *args);
 
 /* An integer argument, `otherwise` if it is ABSENT. TEMPLATE for another type. */
 int32_t lli_tpl_int_arg(int64_t *out, struct lli_tpl_run *r, const struct lli_var *arg, int64_t otherwise);
 
-/* A filter, a test (whose out is a bool), a method or a global. params NULL: it takes `args` as they are, else `arg` is bound. */
+/* A filter, a test (whose out is a bool), a method or a global. params NULL: it takes `args` as they are, else `arg` is
+ * bound. */
 struct lli_tpl_call {
     struct lli_var *in; /* what a filter or test is applied to, a method's object; NULL for a global */
     const struct lli_tpl_args *args;

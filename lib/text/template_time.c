@@ -88,9 +88,10 @@ static int iso_week(int *year, const struct moment *m)
     return week;
 }
 
-static size_t put_field(char *out, size_t cap, const struct moment *m, char c, int plain)
+/* Fields of one number or name; SIZE_MAX: unknown. */
+static size_t put_plain(char *out, size_t cap, const struct moment *m, char c, int plain)
 {
-    int hour12 = m->hour % 12 == 0 ? 12 : m->hour % 12, iso_year, week = iso_week(&iso_year, m), monday = (m->weekday + 6) % 7;
+    int hour12 = m->hour % 12 == 0 ? 12 : m->hour % 12, monday = (m->weekday + 6) % 7;
     const char *two = plain ? "%d" : "%02d", *am = m->hour < 12 ? "AM" : "PM";
     switch (c) {
     case 'Y':
@@ -138,6 +139,17 @@ static size_t put_field(char *out, size_t cap, const struct moment *m, char c, i
         return lli_format(out, cap, "%d", monday + 1);
     case 'w':
         return lli_format(out, cap, "%d", m->weekday);
+    default:
+        return SIZE_MAX;
+    }
+}
+
+/* Weeks, and fields that are made of others. */
+static size_t put_field(char *out, size_t cap, const struct moment *m, char c, int plain)
+{
+    int hour12 = m->hour % 12 == 0 ? 12 : m->hour % 12, iso_year, week = iso_week(&iso_year, m), monday = (m->weekday + 6) % 7;
+    const char *two = plain ? "%d" : "%02d", *am = m->hour < 12 ? "AM" : "PM";
+    switch (c) {
     case 'G':
         return lli_format(out, cap, "%d", iso_year);
     case 'V':
@@ -171,7 +183,7 @@ static size_t put_field(char *out, size_t cap, const struct moment *m, char c, i
     case 'Z':
         return 0;
     default:
-        return SIZE_MAX;
+        return put_plain(out, cap, m, c, plain);
     }
 }
 

@@ -346,7 +346,8 @@ int32_t lli_tpl_walk_new(struct lli_tpl_walk **walk, struct lli_tpl_run *r)
     return *walk ? LLMINF_OK : lli_tpl_take(walk, r, LLI_MAX_TEMPLATE_DEPTH, sizeof **walk);
 }
 
-/* Two containers of one kind go onto the stack; *out is what their sizes already tell: SAME where parts have to be looked at. */
+/* Two containers of one kind go onto the stack; *out is what their sizes already tell: SAME where parts have to be looked
+ * at. */
 static int32_t open_parts(int *out, struct lli_tpl_run *r, uint32_t *depth, const struct lli_var *a, const struct lli_var *b)
 {
     struct lli_tpl_walk *w = &r->compare[*depth];

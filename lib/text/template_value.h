@@ -1,8 +1,8 @@
 /* text/template_value.h - the values of a running template: Python's, as far as templates can tell.
  *
  * All memory is the run's arena, released at once at its end. A text is a view: a slice shares the bytes of what it was cut
- * from. Each byte of a text has an origin: `marks` says it byte by byte (1: the template's own), without marks the value's flag
- * LLI_OURS says it for all. Numbers and containers have the flag alone; what is computed has it if all operands do. */
+ * from. Each byte of a text has an origin: `marks` says it byte by byte (1: the template's own), without marks the value's
+ * flag LLI_OURS says it for all. Numbers and containers have the flag alone; what is computed has it if all operands do. */
 #ifndef LLI_TEXT_TEMPLATE_VALUE_H
 #define LLI_TEXT_TEMPLATE_VALUE_H
 
