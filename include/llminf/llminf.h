@@ -14,7 +14,7 @@
  *   llminf_session_read and llminf_session_read_tokens give what fits.
  * - Times are nanoseconds; as a timeout -1 is for ever and 0 polls. Unknown flag bits are LLMINF_E_INVALID.
  * - Threads. Free: version, status, schema, llminf_backend_at. Shared (any number of threads on one handle): all of
- *   model and text, all of context but llminf_context_step, llminf_session_open, _load, _load_memory, _wait, _cancel,
+ *   model, text and chat, all of context but llminf_context_step, llminf_session_open, _load, _load_memory, _wait, _cancel,
  *   _int. Confined (one thread at a time on one handle; a second gets LLMINF_E_BUSY, without harm): options, sampler, all
  *   other session functions, llminf_context_step. Different sessions in parallel threads are the normal case: whatever is
  *   in flight is computed together, and each gets the bits that it would get alone.
@@ -189,6 +189,21 @@ LLMINF_API llminf_status llminf_text_token(const llminf_model *model, llminf_tok
 
 /* LLMINF_TOKEN_* bits; 0 plain; -1 not in the vocabulary. */
 LLMINF_API int32_t llminf_text_kind(const llminf_model *model, llminf_token token);
+
+/* ---- chat -------------------------------------------------------------------------------------------------------- */
+
+/* Runs the chat template. `json` is the object of its variables: "messages", "tools", "add_generation_prompt", whatever
+ * the template asks for; "bos_token" and its kin are the model's unless they are given. "chat_template" replaces the
+ * model's (model may be NULL then); "now", as "2026-01-15 10:20:30", is what strftime_now tells: without it there is no
+ * such function. A message of a template's raise_exception and what is wrong with a template are LLMINF_E_TEMPLATE with
+ * the byte of the template; LLMINF_E_FORMAT is about the JSON, LLMINF_E_NOT_FOUND a model without a template. */
+LLMINF_API llminf_status llminf_chat_format(const llminf_model *model, const char *json, int64_t length, char *buffer,
+                                            size_t capacity, size_t *length_out, llminf_error *error);
+
+/* The same to token ids. Only what the template itself wrote becomes control tokens: text out of the variables stays text,
+ * whatever it spells. */
+LLMINF_API llminf_status llminf_chat_encode(const llminf_model *model, const char *json, int64_t length, llminf_token *tokens,
+                                            size_t capacity, size_t *count_out, llminf_error *error);
 
 /* ---- context ----------------------------------------------------------------------------------------------------- */
 

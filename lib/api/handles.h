@@ -38,6 +38,8 @@ struct llminf_model {
     uint64_t fingerprint;
     char fingerprint_text[17]; /* hexadecimal */
     const char **shapes;       /* [n_tensors] "64,512", in the file's arena */
+    struct lli_text chat_template; /* by option; bytes NULL: the file's. Owned, ends in a NUL */
+    int64_t template_limit_steps, template_limit_bytes;
     struct lli_log log;
     int has_log;
 };

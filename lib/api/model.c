@@ -7,6 +7,7 @@
 #include "base/fenv.h"
 #include "base/format.h"
 #include "file/shard.h"
+#include "text/template.h"
 
 /* Where a model comes from: one of the three. */
 struct source {
@@ -84,6 +85,24 @@ static llminf_status read_network(struct llminf_model *model, const struct lli_v
     return status;
 }
 
+/* A template that is given has to be one; that of the file is looked at when it is used. */
+static llminf_status read_template(struct llminf_model *model, const struct lli_values *values, llminf_error *err)
+{
+    const struct lli_value *given = lli_values_at(values, "chat_template");
+    struct lli_template *compiled;
+    model->template_limit_steps = lli_values_int(values, "template_limit_steps");
+    model->template_limit_bytes = lli_values_int(values, "template_limit_bytes");
+    if (given->len == 0)
+        return LLMINF_OK;
+    llminf_status status = lli_template_new(&compiled, &model->heap, given->text, given->len, err);
+    if (status != LLMINF_OK)
+        return status;
+    lli_template_free(compiled);
+    model->chat_template.bytes = lli_arena_text(&model->gguf.arena, given->text, given->len);
+    model->chat_template.len = given->len;
+    return model->chat_template.bytes != NULL ? LLMINF_OK : lli_fail_memory(err, "chat_template", given->len);
+}
+
 static llminf_status read_model(struct llminf_model *model, const struct source *source, const struct lli_values *values,
                                 const struct lli_progress *progress, llminf_error *err)
 {
@@ -104,6 +123,8 @@ static llminf_status read_model(struct llminf_model *model, const struct source 
         status = own_texts(model, err);
     if (status == LLMINF_OK)
         status = write_shapes(model, err);
+    if (status == LLMINF_OK)
+        status = read_template(model, values, err);
     if (status == LLMINF_OK)
         status = lli_vocab_read(&model->vocab, &model->heap, &model->gguf, err);
     if (status == LLMINF_OK && !options.vocab_only)

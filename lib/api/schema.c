@@ -75,6 +75,9 @@ static const struct lli_schema_row model_rows[] = {
     BOOL("prefault", 0, "touch all weights in open"),
     CHOICE("verify", "header", "full also reads all weights and rejects NaN and Inf", "header", "full"),
     BOOL("vocab_only", 0, "metadata and text only; a context cannot be opened"),
+    TEXT("chat_template", "", 1048576, "template to use instead of the file's"),
+    INT("template_limit_steps", 1000000, 1, 1000000000, NONE, "largest work of one run of a template"),
+    INT("template_limit_bytes", 16777216, 1, 1000000000, BYTES, "largest output of one run of a template"),
     INT("header_limit_bytes", 268435456, 4096, 4294967296, BYTES, "largest header with metadata accepted"),
     INT("log_level", 2, 0, 4, NONE, "0 off, 1 error, 2 warning, 3 info, 4 debug"),
 };
@@ -189,7 +192,7 @@ static const struct lli_schema_row cost_rows[] = {
 static const struct lli_schema_row stats_model_rows[] = {
     VALUE("arch", "text", "", "architecture"),
     VALUE("tokenizer", "text", "", "kind of the vocabulary"),
-    VALUE("chat_template", "text", "", "the file's chat template"),
+    VALUE("chat_template", "text", "", "the chat template in use"),
     VALUE("fingerprint", "text", "", "tells models apart, as saved sessions do"),
     VALUE("n_params", "int", "", "elements of all tensors"),
     VALUE("n_layers", "int", "", "layers"),

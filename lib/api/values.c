@@ -93,6 +93,11 @@ static int find_alias(struct found *out, const struct llminf_model *m, const cha
         {"tokenizer", "tokenizer.ggml.model"},
         {"chat_template", "tokenizer.chat_template"},
     };
+    if (m->chat_template.bytes != NULL && strcmp(name, "chat_template") == 0) {
+        out->type = IS_TEXT;
+        out->text = m->chat_template;
+        return 1;
+    }
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
         const struct lli_gguf_entry *e = strcmp(aliases[i][0], name) == 0 ? lli_gguf_find(&m->gguf, aliases[i][1]) : NULL;
         if (e != NULL && lli_gguf_text(&out->text, e, 0) == 0) {

@@ -50,6 +50,17 @@
 #define LLI_MAX_JSON_NUMBER 64u
 #define LLI_MAX_JSON_MEMBERS (1u << 21) /* a vocabulary is one object */
 
+/* chat templates; steps and bytes of output are options */
+#define LLI_MAX_TEMPLATE_BYTES (1u << 20)
+#define LLI_MAX_TEMPLATE_RULES 1024u  /* grammar rules in one another while parsing: some 90 brackets, 400 blocks */
+#define LLI_MAX_TEMPLATE_FRAMES 4096u /* nodes in one another while running, through all macros called */
+#define LLI_MAX_TEMPLATE_ARGUMENTS 64u
+#define LLI_MAX_TEMPLATE_STRING (16u << 20)
+#define LLI_MAX_TEMPLATE_RANGE 100000
+#define LLI_MAX_TEMPLATE_DEPTH 256u /* lists and mappings in one another, when they are printed or compared */
+#define LLI_TEMPLATE_STEPS_DEFAULT 1000000 /* without a model's options */
+#define LLI_TEMPLATE_BYTES_DEFAULT (1 << 24)
+
 /* sampler and generation */
 #define LLI_MAX_BIAS (1u << 21)
 #define LLI_MAX_LIST_ITEMS 64u

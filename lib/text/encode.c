@@ -144,8 +144,61 @@ static int32_t encode_runs(struct lli_buffer *ids, const struct lli_vocab *v, st
     return LLMINF_OK;
 }
 
-static int32_t encode_text(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_text text, int flags,
-                           struct llminf_error *err)
+/* Appends the spellings in text[from, to), control tokens too, with places in the text. */
+static int find_in_part(struct lli_buffer *found, const struct lli_vocab *v, struct lli_text text, size_t from, size_t to)
+{
+    size_t before = found->len;
+    if (lli_special_find(found, v->special, text.bytes + from, to - from, 1))
+        return -1;
+    struct lli_spelling *at = (struct lli_spelling *)(void *)found->bytes;
+    for (size_t i = before / sizeof *at; i < found->len / sizeof *at; i++)
+        at[i].at += (uint32_t)from;
+    return 0;
+}
+
+/* Both lists from the last byte to the first; of two at a byte the longer counts. */
+static int merge_found(struct lli_buffer *found, const struct lli_vocab *v, const struct lli_buffer *a,
+                       const struct lli_buffer *b)
+{
+    const struct lli_spelling *x = (const struct lli_spelling *)(const void *)a->bytes;
+    const struct lli_spelling *y = (const struct lli_spelling *)(const void *)b->bytes;
+    size_t n_x = a->len / sizeof *x, n_y = b->len / sizeof *y, i = 0, k = 0;
+    while (i < n_x || k < n_y) {
+        int same = i < n_x && k < n_y && x[i].at == y[k].at;
+        int first =
+            k == n_y ||
+            (i < n_x && (same ? lli_vocab_whole(v, x[i].id).len >= lli_vocab_whole(v, y[k].id).len : x[i].at > y[k].at));
+        if (lli_buffer_append(found, first ? &x[i] : &y[k], sizeof *x))
+            return -1;
+        i += (size_t)(first || same);
+        k += (size_t)(!first || same);
+    }
+    return 0;
+}
+
+/* User-defined tokens anywhere, control tokens within each marked stretch. */
+static int find_marked(struct lli_buffer *found, const struct lli_vocab *v, struct lli_text text, const uint8_t *marks)
+{
+    struct lli_buffer anywhere, marked;
+    lli_buffer_init(&anywhere, v->heap);
+    lli_buffer_init(&marked, v->heap);
+    int failed = lli_special_find(&anywhere, v->special, text.bytes, text.len, 0);
+    for (size_t to = text.len, from; !failed && to > 0; to = from) {
+        for (from = to; from > 0 && !marks[from - 1] == !marks[to - 1];)
+            from--;
+        if (marks[from])
+            failed = find_in_part(&marked, v, text, from, to);
+    }
+    if (!failed)
+        failed = merge_found(found, v, &anywhere, &marked);
+    lli_buffer_finish(&anywhere);
+    lli_buffer_finish(&marked);
+    return failed;
+}
+
+/* marks: NULL where the flags tell for the whole text. */
+static int32_t encode_text(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_text text, const uint8_t *marks,
+                           int flags, struct llminf_error *err)
 {
     struct lli_encode_work work;
     struct lli_buffer found;
@@ -154,9 +207,9 @@ static int32_t encode_text(struct lli_buffer *ids, const struct lli_vocab *v, st
     lli_merge_init(&work.merge, v->heap);
     lli_normal_work_init(&work.normal, v->heap);
     lli_pieces_init(&work.pieces, v->heap);
-    int32_t status = lli_special_find(&found, v->special, text.bytes, text.len, flags & LLI_TEXT_SPECIAL)
-                         ? lli_fail_memory(err, "text", found.len)
-                         : encode_runs(ids, v, &work, text, &found, err);
+    int failed = marks ? find_marked(&found, v, text, marks)
+                       : lli_special_find(&found, v->special, text.bytes, text.len, flags & LLI_TEXT_SPECIAL);
+    int32_t status = failed ? lli_fail_memory(err, "text", found.len) : encode_runs(ids, v, &work, text, &found, err);
     lli_pieces_finish(&work.pieces);
     lli_normal_work_finish(&work.normal);
     lli_merge_finish(&work.merge);
@@ -197,11 +250,26 @@ int32_t lli_encode(struct lli_buffer *ids, const struct lli_vocab *v, const char
     if (status == LLMINF_OK && bounds)
         status = append_bounds(ids, &v->before, err);
     if (status == LLMINF_OK)
-        status = encode_text(ids, v, checked, flags, err);
+        status = encode_text(ids, v, checked, NULL, flags, err);
     if (status == LLMINF_OK && bounds)
         status = append_bounds(ids, &v->after, err);
     if (status != LLMINF_OK)
         ids->len = before;
     lli_buffer_finish(&copy);
+    return status;
+}
+
+int32_t lli_encode_marked(struct lli_buffer *ids, const struct lli_vocab *v, const char *text, const uint8_t *marks, size_t n,
+                          struct llminf_error *err)
+{
+    struct lli_buffer copy;
+    struct lli_text checked = {text, n};
+    size_t before = ids->len;
+    lli_buffer_init(&copy, v->heap);
+    int32_t status = check_text(&checked, &copy, 0, err);
+    if (status == LLMINF_OK)
+        status = encode_text(ids, v, checked, marks, 0, err);
+    if (status != LLMINF_OK)
+        ids->len = before;
     return status;
 }

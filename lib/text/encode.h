@@ -16,6 +16,11 @@ enum { LLI_TEXT_SPECIAL = 1, LLI_TEXT_BOUNDS = 2, LLI_TEXT_REPAIR = 4 };
 int32_t lli_encode(struct lli_buffer *ids, const struct lli_vocab *v, const char *text, size_t n, int flags,
                    struct llminf_error *err);
 
+/* The same for a text of which marks[i] tells whether byte i may be part of the spelling of a control token (1) or is text
+ * of somebody else (0): a control token is taken where all its bytes are marked, whatever stands beside it. No flags. */
+int32_t lli_encode_marked(struct lli_buffer *ids, const struct lli_vocab *v, const char *text, const uint8_t *marks, size_t n,
+                          struct llminf_error *err);
+
 /* Inside text/: the memory that one call works in, run after run. */
 struct lli_encode_work {
     struct lli_merge merge;
