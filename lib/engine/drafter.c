@@ -350,6 +350,7 @@ static void guess(void *arg, size_t i, int worker)
         .n_bias = request->n_bias,
         .bans = request->bans,
         .n_bans = request->n_bans,
+        .breaks = request->breaks,
     };
     ride->status = drafter->batch.plan.seqs[i].status;
     if (ride->status != LLMINF_OK || ride->n_logits == 0)

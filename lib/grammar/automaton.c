@@ -16,7 +16,8 @@ enum {
     MAX_LIVE = LLI_MAX_GRAMMAR_LIVE, /* threads of one set, also of those on the way to it */
     FRAME_SLOTS = 2 * MAX_FRAMES,
     SET_SLOTS = 4 * MAX_SETS,
-    SEEN_SLOTS = 4 * MAX_LIVE
+    SEEN_SLOTS = 4 * MAX_LIVE,
+    MAX_SEEN = 3 * MAX_LIVE
 };
 
 static void empty(struct lli_automaton *a)
@@ -90,7 +91,7 @@ static uint32_t find_frame(struct lli_automaton *a, uint32_t ret, uint32_t below
 
 static void begin(struct lli_automaton *a)
 {
-    a->n_stack = a->n_found = a->ends = 0;
+    a->n_stack = a->n_found = a->n_seen = a->ends = 0;
     if (++a->turn == 0) {
         memset(a->seen_turn, 0, SEEN_SLOTS * sizeof *a->seen_turn);
         a->turn = 1;
@@ -105,14 +106,17 @@ static int note(struct lli_automaton *a, uint32_t op, uint32_t frame)
         if (a->seen[i].op == op && a->seen[i].frame == frame)
             return 0;
     a->seen_turn[i] = a->turn;
+    a->n_seen++;
     a->seen[i] = (struct lli_thread){op, frame};
     return 1;
 }
 
-/* 0, or -1 without room: all that was seen in a turn is on one of two lists, which together fill half of the table. */
+/* 0, or -1 without room. */
 static int reach(struct lli_automaton *a, uint32_t op, uint32_t frame)
 {
     uint32_t kind = a->program->ops[op].kind;
+    if (a->n_seen == MAX_SEEN)
+        return -1;
     if (!note(a, op, frame))
         return 0;
     if (kind == LLI_OP_BYTE || kind == LLI_OP_CLASS) {
@@ -178,9 +182,8 @@ static uint32_t keep_set(struct lli_automaton *a)
 /* Follows what was reached, to a set. */
 static uint32_t end(struct lli_automaton *a)
 {
-    uint64_t n_steps = 0;
     while (a->n_stack > 0)
-        if (follow(a, a->stack[--a->n_stack]) || ++n_steps > 2 * MAX_LIVE)
+        if (follow(a, a->stack[--a->n_stack]))
             return LLI_SET_FULL;
     if (a->n_found == 0 && !a->ends)
         return LLI_SET_DEAD;

@@ -48,7 +48,7 @@ struct lli_automaton {
     struct lli_thread *stack, *found; /* to be followed; that wait for a byte */
     struct lli_thread *seen;          /* hash table of those met in this turn */
     uint32_t *seen_turn;
-    uint32_t turn, n_stack, n_found, ends;
+    uint32_t turn, n_stack, n_found, n_seen, ends;
 };
 
 /* The program outlives it. MEMORY (err is not filled). */

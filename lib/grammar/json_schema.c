@@ -549,17 +549,30 @@ static void add_object(struct lli_schema *s, const struct lli_goal *goal, uint32
 
 /* ---- goals */
 
+/* The list of anyOf or oneOf of a member that is not decided yet, or 0. */
+static uint32_t find_alternatives(struct lli_schema *s, const struct lli_goal *goal, int member, int *is_one)
+{
+    uint32_t any = lli_json_find(&s->json, goal->members[member] - 1, "anyOf", 5);
+    uint32_t one = lli_json_find(&s->json, goal->members[member] - 1, "oneOf", 5);
+    *is_one = any == 0;
+    if (goal->chosen >> member & 1)
+        return 0;
+    if (any && one)
+        lli_goal_fail(s, one, "oneOf", "stands beside anyOf");
+    return any ? any : one;
+}
+
 /* const or enum: the values as they are. */
 static int add_values(struct lli_schema *s, const struct lli_goal *goal, uint32_t parent)
 {
-    static const char *const others[] = {
-        "properties",       "required",         "items",      "prefixItems", "minItems", "maxItems",
-        "minLength",        "maxLength",        "pattern",    "format",      "minimum",  "maximum",
-        "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "anyOf",       "oneOf",    "additionalProperties"};
+    static const char *const others[] = {"properties",       "required",         "items",      "prefixItems",
+                                         "minItems",         "maxItems",         "minLength",  "maxLength",
+                                         "pattern",          "format",           "minimum",    "maximum",
+                                         "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "additionalProperties"};
     uint32_t one = lli_goal_only(s, goal, "const"), list = lli_goal_only(s, goal, "enum"), found = one ? one : list, types,
              n = 0;
     struct lli_buffer texts, bytes;
-    int at;
+    int at, is_one;
     if (found == 0)
         return 0;
     if (one && list)
@@ -569,6 +582,9 @@ static int add_values(struct lli_schema *s, const struct lli_goal *goal, uint32_
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (lli_goal_find(s, goal, others[i], 0, &at) != 0)
             lli_goal_fail(s, found, others[i], "stands beside const or enum");
+    for (int k = 0; k < LLI_GOAL_MEMBERS && goal->members[k] != 0; k++)
+        if (find_alternatives(s, goal, k, &is_one) != 0)
+            lli_goal_fail(s, found, is_one ? "oneOf" : "anyOf", "stands beside const or enum");
     types = lli_goal_types(s, goal);
     types |= types & LLI_JSON_IS_NUMBER ? LLI_JSON_IS_INTEGER : 0;
     lli_buffer_init(&texts, s->parts->heap);
@@ -617,27 +633,21 @@ static void check_apart(struct lli_schema *s, uint32_t list)
 /* anyOf or oneOf of a member that is not decided yet: a goal for each alternative. */
 static int add_alternatives(struct lli_schema *s, const struct lli_goal *goal, uint32_t parent)
 {
-    for (int k = 0; k < LLI_GOAL_MEMBERS && goal->members[k] != 0; k++) {
-        uint32_t any = lli_json_find(&s->json, goal->members[k] - 1, "anyOf", 5),
-                 one = lli_json_find(&s->json, goal->members[k] - 1, "oneOf", 5);
-        uint32_t list = any ? any : one;
-        if (list == 0 || (goal->chosen >> k & 1))
+    for (int k = 0, is_one; k < LLI_GOAL_MEMBERS && goal->members[k] != 0; k++) {
+        uint32_t list = find_alternatives(s, goal, k, &is_one);
+        if (list == 0)
             continue;
-        if (any && one)
-            lli_goal_fail(s, one, "oneOf", "stands beside anyOf");
         if (lli_goal_value(s, list)->kind != LLI_JSON_ARRAY)
-            lli_goal_fail(s, list, any ? "anyOf" : "oneOf", "is no list");
-        if (one && !lli_goal_is_failed(s))
+            lli_goal_fail(s, list, is_one ? "oneOf" : "anyOf", "is no list");
+        if (is_one && !lli_goal_is_failed(s))
             check_apart(s, list);
         for (uint32_t i = list + 1; !lli_goal_is_failed(s) && i < lli_goal_value(s, list)->end;
              i = lli_json_next(&s->json, i)) {
             struct lli_goal with = *goal;
             with.chosen |= 1u << k;
-            if (lli_goal_add(s, &with, i) && !lli_goal_is_failed(s)) {
-                uint32_t rule = lli_goal_rule(s, &with);
-                if (!lli_goal_is_failed(s))
-                    lli_parts_name(s->parts, parent, rule);
-            }
+            uint32_t rule = lli_goal_add(s, &with, i) ? lli_goal_rule(s, &with) : 0;
+            if (rule != 0 && !lli_goal_is_failed(s))
+                lli_parts_name(s->parts, parent, rule);
         }
         return 1;
     }

@@ -178,9 +178,160 @@ static void test_speculation(void **state)
     llminf_context_close(context);
 }
 
+/* ---- grammars */
+
+static llminf_context *open_context(const char *threads)
+{
+    llminf_context *context;
+    llminf_options *options;
+    assert_int_equal(llminf_options_open(&options, "context", NULL), LLMINF_OK);
+    assert_int_equal(llminf_options_parse(options, "threads", threads, -1, NULL), LLMINF_OK);
+    assert_int_equal(llminf_context_open(&context, model, options, NULL), LLMINF_OK);
+    llminf_options_close(options);
+    return context;
+}
+
+static llminf_session *ask(llminf_context *context, const llminf_sampler *sampler, const char *speculate, const char *n)
+{
+    llminf_session *session;
+    llminf_options *options;
+    assert_int_equal(llminf_options_open(&options, "generate", NULL), LLMINF_OK);
+    assert_int_equal(llminf_options_parse(options, "max_tokens", n, -1, NULL), LLMINF_OK);
+    assert_int_equal(llminf_options_parse(options, "speculate", speculate, -1, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_open(&session, context, NULL, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_append_text(session, "Once upon a time", -1, LLMINF_TEXT_BOUNDS, NULL), LLMINF_OK);
+    assert_int_equal(llminf_session_generate(session, sampler, options, NULL), LLMINF_OK);
+    llminf_options_close(options);
+    return session;
+}
+
+/* The text of a generation that ends, and why it did. */
+static int64_t hear(llminf_session *session, char *text, size_t capacity)
+{
+    llminf_status status = LLMINF_OK;
+    int64_t reason;
+    size_t n = 0;
+    *text = 0;
+    for (size_t at = 0; status == LLMINF_OK; at += n)
+        status = llminf_session_read(session, text + at, capacity - at, &n, -1, NULL);
+    assert_int_equal(status, LLMINF_DONE);
+    assert_int_equal(llminf_session_int(session, "stop_reason", &reason, NULL), LLMINF_OK);
+    llminf_session_close(session);
+    return reason;
+}
+
+static void test_refused(void **state)
+{
+    llminf_sampler *sampler = sampler_of(PAIRS("seed", "1")), *alone;
+    llminf_error error;
+    (void)state;
+    assert_int_equal(llminf_sampler_set_grammar(sampler, "regex", "a", -1, &error), LLMINF_E_NOT_FOUND);
+    assert_int_equal(llminf_sampler_set_grammar(sampler, NULL, "a", -1, &error), LLMINF_E_NOT_FOUND);
+    assert_int_equal(llminf_sampler_set_grammar(sampler, "gbnf", "a", -2, &error), LLMINF_E_INVALID);
+    assert_int_equal(llminf_sampler_set_grammar(sampler, "gbnf", "root ::= \"a", -1, &error), LLMINF_E_GRAMMAR);
+    assert_int_equal(error.position, 9);
+    assert_string_equal(error.subject, "grammar");
+    assert_int_equal(llminf_sampler_set_grammar(sampler, "json_schema", "{\"not\": {}}", -1, &error), LLMINF_E_GRAMMAR);
+    assert_non_null(strstr(error.text, "\"not\""));
+    assert_int_equal(llminf_sampler_set_grammar(sampler, "gbnf", NULL, -1, NULL), LLMINF_OK); /* there is none to remove */
+    assert_int_equal(open_sampler(&alone, NULL, PAIRS("seed", "1"), NULL), LLMINF_OK);
+    assert_int_equal(llminf_sampler_set_grammar(alone, "gbnf", "root ::= \"a\"", -1, &error), LLMINF_E_INVALID);
+    llminf_sampler_close(alone);
+    llminf_sampler_close(sampler);
+}
+
+static void test_ends(void **state)
+{
+    llminf_context *context = open_context("1");
+    llminf_sampler *sampler = sampler_of(PAIRS("temperature", "1", "seed", "3"));
+    char text[4096];
+    (void)state;
+    assert_int_equal(llminf_sampler_set_grammar(sampler, "gbnf", "root ::= \" yes\" | \" no\"", -1, NULL), LLMINF_OK);
+    assert_int_equal(hear(ask(context, sampler, "off", "50"), text, sizeof text), LLMINF_STOP_GRAMMAR);
+    assert_true(strcmp(text, " yes") == 0 || strcmp(text, " no") == 0);
+    assert_int_equal(llminf_sampler_set_grammar(sampler, "gbnf", "root ::= [a-z ]*", -1, NULL), LLMINF_OK);
+    int64_t reason = hear(ask(context, sampler, "off", "50"), text, sizeof text);
+    assert_true(reason == LLMINF_STOP_EOG || reason == LLMINF_STOP_LENGTH);
+    assert_int_equal(strspn(text, "abcdefghijklmnopqrstuvwxyz "), strlen(text));
+    assert_int_equal(llminf_sampler_set_grammar(sampler, NULL, NULL, 0, NULL), LLMINF_OK); /* and without it again */
+    hear(ask(context, sampler, "off", "50"), text, sizeof text);
+    assert_true(strspn(text, "abcdefghijklmnopqrstuvwxyz ") < strlen(text));
+    llminf_sampler_close(sampler);
+    llminf_context_close(context);
+}
+
+/* Many at once share what is known of the grammar; each tells what it tells alone, with guesses or without. */
+static void test_shared_grammar(void **state)
+{
+    static const char schema[] =
+        "{\"properties\": {\"name\": {\"type\": \"string\", \"maxLength\": 30}, \"tags\": {\"type\": \"array\", "
+        "\"items\": {\"enum\": [\"red\", \"green\"]}}}, \"required\": [\"name\", \"tags\"]}";
+    enum { N = 6 };
+    static char alone[N][4096], together[4096];
+    llminf_session *sessions[N];
+    llminf_sampler *samplers[N];
+    llminf_context *context = open_context("2");
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        char seed[2] = {(char)('0' + i), 0};
+        samplers[i] = sampler_of(PAIRS("temperature", "1", "seed", seed));
+        assert_int_equal(llminf_sampler_set_grammar(samplers[i], "json_schema", schema, -1, NULL), LLMINF_OK);
+        hear(ask(context, samplers[i], "off", "60"), alone[i], sizeof alone[i]);
+        assert_int_equal(alone[i][0], '{');
+    }
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < N; i++)
+            sessions[i] = ask(context, samplers[i], k ? "lookup" : "off", "60");
+        for (int i = 0; i < N; i++) {
+            hear(sessions[i], together, sizeof together);
+            assert_string_equal(together, alone[i]);
+        }
+    }
+    for (int i = 0; i < N; i++)
+        sessions[i] = ask(context, samplers[0], "lookup", "60"); /* one grammar */
+    for (int i = 0; i < N; i++) {
+        hear(sessions[i], together, sizeof together);
+        assert_string_equal(together, alone[0]);
+    }
+    for (int i = 0; i < N; i++)
+        llminf_sampler_close(samplers[i]);
+    llminf_context_close(context);
+}
+
+/* On its own: only what can follow is picked, in its order, and then nothing but an end. */
+static void test_grammar_alone(void **state)
+{
+    llminf_sampler *sampler = sampler_of(PAIRS("temperature", "0"));
+    llminf_error error;
+    llminf_token token;
+    char text[64] = "";
+    (void)state;
+    assert_int_equal(llminf_sampler_set_grammar(sampler, "gbnf", "root ::= \"one\" \"two\"", -1, NULL), LLMINF_OK);
+    assert_int_equal(llminf_sampler_pick(sampler, logits, n_vocab - 1, &token, &error), LLMINF_E_INVALID);
+    for (int round = 0; round < 2; round++) {
+        size_t n = 0, length;
+        while (strcmp(text, "onetwo") != 0) {
+            const char *bytes;
+            token = pick(sampler);
+            assert_int_equal(llminf_text_token(model, token, &bytes, &length, NULL), LLMINF_OK);
+            assert_true(n + length < sizeof text);
+            memcpy(text + n, bytes, length);
+            text[n += length] = 0;
+            assert_int_equal(memcmp("onetwo", text, n), 0);
+            assert_int_equal(llminf_sampler_accept(sampler, token, NULL), LLMINF_OK);
+        }
+        assert_true(llminf_text_kind(model, pick(sampler)) & LLMINF_TOKEN_EOG);
+        assert_int_equal(llminf_sampler_reset(sampler, NULL), LLMINF_OK);
+        text[0] = 0;
+    }
+    llminf_sampler_close(sampler);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_dry), cmocka_unit_test(test_mirostat),
-                                       cmocka_unit_test(test_speculation)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_dry),          cmocka_unit_test(test_mirostat),
+                                       cmocka_unit_test(test_speculation),  cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_ends),         cmocka_unit_test(test_shared_grammar),
+                                       cmocka_unit_test(test_grammar_alone)};
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

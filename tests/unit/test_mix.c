@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "backend/encode/encoders.h"
 #include "support/gguf_make.h"
 #include "support/support.h"
 
@@ -64,7 +65,7 @@ static void test_names(void **state)
     assert_int_equal(lli_mix_find("q4_k")->file_type, 15);
     assert_int_equal(lli_mix_find("bf16")->type, LLI_BF16);
     for (uint32_t id = 0; id < 100; id++)
-        if (lli_dtype_find(id))
+        if (lli_dtype_find(id) && lli_encoders_find(id)) /* MXFP4 is read only */
             assert_int_equal(lli_mix_find(lli_dtype_find(id)->name)->type, id);
 }
 
