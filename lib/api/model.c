@@ -17,20 +17,47 @@ struct source {
     uint64_t size;
 };
 
-static llminf_status map_source(struct llminf_model *model, const struct source *source, const struct lli_values *values,
-                                const struct lli_progress *progress, llminf_error *err)
+static int load_named(const char *name)
 {
     static const char *const modes[] = {[LLI_LOAD_AUTO] = "auto", [LLI_LOAD_MAP] = "map", [LLI_LOAD_READ] = "read"};
-    const char *load = lli_values_text(values, "load");
     int mode = LLI_LOAD_AUTO;
-    while (mode < LLI_LOAD_READ && strcmp(load, modes[mode]) != 0)
+    while (mode < LLI_LOAD_READ && strcmp(name, modes[mode]) != 0)
         mode++;
+    return mode;
+}
+
+static llminf_status map_source(struct llminf_model *model, const struct source *source, int load,
+                                const struct lli_progress *progress, llminf_error *err)
+{
+    struct lli_mapping m;
+    llminf_status status;
     if (source->path != NULL)
-        return lli_mapping_open(&model->mapping, &model->heap, source->path, mode, progress, err);
-    if (source->read != NULL)
-        return lli_mapping_open_reader(&model->mapping, &model->heap, source->read, source->user, (int64_t)source->size,
-                                       progress, err);
-    return lli_mapping_open_memory(&model->mapping, source->bytes, (size_t)source->size, err);
+        status = lli_mapping_open(&m, &model->heap, source->path, load, progress, err);
+    else if (source->read != NULL)
+        status = lli_mapping_open_reader(&m, &model->heap, source->read, source->user, (int64_t)source->size, progress, err);
+    else
+        status = lli_mapping_open_memory(&m, source->bytes, (size_t)source->size, err);
+    return status == LLMINF_OK ? lli_parts_add(&model->parts, &m, err) : status;
+}
+
+/* All files of the model, as one. */
+static llminf_status read_files(struct llminf_model *model, const struct source *source, const struct lli_values *values,
+                                const struct lli_progress *progress, llminf_error *err)
+{
+    const struct lli_shard_options options = {
+        .gguf = {.header_limit_bytes = lli_values_int(values, "header_limit_bytes"),
+                 .vocab_only = (int)lli_values_int(values, "vocab_only")},
+        .load = load_named(lli_values_text(values, "load")),
+        .progress = progress,
+    };
+    struct lli_stretch first = lli_shard_stretch(progress, source->path, 0);
+    struct lli_progress told = lli_stretch_progress(&first);
+    lli_parts_init(&model->parts, &model->heap);
+    llminf_status status = map_source(model, source, options.load, &told, err);
+    if (status == LLMINF_OK)
+        status =
+            lli_gguf_read(&model->gguf, &model->heap, model->parts.at[0].bytes, model->parts.at[0].size, &options.gguf, err);
+    return status == LLMINF_OK ? lli_shard_join(&model->gguf, &model->parts, source->path, &options, err) : status;
 }
 
 /* Texts of the file are not terminated; those that a host asks for by key get a copy that is. */
@@ -73,7 +100,7 @@ static llminf_status read_network(struct llminf_model *model, const struct lli_v
     if (status == LLMINF_OK)
         status = lli_weights_read(&model->weights, &model->heap, &model->config, &model->gguf, err);
     if (status == LLMINF_OK && lli_values_int(values, "prefault"))
-        status = lli_mapping_touch(&model->mapping, progress, err);
+        status = lli_parts_touch(&model->parts, progress, err);
     if (status == LLMINF_OK && strcmp(lli_values_text(values, "verify"), "full") == 0)
         status = lli_weights_verify(&model->weights, &model->config, progress, err);
     model->has_network = status == LLMINF_OK;
@@ -87,26 +114,20 @@ static llminf_status read_network(struct llminf_model *model, const struct lli_v
 static llminf_status read_model(struct llminf_model *model, const struct source *source, const struct lli_values *values,
                                 const struct lli_progress *progress, llminf_error *err)
 {
-    struct lli_gguf_options options = {.header_limit_bytes = lli_values_int(values, "header_limit_bytes"),
-                                       .vocab_only = (int)lli_values_int(values, "vocab_only")};
     llminf_status status = lli_log_init(&model->log, (int)lli_values_int(values, "log_level"));
     if (status != LLMINF_OK)
         return lli_fail(err, status, "log", "the system refused a lock");
     model->has_log = 1;
     status = lli_packings_init(&model->packings, &model->heap, err);
     if (status == LLMINF_OK)
-        status = map_source(model, source, values, progress, err);
-    if (status == LLMINF_OK)
-        status = lli_gguf_read(&model->gguf, &model->heap, model->mapping.bytes, model->mapping.size, &options, err);
-    if (status == LLMINF_OK)
-        status = lli_shard_check(&model->gguf, source->path, err);
+        status = read_files(model, source, values, progress, err);
     if (status == LLMINF_OK)
         status = own_texts(model, err);
     if (status == LLMINF_OK)
         status = write_shapes(model, err);
     if (status == LLMINF_OK)
         status = lli_vocab_read(&model->vocab, &model->heap, &model->gguf, err);
-    if (status == LLMINF_OK && !options.vocab_only)
+    if (status == LLMINF_OK && !lli_values_int(values, "vocab_only"))
         status = read_network(model, values, progress, err);
     if (status == LLMINF_OK)
         lli_log_write(&model->log, LLI_LOG_INFO, "opened: %zu metadata entries, %zu tensors, %u tokens", model->gguf.n_entries,
