@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "api/handles.h"
+#include "base/cpus.h"
 #include "base/error.h"
 #include "base/fenv.h"
 #include "base/format.h"
 #include "file/shard.h"
+#include "model/convert.h"
 
 /* Where a model comes from: one of the three. */
 struct source {
@@ -58,6 +60,29 @@ static llminf_status read_files(struct llminf_model *model, const struct source 
         status =
             lli_gguf_read(&model->gguf, &model->heap, model->parts.at[0].bytes, model->parts.at[0].size, &options.gguf, err);
     return status == LLMINF_OK ? lli_shard_join(&model->gguf, &model->parts, source->path, &options, err) : status;
+}
+
+/* Puts a copy in another encoding in the place of the model's files. */
+static llminf_status encode_anew(struct llminf_model *model, const struct lli_values *values,
+                                 const struct lli_progress *progress, llminf_error *err)
+{
+    const struct lli_gguf_options again = {.header_limit_bytes = INT64_MAX};
+    const struct lli_gguf_entry *tokens = lli_gguf_find(&model->gguf, "tokenizer.ggml.tokens");
+    const struct lli_convert_options options = {.mix = lli_mix_find(lli_values_text(values, "convert")), .progress = progress};
+    struct lli_mapping copy;
+    struct lli_config config;
+    if (options.mix == NULL || lli_values_int(values, "vocab_only"))
+        return LLMINF_OK;
+    llminf_status status = lli_config_read(&config, &model->gguf, tokens != NULL ? (uint32_t)tokens->n : 0, err);
+    if (status == LLMINF_OK)
+        status = lli_convert_copy(&copy, &model->heap, &model->gguf, &config, &options, err);
+    if (status != LLMINF_OK)
+        return status;
+    lli_gguf_finish(&model->gguf);
+    lli_parts_finish(&model->parts);
+    lli_parts_init(&model->parts, &model->heap);
+    status = lli_parts_add(&model->parts, &copy, err);
+    return status == LLMINF_OK ? lli_gguf_read(&model->gguf, &model->heap, copy.bytes, copy.size, &again, err) : status;
 }
 
 /* Texts of the file are not terminated; those that a host asks for by key get a copy that is. */
@@ -121,6 +146,8 @@ static llminf_status read_model(struct llminf_model *model, const struct source 
     status = lli_packings_init(&model->packings, &model->heap, err);
     if (status == LLMINF_OK)
         status = read_files(model, source, values, progress, err);
+    if (status == LLMINF_OK)
+        status = encode_anew(model, values, progress, err);
     if (status == LLMINF_OK)
         status = own_texts(model, err);
     if (status == LLMINF_OK)
