@@ -39,7 +39,7 @@ static llminf_status take_weights(const struct lli_weights **out, struct llminf_
                                   const struct lli_progress *progress, llminf_error *err)
 {
     struct llminf_model *model = context->model;
-    struct lli_packing_source source = {&model->config, &model->weights, &model->parts, NULL};
+    struct lli_packing_source source = {&model->config, &model->weights, &model->files, NULL};
     int n_threads = (int)lli_values_int(&context->values, "threads");
     return lli_packings_take(out, &model->packings, &source, (uint32_t)lanes, n_threads > 0 ? n_threads : lli_cpus_usable(),
                              progress, err);

@@ -15,7 +15,7 @@ void lli_handles_model_unref(struct llminf_model *model)
     lli_weights_finish(&model->weights);
     lli_vocab_finish(&model->vocab);
     lli_gguf_finish(&model->gguf);
-    lli_parts_finish(&model->parts);
+    lli_files_finish(&model->files);
     if (model->has_log)
         lli_log_finish(&model->log);
     lli_heap_init(&heap, model->heap.alloc, model->heap.release, model->heap.user); /* the model lies in its own heap */

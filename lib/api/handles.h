@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 #include "engine/timeline.h"
 #include "file/gguf.h"
-#include "file/parts.h"
+#include "file/files.h"
 #include "model/config.h"
 #include "model/packings.h"
 #include "model/weights.h"
@@ -25,7 +25,7 @@
 struct llminf_model {
     struct lli_handle handle;
     struct lli_heap heap; /* of the model and all its children; the model itself lies in it */
-    struct lli_parts parts; /* the bytes of its files */
+    struct lli_files files; /* the bytes of its files */
     struct lli_gguf gguf;
     struct lli_vocab vocab;
     int has_network; /* 0: opened for text alone; config and weights are zero */

@@ -39,7 +39,7 @@ static llminf_status map_source(struct llminf_model *model, const struct source 
         status = lli_mapping_open_reader(&m, &model->heap, source->read, source->user, (int64_t)source->size, progress, err);
     else
         status = lli_mapping_open_memory(&m, source->bytes, (size_t)source->size, err);
-    return status == LLMINF_OK ? lli_parts_add(&model->parts, &m, err) : status;
+    return status == LLMINF_OK ? lli_files_add(&model->files, &m, err) : status;
 }
 
 /* All files of the model, as one. */
@@ -54,12 +54,12 @@ static llminf_status read_files(struct llminf_model *model, const struct source 
     };
     struct lli_stretch first = lli_shard_stretch(progress, source->path, 0);
     struct lli_progress told = lli_stretch_progress(&first);
-    lli_parts_init(&model->parts, &model->heap);
+    lli_files_init(&model->files, &model->heap);
     llminf_status status = map_source(model, source, options.load, &told, err);
     if (status == LLMINF_OK)
         status =
-            lli_gguf_read(&model->gguf, &model->heap, model->parts.at[0].bytes, model->parts.at[0].size, &options.gguf, err);
-    return status == LLMINF_OK ? lli_shard_join(&model->gguf, &model->parts, source->path, &options, err) : status;
+            lli_gguf_read(&model->gguf, &model->heap, model->files.at[0].bytes, model->files.at[0].size, &options.gguf, err);
+    return status == LLMINF_OK ? lli_shard_join(&model->gguf, &model->files, source->path, &options, err) : status;
 }
 
 /* Puts a copy in another encoding in the place of the model's files. */
@@ -79,9 +79,9 @@ static llminf_status encode_anew(struct llminf_model *model, const struct lli_va
     if (status != LLMINF_OK)
         return status;
     lli_gguf_finish(&model->gguf);
-    lli_parts_finish(&model->parts);
-    lli_parts_init(&model->parts, &model->heap);
-    status = lli_parts_add(&model->parts, &copy, err);
+    lli_files_finish(&model->files);
+    lli_files_init(&model->files, &model->heap);
+    status = lli_files_add(&model->files, &copy, err);
     return status == LLMINF_OK ? lli_gguf_read(&model->gguf, &model->heap, copy.bytes, copy.size, &again, err) : status;
 }
 
@@ -125,7 +125,7 @@ static llminf_status read_network(struct llminf_model *model, const struct lli_v
     if (status == LLMINF_OK)
         status = lli_weights_read(&model->weights, &model->heap, &model->config, &model->gguf, err);
     if (status == LLMINF_OK && lli_values_int(values, "prefault"))
-        status = lli_parts_touch(&model->parts, progress, err);
+        status = lli_files_touch(&model->files, progress, err);
     if (status == LLMINF_OK && strcmp(lli_values_text(values, "verify"), "full") == 0)
         status = lli_weights_verify(&model->weights, &model->config, progress, err);
     model->has_network = status == LLMINF_OK;

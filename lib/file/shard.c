@@ -74,7 +74,7 @@ struct lli_stretch lli_shard_stretch(const struct lli_progress *progress, const 
 
 /* ---- the other files --------------------------------------------------------------------------------------------- */
 
-static int32_t read_other(struct others *o, struct lli_parts *parts, const char *path, const struct split *s,
+static int32_t read_other(struct others *o, struct lli_files *files, const char *path, const struct split *s,
                           const struct lli_shard_options *options, struct llminf_error *err)
 {
     struct lli_mapping m;
@@ -82,18 +82,18 @@ static int32_t read_other(struct others *o, struct lli_parts *parts, const char 
     struct split found;
     struct lli_stretch stretch = lli_shard_stretch(options->progress, path, o->n + 1);
     struct lli_progress progress = lli_stretch_progress(&stretch);
-    char *name = lli_alloc(parts->heap, strlen(path) + 1);
+    char *name = lli_alloc(files->heap, strlen(path) + 1);
     if (!name)
         return lli_fail_memory(err, path, strlen(path) + 1);
     memcpy(name, path, strlen(path) + 1);
     char end[64];
     size_t n = name_end(end, o->n + 1, s->count);
     memcpy(name + strlen(name) - n, end, n);
-    int32_t status = lli_mapping_open(&m, parts->heap, name, options->load, &progress, err);
+    int32_t status = lli_mapping_open(&m, files->heap, name, options->load, &progress, err);
     if (status == 0)
-        status = lli_parts_add(parts, &m, err);
+        status = lli_files_add(files, &m, err);
     if (status == 0)
-        status = lli_gguf_read(g, parts->heap, m.bytes, m.size, &options->gguf, err);
+        status = lli_gguf_read(g, files->heap, m.bytes, m.size, &options->gguf, err);
     if (status == 0) {
         o->n++;
         status = read_split(&found, g, err);
@@ -104,7 +104,7 @@ static int32_t read_other(struct others *o, struct lli_parts *parts, const char 
                               (long long)found.no, (long long)found.count, (long long)found.n_tensors, (long long)o->n,
                               (long long)s->count, (long long)s->n_tensors);
     }
-    lli_free(parts->heap, name);
+    lli_free(files->heap, name);
     return status;
 }
 
@@ -128,7 +128,7 @@ static int32_t put_tensors(struct lli_gguf *g, struct lli_map *names, struct lli
     return 0;
 }
 
-/* What the file said of its parts is no more true. */
+/* What the file said of the others is no more true. */
 static int32_t drop_split(struct lli_gguf *g, struct llminf_error *err)
 {
     struct lli_map keys = {0};
@@ -176,7 +176,7 @@ static int32_t join(struct lli_gguf *g, const struct others *o, const struct spl
     return 0;
 }
 
-int32_t lli_shard_join(struct lli_gguf *g, struct lli_parts *parts, const char *path, const struct lli_shard_options *options,
+int32_t lli_shard_join(struct lli_gguf *g, struct lli_files *files, const char *path, const struct lli_shard_options *options,
                        struct llminf_error *err)
 {
     struct split s;
@@ -195,15 +195,15 @@ int32_t lli_shard_join(struct lli_gguf *g, struct lli_parts *parts, const char *
         return lli_fail(err, LLMINF_E_FORMAT, path, "the first of %lld shards, want a name that ends in %s", (long long)s.count,
                         end);
     }
-    o.at = lli_alloc_zero(parts->heap, (size_t)s.count - 1, sizeof *o.at);
+    o.at = lli_alloc_zero(files->heap, (size_t)s.count - 1, sizeof *o.at);
     if (!o.at)
         return lli_fail_memory(err, path, (size_t)s.count * sizeof *o.at);
     while (status == 0 && o.n < s.count - 1)
-        status = read_other(&o, parts, path, &s, options, err);
+        status = read_other(&o, files, path, &s, options, err);
     if (status == 0)
         status = join(g, &o, &s, err);
     while (o.n > 0)
         lli_gguf_finish(&o.at[--o.n]);
-    lli_free(parts->heap, o.at);
+    lli_free(files->heap, o.at);
     return status;
 }

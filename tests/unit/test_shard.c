@@ -110,8 +110,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Opens the first and joins the others; *g and *parts are to be finished in either case. */
-static int32_t open_shards(struct lli_gguf *g, struct lli_parts *parts, struct model *m,
+/* Opens the first and joins the others; *g and *files are to be finished in either case. */
+static int32_t open_shards(struct lli_gguf *g, struct lli_files *files, struct model *m,
                            const struct lli_shard_options *options, struct llminf_error *err)
 {
     struct lli_mapping first;
@@ -119,24 +119,24 @@ static int32_t open_shards(struct lli_gguf *g, struct lli_parts *parts, struct m
     char path[MAX_PATH_BYTES];
     shard_path(path, m, 0);
     *g = (struct lli_gguf){0};
-    lli_parts_init(parts, &m->heap);
+    lli_files_init(files, &m->heap);
     stretch = lli_shard_stretch(options->progress, path, 0);
     struct lli_progress progress = lli_stretch_progress(&stretch);
     int32_t status = lli_mapping_open(&first, &m->heap, path, options->load, &progress, err);
     if (status == 0)
-        status = lli_parts_add(parts, &first, err);
+        status = lli_files_add(files, &first, err);
     if (status == 0)
         status = lli_gguf_read(g, &m->heap, first.bytes, first.size, &options->gguf, err);
-    return status == 0 ? lli_shard_join(g, parts, path, options, err) : status;
+    return status == 0 ? lli_shard_join(g, files, path, options, err) : status;
 }
 
 static int32_t try_shards(struct model *m, const struct lli_shard_options *options, struct llminf_error *err)
 {
     struct lli_gguf g;
-    struct lli_parts parts;
-    int32_t status = open_shards(&g, &parts, m, options, err);
+    struct lli_files files;
+    int32_t status = open_shards(&g, &files, m, options, err);
     lli_gguf_finish(&g);
-    lli_parts_finish(&parts);
+    lli_files_finish(&files);
     return status;
 }
 
@@ -165,14 +165,14 @@ static void several_files_are_one(void **state)
         for (int load = LLI_LOAD_AUTO; load <= LLI_LOAD_READ; load++) {
             const struct lli_shard_options options = {.gguf = ALL, .load = load};
             struct lli_gguf g;
-            struct lli_parts parts;
+            struct lli_files files;
             write_shards(m, cuts[i]);
-            assert_int_equal(open_shards(&g, &parts, m, &options, NULL), 0);
-            assert_int_equal(parts.n, N_SHARDS);
+            assert_int_equal(open_shards(&g, &files, m, &options, NULL), 0);
+            assert_int_equal(files.n, N_SHARDS);
             check_equal(&g, &m->whole);
             lli_gguf_finish(&g);
-            assert_int_equal(lli_parts_touch(&parts, NULL, NULL), 0);
-            lli_parts_finish(&parts);
+            assert_int_equal(lli_files_touch(&files, NULL, NULL), 0);
+            lli_files_finish(&files);
         }
 }
 
@@ -272,7 +272,7 @@ static int32_t join_first(const char *name, const int64_t numbers[3])
     static const char *const keys[] = {"split.no", "split.count", "split.tensors.count"};
     const struct lli_shard_options options = {.gguf = ALL};
     struct lli_heap heap;
-    struct lli_parts parts;
+    struct lli_files files;
     struct test_gguf f = {0};
     struct lli_gguf g;
     const uint64_t dims[] = {8};
@@ -288,11 +288,11 @@ static int32_t join_first(const char *name, const int64_t numbers[3])
     test_gguf_align(&f, 32);
     test_gguf_zeros(&f, 32);
     lli_heap_init(&heap, NULL, NULL, NULL);
-    lli_parts_init(&parts, &heap);
+    lli_files_init(&files, &heap);
     assert_int_equal(lli_gguf_read(&g, &heap, f.bytes, f.len, &ALL, NULL), 0);
-    int32_t status = lli_shard_join(&g, &parts, name, &options, NULL);
+    int32_t status = lli_shard_join(&g, &files, name, &options, NULL);
     lli_gguf_finish(&g);
-    lli_parts_finish(&parts);
+    lli_files_finish(&files);
     free(f.bytes);
     return status;
 }
