@@ -3,15 +3,22 @@
 #include <string.h>
 
 #include "base/fenv.h"
+#include "file/shard.h"
 #include "model/packing.h"
 
 static int32_t read_file(struct network *n, const char *path, struct llminf_error *err)
 {
-    const struct lli_gguf_options options = {.header_limit_bytes = LLI_HEADER_BYTES_DEFAULT};
+    const struct lli_shard_options shards = {.gguf = {.header_limit_bytes = LLI_HEADER_BYTES_DEFAULT}};
     const struct lli_gguf_entry *tokens;
-    int32_t status = lli_mapping_open(&n->mapping, &n->heap, path, LLI_LOAD_AUTO, NULL, err);
+    struct lli_mapping m;
+    lli_files_init(&n->files, &n->heap);
+    int32_t status = lli_mapping_open(&m, &n->heap, path, LLI_LOAD_AUTO, NULL, err);
     if (status == 0)
-        status = lli_gguf_read(&n->gguf, &n->heap, n->mapping.bytes, n->mapping.size, &options, err);
+        status = lli_files_add(&n->files, &m, err);
+    if (status == 0)
+        status = lli_gguf_read(&n->gguf, &n->heap, m.bytes, m.size, &shards.gguf, err);
+    if (status == 0)
+        status = lli_shard_join(&n->gguf, &n->files, path, &shards, err);
     if (status < 0)
         return status;
     tokens = lli_gguf_find(&n->gguf, "tokenizer.ggml.tokens");
@@ -44,7 +51,7 @@ int32_t network_start(struct network *n, const struct lli_backend *backend, stru
     const struct lli_weights *weights = &n->weights;
     n->kv_type = kv_type;
     if (backend->lanes != 1) {
-        const struct lli_packing_source source = {&n->config, &n->weights, &n->mapping, NULL};
+        const struct lli_packing_source source = {&n->config, &n->weights, &n->files, NULL};
         int32_t status = lli_packing_make(&n->packed, &n->heap, &source, (uint32_t)backend->lanes, workers, NULL, err);
         if (status < 0)
             return status;
@@ -59,7 +66,7 @@ void network_close(struct network *n)
     lli_weights_finish(&n->packed);
     lli_weights_finish(&n->weights);
     lli_gguf_finish(&n->gguf);
-    lli_mapping_finish(&n->mapping);
+    lli_files_finish(&n->files);
 }
 
 /* ---- what a step costs */

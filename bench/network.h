@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/workers.h"
 #include "file/gguf.h"
-#include "file/mapping.h"
+#include "file/files.h"
 #include "forward/forward.h"
 #include "limits.h"
 #include "llminf/status.h"
@@ -17,7 +17,7 @@
 
 struct network {
     struct lli_heap heap;
-    struct lli_mapping mapping;
+    struct lli_files files;
     struct lli_gguf gguf;
     struct lli_config config;
     struct lli_weights weights; /* the file's; what a step costs is counted by these */

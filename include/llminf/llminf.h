@@ -134,7 +134,8 @@ LLMINF_API const char *llminf_schema_entry(const char *kind, const char *key);
 
 /* ---- model ------------------------------------------------------------------------------------------------------- */
 
-/* A GGUF file. Checks all of it but the weights' values (option "verify"). May block. */
+/* A GGUF file, or the first of several (NAME-00001-of-00003.gguf). Checks all of it but the weights' values
+ * (option "verify"). May block. */
 LLMINF_API llminf_status llminf_model_open(llminf_model **out, const char *path, const llminf_options *options,
                                            llminf_error *error);
 

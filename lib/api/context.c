@@ -39,7 +39,7 @@ static int batching_named(const char *name)
 static llminf_status take_weights(const struct lli_weights **out, struct llminf_context *context, struct llminf_model *model,
                                   int lanes, const struct lli_progress *progress, llminf_error *err)
 {
-    struct lli_packing_source source = {&model->config, &model->weights, &model->mapping, NULL};
+    struct lli_packing_source source = {&model->config, &model->weights, &model->files, NULL};
     int n_threads = (int)lli_values_int(&context->values, "threads");
     return lli_packings_take(out, &model->packings, &source, (uint32_t)lanes, n_threads > 0 ? n_threads : lli_cpus_usable(),
                              progress, err);

@@ -10,7 +10,7 @@
 static llminf_status convert(struct llminf_model *model, const char *path, const struct lli_values *values,
                              const struct lli_progress *progress, llminf_error *err)
 {
-    const struct lli_packing_source source = {&model->config, &model->weights, &model->mapping, NULL};
+    const struct lli_packing_source source = {&model->config, &model->weights, &model->files, NULL};
     const char *type = lli_values_text(values, "type");
     struct lli_convert_options options = {
         .mix = lli_mix_find(type),

@@ -20,7 +20,7 @@ void lli_handles_model_unref(struct llminf_model *model)
     }
     lli_vocab_finish(&model->vocab);
     lli_gguf_finish(&model->gguf);
-    lli_mapping_finish(&model->mapping);
+    lli_files_finish(&model->files);
     if (model->has_log)
         lli_log_finish(&model->log);
     lli_heap_init(&heap, model->heap.alloc, model->heap.release, model->heap.user); /* the model lies in its own heap */

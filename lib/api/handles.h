@@ -16,7 +16,7 @@
 #include "engine/engine.h"
 #include "engine/timeline.h"
 #include "file/gguf.h"
-#include "file/mapping.h"
+#include "file/files.h"
 #include "grammar/matcher.h"
 #include "model/config.h"
 #include "model/packings.h"
@@ -27,7 +27,7 @@
 struct llminf_model {
     struct lli_handle handle;
     struct lli_heap heap; /* of the model and all its children; the model itself lies in it */
-    struct lli_mapping mapping;
+    struct lli_files files; /* the bytes of its files */
     struct lli_gguf gguf;
     struct lli_vocab vocab;
     struct lli_trie *_Atomic trie; /* of the vocabulary; made for the first grammar */

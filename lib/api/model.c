@@ -3,36 +3,11 @@
 #include <string.h>
 
 #include "api/handles.h"
+#include "api/source.h"
 #include "base/error.h"
 #include "base/fenv.h"
 #include "base/format.h"
-#include "file/shard.h"
 #include "text/template.h"
-
-/* Where a model comes from: one of the three. */
-struct source {
-    const char *path;
-    const void *bytes;
-    llminf_read_fn read;
-    void *user;
-    uint64_t size;
-};
-
-static llminf_status map_source(struct llminf_model *model, const struct source *source, const struct lli_values *values,
-                                const struct lli_progress *progress, llminf_error *err)
-{
-    static const char *const modes[] = {[LLI_LOAD_AUTO] = "auto", [LLI_LOAD_MAP] = "map", [LLI_LOAD_READ] = "read"};
-    const char *load = lli_values_text(values, "load");
-    int mode = LLI_LOAD_AUTO;
-    while (mode < LLI_LOAD_READ && strcmp(load, modes[mode]) != 0)
-        mode++;
-    if (source->path != NULL)
-        return lli_mapping_open(&model->mapping, &model->heap, source->path, mode, progress, err);
-    if (source->read != NULL)
-        return lli_mapping_open_reader(&model->mapping, &model->heap, source->read, source->user, (int64_t)source->size,
-                                       progress, err);
-    return lli_mapping_open_memory(&model->mapping, source->bytes, (size_t)source->size, err);
-}
 
 /* Texts of the file are not terminated; those that a host asks for by key get a copy that is. */
 static llminf_status own_texts(struct llminf_model *model, llminf_error *err)
@@ -74,7 +49,7 @@ static llminf_status read_network(struct llminf_model *model, const struct lli_v
     if (status == LLMINF_OK)
         status = lli_weights_read(&model->weights, &model->heap, &model->config, &model->gguf, err);
     if (status == LLMINF_OK && lli_values_int(values, "prefault"))
-        status = lli_mapping_touch(&model->mapping, progress, err);
+        status = lli_files_touch(&model->files, progress, err);
     if (status == LLMINF_OK && strcmp(lli_values_text(values, "verify"), "full") == 0)
         status = lli_weights_verify(&model->weights, &model->config, progress, err);
     model->has_network = status == LLMINF_OK;
@@ -103,22 +78,16 @@ static llminf_status read_template(struct llminf_model *model, const struct lli_
     return model->chat_template.bytes != NULL ? LLMINF_OK : lli_fail_memory(err, "chat_template", given->len);
 }
 
-static llminf_status read_model(struct llminf_model *model, const struct source *source, const struct lli_values *values,
+static llminf_status read_model(struct llminf_model *model, const struct lli_source *source, const struct lli_values *values,
                                 const struct lli_progress *progress, llminf_error *err)
 {
-    struct lli_gguf_options options = {.header_limit_bytes = lli_values_int(values, "header_limit_bytes"),
-                                       .vocab_only = (int)lli_values_int(values, "vocab_only")};
     llminf_status status = lli_log_init(&model->log, (int)lli_values_int(values, "log_level"));
     if (status != LLMINF_OK)
         return lli_fail(err, status, "log", "the system refused a lock");
     model->has_log = 1;
     status = lli_packings_init(&model->packings, &model->heap, err);
     if (status == LLMINF_OK)
-        status = map_source(model, source, values, progress, err);
-    if (status == LLMINF_OK)
-        status = lli_gguf_read(&model->gguf, &model->heap, model->mapping.bytes, model->mapping.size, &options, err);
-    if (status == LLMINF_OK)
-        status = lli_shard_check(&model->gguf, source->path, err);
+        status = lli_source_read(model, source, values, progress, err);
     if (status == LLMINF_OK)
         status = own_texts(model, err);
     if (status == LLMINF_OK)
@@ -126,8 +95,8 @@ static llminf_status read_model(struct llminf_model *model, const struct source 
     if (status == LLMINF_OK)
         status = read_template(model, values, err);
     if (status == LLMINF_OK)
-        status = lli_vocab_read(&model->vocab, &model->heap, &model->gguf, err);
-    if (status == LLMINF_OK && !options.vocab_only)
+        status = lli_source_vocab(model, err);
+    if (status == LLMINF_OK && !lli_values_int(values, "vocab_only"))
         status = read_network(model, values, progress, err);
     if (status == LLMINF_OK)
         lli_log_write(&model->log, LLI_LOG_INFO, "opened: %zu metadata entries, %zu tensors, %u tokens", model->gguf.n_entries,
@@ -152,7 +121,8 @@ static llminf_status model_new(struct llminf_model **out, const llminf_options *
     return LLMINF_OK;
 }
 
-static llminf_status open_model(llminf_model **out, const struct source *source, const llminf_options *bag, llminf_error *err)
+static llminf_status open_model(llminf_model **out, const struct lli_source *source, const llminf_options *bag,
+                                llminf_error *err)
 {
     struct lli_values values = {0};
     struct lli_progress progress = {0};
@@ -188,7 +158,7 @@ llminf_status llminf_model_open(llminf_model **out, const char *path, const llmi
     if (path == NULL || path[0] == 0)
         return lli_fail(error, LLMINF_E_INVALID, "path", "is %s, want the path of a GGUF file",
                         path == NULL ? "NULL" : "empty");
-    return open_model(out, &(struct source){.path = path}, options, error);
+    return open_model(out, &(struct lli_source){.path = path}, options, error);
 }
 
 llminf_status llminf_model_open_memory(llminf_model **out, const void *bytes, size_t size, const llminf_options *options,
@@ -199,7 +169,7 @@ llminf_status llminf_model_open_memory(llminf_model **out, const void *bytes, si
     *out = NULL;
     if (bytes == NULL)
         return lli_fail(error, LLMINF_E_INVALID, "bytes", "is NULL, want a GGUF file in memory");
-    return open_model(out, &(struct source){.bytes = bytes, .size = size}, options, error);
+    return open_model(out, &(struct lli_source){.bytes = bytes, .size = size}, options, error);
 }
 
 llminf_status llminf_model_open_reader(llminf_model **out, llminf_read_fn read, void *user, int64_t size,
@@ -212,7 +182,7 @@ llminf_status llminf_model_open_reader(llminf_model **out, llminf_read_fn read, 
         return lli_fail(error, LLMINF_E_INVALID, "read", "is NULL, want a function");
     if (size < 0)
         return lli_fail(error, LLMINF_E_INVALID, "size", "is %lld, want 0 or more", (long long)size);
-    return open_model(out, &(struct source){.read = read, .user = user, .size = (uint64_t)size}, options, error);
+    return open_model(out, &(struct lli_source){.read = read, .user = user, .size = (uint64_t)size}, options, error);
 }
 
 void llminf_model_close(llminf_model *model)

@@ -38,7 +38,8 @@
         .key = key_, .type = LLI_SCHEMA_FLOAT, .float_default = otherwise, .float_min = low, .float_max = high, .above = 1,    \
         .json = HEAD("float") #otherwise ",\"above\":" #low ",\"max\":" #high TAIL("", doc)                                    \
     }
-#define CHOICE(key_, otherwise, doc, ...)                                                                                      \
+#define CHOICE(key_, otherwise, doc, ...) CHOICE_(key_, otherwise, doc, __VA_ARGS__) /* values may be a macro */
+#define CHOICE_(key_, otherwise, doc, ...)                                                                                     \
     {                                                                                                                          \
         .key = key_, .type = LLI_SCHEMA_TEXT, .int_max = 64, .text_default = otherwise, .values = "[" #__VA_ARGS__ "]",        \
         .json = HEAD("text") "\"" otherwise "\",\"values\":[" #__VA_ARGS__ "]" TAIL("", doc)                                   \
@@ -70,10 +71,17 @@
         .json = "{\"type\":\"" type_ "\",\"unit\":\"" unit_ "\",\"since\":\"0.1.0\",\"doc\":\"" doc "\"}"                      \
     }
 
+/* Types of weights, and mixes of them. */
+#define ENCODINGS                                                                                                              \
+    "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q3_k_s", "q3_k_m", "q3_k_l", "q4_k",        \
+        "q4_k_s", "q4_k_m", "q5_k", "q5_k_s", "q5_k_m", "q6_k", "iq4_nl", "iq4_xs"
+
 static const struct lli_schema_row model_rows[] = {
     CHOICE("load", "auto", "map the file or copy it; auto maps regular local files", "auto", "map", "read"),
     BOOL("prefault", 0, "touch all weights in open"),
     CHOICE("verify", "header", "full also reads all weights and rejects NaN and Inf", "header", "full"),
+    CHOICE("convert", "", "encode the matrices anew while loading: a type or a mix as of kind convert; empty: as they are", "",
+           ENCODINGS),
     BOOL("vocab_only", 0, "metadata and text only; a context cannot be opened"),
     TEXT("chat_template", "", 1048576, "template to use instead of the file's"),
     INT("template_limit_steps", 1000000, 1, 1000000000, NONE, "largest work of one run of a template"),
@@ -169,9 +177,7 @@ static const struct lli_schema_row generate_rows[] = {
 };
 
 static const struct lli_schema_row convert_rows[] = {
-    CHOICE("type", "q8_0", "encoding of the matrices: a type, or a mix of types by the name that llama.cpp gives it", "f32",
-           "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q3_k_s", "q3_k_m", "q3_k_l", "q4_k",
-           "q4_k_s", "q4_k_m", "q5_k", "q5_k_s", "q5_k_m", "q6_k", "iq4_nl", "iq4_xs"),
+    CHOICE("type", "q8_0", "encoding of the matrices: a type, or a mix of types by the name that llama.cpp gives it", ENCODINGS),
     BOOL("pure", 0, "the type itself for all matrices, without those that a mix gives more bits"),
     INT("threads", 0, 0, 1024, NONE, "threads that encode; 0: what affinity and cgroup quota allow"),
 };

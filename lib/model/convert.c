@@ -32,7 +32,9 @@ struct converter {
     struct lli_kernels kernels;
     struct lli_gguf_tensor *tensors; /* [g->n_tensors] as they will be */
     struct lli_workers workers;
-    struct lli_atomic file;
+    struct lli_atomic file;   /* where the bytes go, or */
+    struct lli_mapping *copy; /* memory of the right size, with n_copied so far; NULL: the file */
+    size_t n_copied;
     uint8_t *piece;
     float *floats;      /* [workers, CHUNK] */
     uint64_t done, all; /* elements */
@@ -41,6 +43,16 @@ struct converter {
 static size_t elements(const struct lli_gguf_tensor *t)
 {
     return t->bytes / t->type->block_bytes * t->type->block;
+}
+
+static int32_t emit(struct converter *c, const void *bytes, size_t n)
+{
+    if (!c->copy)
+        return lli_atomic_write(&c->file, bytes, n, c->err);
+    if (n > 0)
+        memcpy((uint8_t *)c->copy->copied + c->n_copied, bytes, n);
+    c->n_copied += n;
+    return 0;
 }
 
 /* ---- one piece */
@@ -115,7 +127,7 @@ static int32_t encode_piece(struct converter *c, size_t tensor, size_t at, size_
     size_t bad = atomic_load_explicit(&w.bad, memory_order_relaxed);
     if (bad != SIZE_MAX)
         return fail_element(c, from, at + find_bad(c, &w, bad));
-    return lli_atomic_write(&c->file, c->piece, lli_dtype_row_bytes(to->type, n), c->err);
+    return emit(c, c->piece, lli_dtype_row_bytes(to->type, n));
 }
 
 /* Blocks that stay as they are. */
@@ -126,7 +138,7 @@ static int32_t copy_piece(struct converter *c, size_t tensor, size_t at, size_t 
     int64_t bad = lli_dtype_check(t->type, from, n / t->type->block);
     if (bad >= 0)
         return fail_element(c, t, at + (size_t)bad * t->type->block);
-    return lli_atomic_write(&c->file, from, lli_dtype_row_bytes(t->type, n), c->err);
+    return emit(c, from, lli_dtype_row_bytes(t->type, n));
 }
 
 /* ---- all of them */
@@ -143,7 +155,7 @@ static int32_t tell(struct converter *c, size_t n)
 static int32_t write_padding(struct converter *c, uint64_t n)
 {
     static const uint8_t zeros[LLI_MAX_ALIGNMENT];
-    return lli_atomic_write(&c->file, zeros, lli_gguf_padding(n, c->g->alignment), c->err);
+    return emit(c, zeros, lli_gguf_padding(n, c->g->alignment));
 }
 
 static int32_t write_tensor(struct converter *c, size_t i)
@@ -161,6 +173,21 @@ static int32_t write_tensor(struct converter *c, size_t i)
     return write_padding(c, to->bytes);
 }
 
+/* Memory for the whole file, whose head has so many bytes. */
+static int32_t take_copy(struct converter *c, size_t head)
+{
+    struct lli_mapping *copy = c->copy;
+    for (size_t i = 0; i < c->g->n_tensors; i++)
+        if (lli_size_add(&head, head, c->tensors[i].bytes) || lli_size_pad(&head, head, c->g->alignment))
+            return lli_fail(c->err, LLMINF_E_LIMIT, c->tensors[i].name, "more bytes than memory can hold");
+    copy->copied = lli_alloc_aligned(c->heap, head, 64);
+    if (!copy->copied)
+        return lli_fail_memory(c->err, "convert", head);
+    copy->bytes = copy->copied;
+    copy->size = head;
+    return 0;
+}
+
 static int32_t write_head(struct converter *c)
 {
     const struct lli_gguf_number numbers[] = {{"general.quantization_version", QUANTISATION_VERSION},
@@ -168,8 +195,10 @@ static int32_t write_head(struct converter *c)
     struct lli_buffer head;
     lli_buffer_init(&head, c->heap);
     int32_t status = lli_gguf_write_head(&head, c->g, c->tensors, numbers, 2, c->err);
+    if (status == 0 && c->copy)
+        status = take_copy(c, head.len);
     if (status == 0)
-        status = lli_atomic_write(&c->file, head.bytes, head.len, c->err);
+        status = emit(c, head.bytes, head.len);
     lli_buffer_finish(&head);
     return status;
 }
@@ -215,22 +244,39 @@ static void finish(struct converter *c)
     lli_free(c->heap, c->tensors);
 }
 
+/* path NULL: to memory. */
+static int32_t run(struct converter *c, const char *path, const struct lli_config *config)
+{
+    lli_registry_fill(&c->kernels, lli_registry_find("scalar"));
+    int32_t status = plan(c, config);
+    if (status == 0)
+        status = take_memory(c);
+    if (status == 0 && path)
+        status = lli_atomic_open(&c->file, c->heap, path, c->err);
+    if (status == 0)
+        status = write_head(c);
+    for (size_t i = 0; i < c->g->n_tensors && status == 0; i++)
+        status = write_tensor(c, i);
+    if (status == 0 && path)
+        status = lli_atomic_commit(&c->file, c->err);
+    finish(c);
+    return status;
+}
+
 int32_t lli_convert_write(const char *path, struct lli_heap *heap, const struct lli_gguf *g, const struct lli_config *config,
                           const struct lli_convert_options *options, struct llminf_error *err)
 {
     struct converter c = {.heap = heap, .g = g, .options = options, .err = err};
-    lli_registry_fill(&c.kernels, lli_registry_find("scalar"));
-    int32_t status = plan(&c, config);
-    if (status == 0)
-        status = take_memory(&c);
-    if (status == 0)
-        status = lli_atomic_open(&c.file, heap, path, err);
-    if (status == 0)
-        status = write_head(&c);
-    for (size_t i = 0; i < g->n_tensors && status == 0; i++)
-        status = write_tensor(&c, i);
-    if (status == 0)
-        status = lli_atomic_commit(&c.file, err);
-    finish(&c);
+    return run(&c, path, config);
+}
+
+int32_t lli_convert_copy(struct lli_mapping *out, struct lli_heap *heap, const struct lli_gguf *g,
+                         const struct lli_config *config, const struct lli_convert_options *options, struct llminf_error *err)
+{
+    struct converter c = {.heap = heap, .g = g, .options = options, .err = err, .copy = out};
+    *out = (struct lli_mapping){.heap = heap};
+    int32_t status = run(&c, NULL, config);
+    if (status)
+        lli_mapping_finish(out);
     return status;
 }

@@ -23,4 +23,8 @@ struct lli_convert_options {
 int32_t lli_convert_write(const char *path, struct lli_heap *heap, const struct lli_gguf *g, const struct lli_config *config,
                           const struct lli_convert_options *options, struct llminf_error *err);
 
+/* The bytes of the same file in memory. */
+int32_t lli_convert_copy(struct lli_mapping *out, struct lli_heap *heap, const struct lli_gguf *g,
+                         const struct lli_config *config, const struct lli_convert_options *options, struct llminf_error *err);
+
 #endif

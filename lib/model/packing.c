@@ -62,7 +62,8 @@ static int32_t add_job(struct packer *p, int64_t layer, int role)
     if (!from->data || lli_family_shape((enum lli_role)role)->is_vector)
         return 0;
     *job = (struct job){.from = from, .to = *from, .layer = layer, .role = role, .first_piece = p->n_pieces};
-    job->older = p->source->older ? matrix(p->source->older, layer, role) : NULL;
+    if (p->source->older && lli_files_loses(p->source->files, from->data))
+        job->older = matrix(p->source->older, layer, role);
     job->n_groups = lli_pack_groups(p->lanes, from->n_out);
     job->group_bytes = lli_pack_group_bytes(from->type, p->lanes, from->n_in);
     job->step = job->group_bytes < PIECE_BYTES ? PIECE_BYTES / job->group_bytes : 1;
@@ -113,7 +114,7 @@ static int32_t take_memory(struct packer *p, struct lli_weights *out)
         *(job->layer < 0 ? &out->at[job->role] : &out->layers[job->layer].at[job->role]) = job->to;
     }
     out->bytes = p->bytes;
-    if (!p->source->older && p->source->mapping && lli_mapping_loses(p->source->mapping)) {
+    if (!p->source->older && p->source->files && lli_files_loses(p->source->files, NULL)) {
         p->released = lli_alloc_zero(p->heap, p->n_pieces, 1);
         if (!p->released)
             return lli_fail_memory(p->err, "packed weights", p->n_pieces);
@@ -172,10 +173,10 @@ static void release(const struct packer *p, size_t i, const struct piece *piece)
 {
     size_t bytes;
     const uint8_t *rows = rows_of(&bytes, p, piece);
-    if (!p->source->mapping)
+    if (!p->source->files)
         return;
-    lli_mapping_release(p->source->mapping, rows, bytes);
-    if (p->released)
+    lli_files_release(p->source->files, rows, bytes);
+    if (p->released && lli_files_loses(p->source->files, rows))
         p->released[i] = 1;
 }
 
@@ -321,7 +322,8 @@ static void restore(void *arg, size_t i, int worker)
     const struct packer *p = arg;
     struct piece piece = find_piece(p, i);
     (void)worker;
-    write_rows(p, &piece, piece.job->older);
+    if (piece.job->older)
+        write_rows(p, &piece, piece.job->older);
 }
 
 int32_t lli_packing_restore(struct lli_heap *heap, const struct lli_packing_source *source, struct lli_workers *workers,

@@ -1,6 +1,6 @@
 /* model/packing.h - the matrices of a model in the layouts of backend/pack.h. Vectors stay the file's.
  *
- * The pages of the file's bytes are released as they are packed. Where they are lost by that (file/mapping.h), the file's rows
+ * The pages of the file's bytes are released as they are packed. Where they are lost by that (file/files.h), the file's rows
  * come out of the packing again, to the bit: before another packing is made, or when they are wanted as they are. */
 #ifndef LLI_MODEL_PACKING_H
 #define LLI_MODEL_PACKING_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/workers.h"
-#include "file/mapping.h"
+#include "file/files.h"
 #include "model/config.h"
 #include "model/weights.h"
 
@@ -18,7 +18,7 @@ struct llminf_error;
 struct lli_packing_source {
     const struct lli_config *config;
     const struct lli_weights *file;
-    const struct lli_mapping *mapping; /* its pages are released; NULL: none are */
+    const struct lli_files *files; /* their pages are released; NULL: none are */
     const struct lli_weights *older;   /* a packing that has what was lost of the file; NULL: nothing was */
 };
 

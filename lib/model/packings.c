@@ -38,7 +38,7 @@ void lli_packings_finish(struct lli_packings *packings)
 
 static int loses(const struct lli_packing_source *source)
 {
-    return source->mapping && lli_mapping_loses(source->mapping);
+    return source->files && lli_files_loses(source->files, NULL);
 }
 
 /* The lock is held. */
@@ -52,7 +52,7 @@ static int32_t add(struct lli_packings *packings, const struct lli_packing_sourc
         return lli_fail_memory(err, "packed weights", sizeof *packing);
     from.older = packings->is_lost ? &packings->newest->weights : NULL;
     if (packings->n_holds > 0)
-        from.mapping = NULL;
+        from.files = NULL;
     int32_t status = lli_workers_init(&workers, packings->heap, n_threads, 0, err);
     if (status == 0)
         status = lli_packing_make(&packing->weights, packings->heap, &from, lanes, &workers, progress, err);

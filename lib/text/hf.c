@@ -240,6 +240,8 @@ static int32_t read_tokens(struct lli_hf *hf, uint32_t model)
     if (status == LLMINF_OK && hf->v->n > hf->json.n)
         status =
             lli_fail(hf->err, LLMINF_E_FORMAT, "model.vocab", "ids up to %u in a file of %u values", hf->v->n - 1, hf->json.n);
+    if (hf->v->n < hf->n_least)
+        hf->v->n = hf->n_least;
     if (status == LLMINF_OK)
         status = take_room(&t);
     if (status == LLMINF_OK)
@@ -519,9 +521,10 @@ static int32_t read_all(struct lli_hf *hf, const struct lli_hf *config)
 }
 
 int32_t lli_hf_read(struct lli_vocab *out, struct lli_heap *heap, struct lli_text tokenizer, struct lli_text config,
-                    struct llminf_error *err)
+                    uint32_t n_least, struct llminf_error *err)
 {
-    struct lli_hf hf = {.v = out, .err = err}, more = {.v = out, .err = err};
+    struct lli_hf hf = {.v = out, .n_least = n_least < LLI_MAX_TOKENS ? n_least : LLI_MAX_TOKENS, .err = err},
+                  more = {.v = out, .err = err};
     lli_vocab_init(out, heap);
     out->bos = out->eos = out->eot = out->unk = out->pad = LLI_NO_TOKEN;
     int32_t status = lli_json_read(&hf.json, heap, tokenizer.bytes, tokenizer.len, FILE_NAME, err);

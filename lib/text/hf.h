@@ -6,9 +6,10 @@
 #include "text/vocab.h"
 
 /* From the text of tokenizer.json, and of the tokenizer_config.json beside it (BOS, EOS; bytes NULL: there is none). Both may
- * be freed then. What is not supported is UNSUPPORTED and named. */
+ * be freed then. It has n_least ids at least, unused where there is no token: a model may have more rows than tokens. What is
+ * not supported is UNSUPPORTED and named. */
 int32_t lli_hf_read(struct lli_vocab *out, struct lli_heap *heap, struct lli_text tokenizer, struct lli_text config,
-                    struct llminf_error *err);
+                    uint32_t n_least, struct llminf_error *err);
 
 /* ---- inside: what the parts of the reader share */
 
@@ -18,8 +19,9 @@ struct lli_hf {
     struct llminf_error *err;
     struct lli_split_rule rules[LLI_MAX_RULES]; /* of the pre-tokenizer */
     size_t n_rules;
-    int split_cjk;  /* the normalizer keeps CJK characters apart */
-    int byte_level; /* tokens are spelled in GPT-2's characters */
+    uint32_t n_least; /* ids */
+    int split_cjk;    /* the normalizer keeps CJK characters apart */
+    int byte_level;   /* tokens are spelled in GPT-2's characters */
 };
 
 /* A member of an object: its index, 0 if there is none or it is null. */

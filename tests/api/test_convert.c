@@ -94,6 +94,16 @@ static void convert(const llminf_model *model, const char *path, const char *typ
     llminf_options_close(options);
 }
 
+static void assert_same_files(const char *a, const char *b)
+{
+    size_t n_a, n_b;
+    uint8_t *x = support_read(a, &n_a), *y = support_read(b, &n_b);
+    assert_int_equal(n_a, n_b);
+    assert_memory_equal(x, y, n_a);
+    free(x);
+    free(y);
+}
+
 static int64_t number(const llminf_model *model, const char *key)
 {
     int64_t v;
@@ -191,22 +201,16 @@ static void test_threads(void **state)
     llminf_model *model = open_spec(&SPEC, &bytes, NULL);
     (void)state;
     for (size_t i = 0; i < 3; i++) {
-        size_t size, other_size;
-        uint8_t *first, *other;
         convert(model, path_of("a"), SOME[i], 1);
-        first = support_read(path_of("a"), &size);
         for (int threads = 0; threads < 6; threads += threads < 2 ? 2 : 3) {
-            convert(model, path_of("a"), SOME[i], threads);
-            other = support_read(path_of("a"), &other_size);
-            assert_int_equal(size, other_size);
-            assert_memory_equal(first, other, size);
-            free(other);
+            convert(model, path_of("b"), SOME[i], threads);
+            assert_same_files(path_of("a"), path_of("b"));
         }
-        free(first);
     }
     llminf_model_close(model);
     free(bytes);
     assert_int_equal(unlink(path_of("a")), 0);
+    assert_int_equal(unlink(path_of("b")), 0);
 }
 
 /* What is already there is not encoded again; and a file may take its own place. */
@@ -416,13 +420,107 @@ static void test_memory(void **state)
     assert_true(heap.live_bytes == 0);
 }
 
+/* Encoded while it loads, a model is the one whose file was converted, and is converted on as that is. */
+static void test_while_loading(void **state)
+{
+    static const struct test_model_spec SPEC = {.seed = 11, .n_layers = 2, .n_vocab = 300, .type = LLI_F16};
+    static const char *const SOME[] = {"q4_0", "q8_0", "f32", "q4_k_m"};
+    struct support_heap heap = {0};
+    llminf_options *options;
+    llminf_error error;
+    uint8_t *bytes, *again;
+    size_t size;
+    llminf_model *model = open_spec(&SPEC, &bytes, NULL), *file, *loaded;
+    (void)state;
+    again = test_model_make(&SPEC, &size);
+    assert_int_equal(llminf_options_open(&options, "model", &error), LLMINF_OK);
+    assert_int_equal(llminf_options_set_allocator(options, support_alloc, support_release, &heap, &error), LLMINF_OK);
+    for (size_t i = 0; i < sizeof SOME / sizeof *SOME; i++) {
+        const char *want, *has;
+        size_t n;
+        convert(model, path_of("a"), SOME[i], 1);
+        assert_int_equal(llminf_model_open(&file, path_of("a"), NULL, &error), LLMINF_OK);
+        assert_int_equal(llminf_options_set_text(options, "convert", SOME[i], -1, &error), LLMINF_OK);
+        for (int64_t k = 1;; k++) {
+            support_heap_arm(&heap, k, 0);
+            llminf_status status = llminf_model_open_memory(&loaded, again, size, options, &error);
+            if (status == LLMINF_OK)
+                break;
+            assert_int_equal(status, LLMINF_E_MEMORY);
+            assert_true(heap.live_bytes == 0);
+        }
+        support_heap_arm(&heap, 0, 0);
+        assert_int_equal(llminf_model_text(file, "fingerprint", &want, &n, &error), LLMINF_OK);
+        assert_int_equal(llminf_model_text(loaded, "fingerprint", &has, &n, &error), LLMINF_OK);
+        assert_string_equal(has, want);
+        convert(loaded, path_of("b"), SOME[i], 2);
+        assert_same_files(path_of("a"), path_of("b"));
+        assert_tells(path_of("b"));
+        llminf_model_close(loaded);
+        llminf_model_close(file);
+        assert_true(heap.live_bytes == 0);
+        assert_int_equal(unlink(path_of("a")), 0);
+        assert_int_equal(unlink(path_of("b")), 0);
+    }
+    assert_int_equal(llminf_options_set_text(options, "convert", "q4_2", -1, &error), LLMINF_E_OPTION);
+    llminf_options_close(options);
+    llminf_model_close(model);
+    free(bytes);
+    free(again);
+}
+
+/* A folder of Hugging Face, as it is and as the GGUF file that it is converted to. */
+static void test_folder(void **state)
+{
+    const char *shared = support_shared();
+    char source[1024], *said[2];
+    llminf_model *models[2];
+    llminf_token ids[2][16];
+    llminf_error error;
+    (void)state;
+    snprintf(source, sizeof source, "%s/models/story-llama-hf", shared != NULL ? shared : "");
+    if (shared == NULL)
+        skip();
+    llminf_status status = llminf_model_open(&models[0], source, NULL, &error);
+    if (status == LLMINF_E_IO)
+        skip();
+    if (status != LLMINF_OK)
+        fail_msg("%s", error.text);
+    convert(models[0], path_of("a"), "f32", 2);
+    if (llminf_model_open(&models[1], path_of("a"), NULL, &error) != LLMINF_OK)
+        fail_msg("%s", error.text);
+    for (int i = 0; i < 2; i++) {
+        llminf_context *context;
+        llminf_token text[64];
+        size_t n;
+        said[i] = calloc(1, 256);
+        assert_int_equal(llminf_context_open(&context, models[i], NULL, &error), LLMINF_OK);
+        tell_tokens(context, ids[i], 16);
+        llminf_context_close(context);
+        assert_int_equal(llminf_text_encode(models[i], "Once upon a time", -1, LLMINF_TEXT_BOUNDS, text, 64, &n, &error),
+                         LLMINF_OK);
+        assert_int_equal(llminf_text_decode(models[i], text, n, LLMINF_TEXT_SPECIAL, said[i], 256, &n, &error), LLMINF_OK);
+    }
+    assert_memory_equal(ids[0], ids[1], sizeof ids[0]);
+    assert_string_equal(said[0], said[1]);
+    assert_string_equal(said[0], "<|start_story|>Once upon a time");
+    convert(models[1], path_of("b"), "f32", 1);
+    assert_same_files(path_of("a"), path_of("b"));
+    for (int i = 0; i < 2; i++) {
+        llminf_model_close(models[i]);
+        free(said[i]);
+    }
+    assert_int_equal(unlink(path_of("a")), 0);
+    assert_int_equal(unlink(path_of("b")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_type), cmocka_unit_test(test_schema),    cmocka_unit_test(test_every_source),
-        cmocka_unit_test(test_threads),    cmocka_unit_test(test_in_place),  cmocka_unit_test(test_pure),
-        cmocka_unit_test(test_progress),   cmocka_unit_test(test_arguments), cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_every_type), cmocka_unit_test(test_schema),        cmocka_unit_test(test_every_source),
+        cmocka_unit_test(test_threads),    cmocka_unit_test(test_in_place),      cmocka_unit_test(test_pure),
+        cmocka_unit_test(test_progress),   cmocka_unit_test(test_arguments),     cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_memory),     cmocka_unit_test(test_while_loading), cmocka_unit_test(test_folder),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -68,7 +68,7 @@ static int32_t open_parts(const struct parts *p)
     memset(&t, 0, sizeof t);
     lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
     return lli_hf_read(&t.vocab, &t.heap, (struct lli_text){text_of_file, (size_t)n},
-                       (struct lli_text){p->config, p->config ? strlen(p->config) : 0}, &t.error);
+                       (struct lli_text){p->config, p->config ? strlen(p->config) : 0}, 0, &t.error);
 }
 
 static void open_good(struct parts p)
@@ -378,7 +378,7 @@ static void test_refusals(void **state)
     }
     memset(&t, 0, sizeof t);
     lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
-    assert_int_equal(lli_hf_read(&t.vocab, &t.heap, (struct lli_text){"[]", 2}, (struct lli_text){NULL, 0}, &t.error),
+    assert_int_equal(lli_hf_read(&t.vocab, &t.heap, (struct lli_text){"[]", 2}, (struct lli_text){NULL, 0}, 0, &t.error),
                      LLMINF_E_FORMAT);
     close_text();
 }
@@ -395,7 +395,7 @@ static void test_cut_files(void **state)
         char *copy = malloc(n + 1);
         memcpy(copy, text_of_file, n);
         lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
-        assert_int_equal(lli_hf_read(&t.vocab, &t.heap, (struct lli_text){copy, n}, (struct lli_text){NULL, 0}, &t.error),
+        assert_int_equal(lli_hf_read(&t.vocab, &t.heap, (struct lli_text){copy, n}, (struct lli_text){NULL, 0}, 0, &t.error),
                          LLMINF_E_FORMAT);
         free(copy);
         close_text();
@@ -423,7 +423,7 @@ static void test_no_memory(void **state)
             lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
             support_heap_arm(&t.host, n, 1);
             status = lli_hf_read(&t.vocab, &t.heap, (struct lli_text){text_of_file, strlen(text_of_file)},
-                                 (struct lli_text){all[k].config, all[k].config ? strlen(all[k].config) : 0}, &t.error);
+                                 (struct lli_text){all[k].config, all[k].config ? strlen(all[k].config) : 0}, 0, &t.error);
             assert_true(status == 0 || status == LLMINF_E_MEMORY);
             close_text();
         }
@@ -445,7 +445,7 @@ static void test_story(void **state)
     config.bytes = (char *)support_read(beside, &config.len);
     memset(&t, 0, sizeof t);
     lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
-    assert_int_equal(lli_hf_read(&t.vocab, &t.heap, file, config, &t.error), 0);
+    assert_int_equal(lli_hf_read(&t.vocab, &t.heap, file, config, 0, &t.error), 0);
     assert_int_equal(t.vocab.bos, 1);
     assert_int_equal(t.vocab.eos, 2);
     assert_true(t.vocab.is_eog[2]);

@@ -1,7 +1,6 @@
-/* The ways to a file's bytes, with a system that interrupts, gives little or refuses; and files that are one of several.
+/* The ways to a file's bytes, with a system that interrupts, gives little or refuses.
  * Linked with pread, mmap, their 64-bit names and madvise wrapped. */
 #include "file/mapping.h"
-#include "file/shard.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -376,71 +375,6 @@ static void no_memory_for_a_copy(void **state)
     assert_int_equal(failing.live_bytes, 0);
 }
 
-/* ---- shards */
-
-/* What the check says of a file with one tensor and these numbers; a number below 0 is not in the file. */
-static int32_t check_shard(const char *name, int64_t no, int64_t count, int64_t n_tensors, struct llminf_error *err)
-{
-    const struct lli_gguf_options options = {.header_limit_bytes = LLI_HEADER_BYTES_DEFAULT};
-    const struct {
-        const char *key;
-        int64_t value;
-    } rows[] = {{"split.no", no}, {"split.count", count}, {"split.tensors.count", n_tensors}};
-    struct test_gguf f = {0};
-    struct lli_gguf g;
-    const uint64_t dims[] = {8};
-    test_gguf_head(&f, 1, 1 + (unsigned)(no >= 0) + (unsigned)(count >= 0) + (unsigned)(n_tensors >= 0));
-    test_gguf_key_u32(&f, "a.number", 1);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].value >= 0)
-            test_gguf_key_u32(&f, rows[i].key, (uint32_t)rows[i].value);
-    test_gguf_tensor(&f, "t", dims, 1, LLI_F32, 0);
-    test_gguf_align(&f, 32);
-    test_gguf_zeros(&f, 32);
-    assert_int_equal(lli_gguf_read(&g, &heap, f.bytes, f.len, &options, NULL), 0);
-    int32_t status = lli_shard_check(&g, name, err);
-    lli_gguf_finish(&g);
-    free(f.bytes);
-    return status;
-}
-
-static void numbers_of_shards(void **state)
-{
-    (void)state;
-    static const struct {
-        int64_t no, count, n_tensors;
-        int32_t status;
-    } rows[] = {
-        {-1, -1, -1, LLMINF_OK},         {0, 1, 1, LLMINF_OK},
-        {0, 1, -1, LLMINF_OK},           {0, 1, 2, LLMINF_E_FORMAT},
-        {0, 0, 1, LLMINF_E_FORMAT},      {5, 2, 2, LLMINF_E_FORMAT},
-        {1, 2, 2, LLMINF_E_FORMAT},      {0, 2, 0, LLMINF_E_FORMAT},
-        {0, 1025, 2, LLMINF_E_LIMIT},    {0, 65535, 2, LLMINF_E_LIMIT},
-        {0, 2, 2, LLMINF_E_UNSUPPORTED},
-    };
-    struct llminf_error err;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(check_shard(NULL, rows[i].no, rows[i].count, rows[i].n_tensors, &err), rows[i].status);
-}
-
-static void names_of_shards(void **state)
-{
-    (void)state;
-    struct llminf_error err;
-    char first[256], second[256];
-    snprintf(first, sizeof first, "%s-00001-of-00002.gguf", path);
-    snprintf(second, sizeof second, "%s-00002-of-00002.gguf", path);
-    assert_int_equal(check_shard("model.gguf", 0, 2, 2, &err), LLMINF_E_FORMAT);
-    assert_int_equal(check_shard("model-00001-of-00003.gguf", 0, 2, 2, &err), LLMINF_E_FORMAT);
-    assert_int_equal(check_shard("x", 0, 2, 2, &err), LLMINF_E_FORMAT);
-    assert_int_equal(check_shard(first, 0, 2, 2, &err), LLMINF_E_IO);
-    assert_int_equal(err.os_error, ENOENT);
-    assert_non_null(strstr(err.text, "-00002-of-00002.gguf"));
-    assert_int_equal(symlink(path, second), 0);
-    assert_int_equal(check_shard(first, 0, 2, 2, &err), LLMINF_E_UNSUPPORTED);
-    unlink(second);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -448,8 +382,7 @@ int main(void)
         TEST(mapped_or_copied), TEST(interrupted_and_short_reads), TEST(reads_that_fail),
         TEST(maps_that_fail),   TEST(only_regular_files),          TEST(an_empty_file),
         TEST(a_sparse_file),    TEST(the_host_ends_a_load),        TEST(from_memory),
-        TEST(from_a_reader),    TEST(no_memory_for_a_copy),        TEST(numbers_of_shards),
-        TEST(names_of_shards),  TEST(pages_are_given_back),
+        TEST(from_a_reader),    TEST(no_memory_for_a_copy),        TEST(pages_are_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -149,7 +150,7 @@ static void many_threads_pack_once(void **state)
 
 struct copy {
     struct network n; /* with the file's bytes as they were */
-    struct lli_mapping mapping;
+    struct lli_files files;
     struct lli_gguf gguf;
     struct lli_weights weights; /* in the copy */
     struct lli_packings packings;
@@ -166,12 +167,15 @@ static int64_t read_bytes(void *user, int64_t offset, void *bytes, size_t size)
 static void copy_read(struct copy *c, struct lli_heap *heap, size_t size)
 {
     const struct lli_gguf_options options = {.header_limit_bytes = 1 << 28};
-    assert_int_equal(lli_mapping_open_reader(&c->mapping, &c->n.heap, read_bytes, c->n.bytes, (int64_t)size, NULL, NULL), 0);
-    assert_int_equal(lli_gguf_read(&c->gguf, &c->n.heap, c->mapping.bytes, size, &options, NULL), 0);
+    struct lli_mapping m;
+    assert_int_equal(lli_mapping_open_reader(&m, &c->n.heap, read_bytes, c->n.bytes, (int64_t)size, NULL, NULL), 0);
+    assert_int_equal(lli_gguf_read(&c->gguf, &c->n.heap, m.bytes, size, &options, NULL), 0);
+    lli_files_init(&c->files, &c->n.heap);
+    assert_int_equal(lli_files_add(&c->files, &m, NULL), 0);
     assert_int_equal(lli_weights_read(&c->weights, &c->n.heap, &c->n.config, &c->gguf, NULL), 0);
     assert_int_equal(lli_packings_init(&c->packings, heap ? heap : &c->n.heap, NULL), 0);
-    c->source = (struct lli_packing_source){&c->n.config, &c->weights, &c->mapping, NULL};
-    assert_true(lli_mapping_loses(&c->mapping));
+    c->source = (struct lli_packing_source){&c->n.config, &c->weights, &c->files, NULL};
+    assert_true(lli_files_loses(&c->files, m.bytes));
 }
 
 static void copy_make(struct copy *c, struct lli_heap *heap, const struct test_model_spec *spec)
@@ -187,13 +191,13 @@ static void copy_close(struct copy *c)
     lli_packings_finish(&c->packings);
     lli_weights_finish(&c->weights);
     lli_gguf_finish(&c->gguf);
-    lli_mapping_finish(&c->mapping);
+    lli_files_finish(&c->files);
     network_close(&c->n);
 }
 
 static int is_whole(const struct copy *c)
 {
-    return memcmp(c->mapping.bytes, c->n.bytes, c->mapping.size) == 0;
+    return memcmp(c->files.at[0].bytes, c->n.bytes, c->files.at[0].size) == 0;
 }
 
 static const struct lli_weights *copy_take(struct copy *c, uint32_t lanes)
@@ -244,6 +248,34 @@ static void rows_in_use_stay(void **state)
     }
 }
 
+/* A matrix in memory that cannot be written, as of a second file that is mapped. */
+static void parts_of_two_kinds(void **state)
+{
+    struct lli_mapping second;
+    struct lli_matrix *moved;
+    struct copy c;
+    void *memory;
+    (void)state;
+    copy_make(&c, NULL, &PACKED_LARGE);
+    moved = &c.weights.layers[0].at[LLI_FFN_DOWN];
+    memory = mmap(NULL, moved->mat_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    memcpy(memory, moved->data, moved->mat_bytes);
+    assert_int_equal(mprotect(memory, moved->mat_bytes, PROT_READ), 0);
+    assert_int_equal(lli_mapping_open_memory(&second, memory, moved->mat_bytes, NULL), 0);
+    assert_int_equal(lli_files_add(&c.files, &second, NULL), 0);
+    moved->data = memory;
+    assert_false(lli_files_loses(&c.files, memory));
+    assert_true(lli_files_loses(&c.files, NULL));
+    copy_take(&c, 16);
+    assert_false(is_whole(&c));
+    packed_check(copy_take(&c, 8), &c.n, &c.weights, 8);
+    copy_take(&c, 1);
+    assert_true(is_whole(&c));
+    munmap(memory, moved->mat_bytes);
+    copy_close(&c);
+}
+
 static void every_kind_comes_back(void **state)
 {
     (void)state;
@@ -270,7 +302,7 @@ static void a_failure_loses_nothing(void **state)
     uint8_t *last;
     (void)state;
     copy_make(&c, NULL, &PACKED_LARGE);
-    size = c.mapping.size;
+    size = c.files.at[0].size;
     for (int stop_at = 1; stop_at <= 9; stop_at += 4) {
         listener_start(&l, stop_at);
         assert_int_equal(lli_packings_take(&weights, &c.packings, &c.source, 16, 1, &progress, NULL), LLMINF_E_CALLBACK);
@@ -285,7 +317,7 @@ static void a_failure_loses_nothing(void **state)
     lli_packings_finish(&c.packings);
     lli_weights_finish(&c.weights);
     lli_gguf_finish(&c.gguf);
-    lli_mapping_finish(&c.mapping);
+    lli_files_finish(&c.files);
 
     last = c.n.bytes + (c.n.weights.layers[1].at[LLI_FFN_DOWN].data - c.n.bytes);
     memset(last + c.n.weights.layers[1].at[LLI_FFN_DOWN].mat_bytes - 4, 0xff, 4);
@@ -402,6 +434,7 @@ int main(void)
         cmocka_unit_test(many_threads_pack_once),
         cmocka_unit_test(what_is_lost_comes_back),
         cmocka_unit_test(rows_in_use_stay),
+        cmocka_unit_test(parts_of_two_kinds),
         cmocka_unit_test(every_kind_comes_back),
         cmocka_unit_test(a_failure_loses_nothing),
         cmocka_unit_test(no_memory_loses_nothing),
