@@ -343,6 +343,8 @@ static int32_t f_map(struct lli_var *out, struct lli_tpl_run *r, const struct ll
     struct lli_var_list *items;
     struct lli_tpl_args rest = rest_of(c->args, 1);
     struct lli_var value;
+    if (!lli_var_truth(c->in)) /* None too has nothing to map */
+        return new_iterator(out, r, 0);
     int32_t status = items_of(&items, r, c);
     if (status == LLMINF_OK)
         status = new_iterator(out, r, items->n);

@@ -199,8 +199,9 @@ static int32_t f_truncate(struct lli_var *out, struct lli_tpl_run *r, const stru
     int32_t status = lli_tpl_int_arg(&length, r, &c->arg[0], 255);
     if (status == LLMINF_OK && lli_var_is_given(&c->arg[3]))
         status = lli_tpl_int_arg(&leeway, r, &c->arg[3], 5);
-    if (status == LLMINF_OK)
-        status = lli_tpl_str(&text, r, c->in);
+    if (status == LLMINF_OK && c->in->kind != LLI_VAR_TEXT)
+        return lli_tpl_fail(r, "truncate of a value of type %s, want a text", lli_var_type(c->in));
+    text = *c->in;
     if (status != LLMINF_OK)
         return status;
     if (end.kind != LLI_VAR_TEXT || length < (int64_t)lli_var_count(&end) || leeway < 0)
@@ -277,6 +278,8 @@ static int32_t f_urlencode(struct lli_var *out, struct lli_tpl_run *r, const str
         const struct lli_var_dict *d = c->in->dict;
         for (uint32_t i = 0; status == LLMINF_OK && i < d->n; i++)
             status = put_pair(r, &d->entries[i].key, &d->entries[i].value, i == 0);
+    } else if (lli_var_is_list(c->in)) {
+        return lli_tpl_fail(r, "urlencode of a list, want a text or a mapping");
     } else {
         status = lli_tpl_str(&text, r, c->in);
         if (status == LLMINF_OK)

@@ -520,7 +520,9 @@ int32_t lli_var_contains(int *out, struct lli_tpl_run *r, const struct lli_var *
     *out = 0;
     if (in->kind == LLI_VAR_DICT) {
         *out = lli_var_dict_find(in->dict, item) != NULL;
-        return has_parts(item) ? lli_tpl_fail(r, "a value of type %s cannot be a key", lli_var_type(item)) : LLMINF_OK;
+        return has_parts(item) && item->kind != LLI_VAR_TUPLE
+                   ? lli_tpl_fail(r, "a value of type %s cannot be a key", lli_var_type(item))
+                   : LLMINF_OK;
     }
     if (in->kind == LLI_VAR_TEXT) {
         if (item->kind == LLI_VAR_UNDEFINED)
