@@ -93,7 +93,7 @@ static void test_every_type_has_one(void **state)
     size_t n = 0;
     (void)state;
     for (uint32_t id = 0; id < 100; id++) {
-        assert_int_equal(lli_encoders_find(id) != NULL, lli_dtype_find(id) != NULL);
+        assert_int_equal(lli_encoders_find(id) != NULL, lli_dtype_find(id) != NULL && id != LLI_MXFP4); /* is read only */
         n += lli_encoders_find(id) != NULL;
     }
     assert_int_equal(n, N_ROWS);
