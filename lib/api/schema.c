@@ -177,7 +177,8 @@ static const struct lli_schema_row generate_rows[] = {
 };
 
 static const struct lli_schema_row convert_rows[] = {
-    CHOICE("type", "q8_0", "encoding of the matrices: a type, or a mix of types by the name that llama.cpp gives it", ENCODINGS),
+    CHOICE("type", "q8_0", "encoding of the matrices: a type, or a mix of types by the name that llama.cpp gives it",
+           ENCODINGS),
     BOOL("pure", 0, "the type itself for all matrices, without those that a mix gives more bits"),
     INT("threads", 0, 0, 1024, NONE, "threads that encode; 0: what affinity and cgroup quota allow"),
 };

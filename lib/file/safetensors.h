@@ -1,8 +1,8 @@
 /* file/safetensors.h - a safetensors file taken apart, every offset checked.
  * Format: https://github.com/huggingface/safetensors (a JSON header behind its length in 8 bytes, then the data)
  *
- * Strings are copies. After a successful read every tensor lies inside the file, without overlap; its alignment is what the file
- * gives. */
+ * Strings are copies. After a successful read every tensor lies inside the file, without overlap; its alignment is what the
+ * file gives. */
 #ifndef LLI_FILE_SAFETENSORS_H
 #define LLI_FILE_SAFETENSORS_H
 

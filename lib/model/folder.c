@@ -1,7 +1,8 @@
 #include "model/folder.h"
 
+#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/limits.h"
@@ -25,10 +26,18 @@ struct files {
     size_t n;
 };
 
+/* Is there something of that name, and, with O_DIRECTORY, a folder? Nothing is opened. */
+static int is_there(const char *path, int flags)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC | flags);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 int lli_folder_is(const char *path)
 {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    return is_there(path, O_DIRECTORY);
 }
 
 /* PATH/NAME, to be freed; NULL without memory. */
@@ -45,12 +54,6 @@ static char *join(struct lli_heap *heap, const char *path, const char *name, siz
     return out;
 }
 
-static int is_file(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0;
-}
-
 int32_t lli_folder_open(struct lli_mapping *out, int *is_there_out, struct lli_heap *heap, const char *path, const char *name,
                         struct llminf_error *err)
 {
@@ -60,7 +63,7 @@ int32_t lli_folder_open(struct lli_mapping *out, int *is_there_out, struct lli_h
     if (!file)
         return lli_fail_memory(err, name, strlen(path) + strlen(name));
     if (is_there_out)
-        *is_there_out = is_file(file);
+        *is_there_out = is_there(file, 0);
     if (!is_there_out || *is_there_out)
         status = lli_mapping_open(out, heap, file, LLI_LOAD_READ, NULL, err);
     lli_free(heap, file);
