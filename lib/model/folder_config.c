@@ -13,6 +13,8 @@
 static const struct lli_folder_class classes[] = {
     {"LlamaForCausalLM", "llama", 1},
     {"MistralForCausalLM", "llama", 1},
+    {"Qwen2ForCausalLM", "qwen2", 0},
+    {"Qwen3ForCausalLM", "qwen3", 0},
 };
 
 struct source {
@@ -115,8 +117,9 @@ static const struct lli_folder_class *find_class(struct source *s)
         if (is_text(name, classes[i].name))
             return &classes[i];
     if (s->b->status == 0)
-        s->b->status = lli_fail(s->b->err, LLMINF_E_UNSUPPORTED, "architectures",
-                                "%s is not known, want LlamaForCausalLM or MistralForCausalLM", name->text);
+        s->b->status = lli_fail(
+            s->b->err, LLMINF_E_UNSUPPORTED, "architectures",
+            "%s is not known, want LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM or Qwen3ForCausalLM", name->text);
     return NULL;
 }
 
@@ -199,6 +202,7 @@ static void read_rope(struct lli_folder_config *c, struct source *s)
 static void put_numbers(struct lli_folder_config *c, struct source *s)
 {
     const struct lli_json_value *window = find(s, 0, "sliding_window"), *tied = find(s, 0, "tie_word_embeddings");
+    const struct lli_json_value *has_window = find(s, 0, "use_sliding_window"); /* Qwen's: the window alone says nothing */
     c->n_layers = count(s, "num_hidden_layers", 0);
     c->n_embd = count(s, "hidden_size", 0);
     c->n_heads = count(s, "num_attention_heads", 0);
@@ -215,7 +219,7 @@ static void put_numbers(struct lli_folder_config *c, struct source *s)
     put_int(s, "attention.value_length", c->head_dim);
     put_float(s, "attention.layer_norm_rms_epsilon", number(s, 0, "rms_norm_eps", -1));
     put_int(s, "vocab_size", count(s, "vocab_size", 0));
-    if (window)
+    if (window && !(has_window && has_window->kind == LLI_JSON_FALSE))
         put_int(s, "attention.sliding_window", count(s, "sliding_window", 0));
 }
 

@@ -38,6 +38,8 @@ static const struct name layer_names[] = {
     {"self_attn.k_proj.bias", "attn_k.bias", ROTATED_K},
     {"self_attn.v_proj.bias", "attn_v.bias", AS_IT_IS},
     {"self_attn.o_proj.bias", "attn_output.bias", AS_IT_IS},
+    {"self_attn.q_norm.weight", "attn_q_norm.weight", AS_IT_IS},
+    {"self_attn.k_norm.weight", "attn_k_norm.weight", AS_IT_IS},
     {"mlp.gate_proj.weight", "ffn_gate.weight", AS_IT_IS},
     {"mlp.up_proj.weight", "ffn_up.weight", AS_IT_IS},
     {"mlp.down_proj.weight", "ffn_down.weight", AS_IT_IS},
