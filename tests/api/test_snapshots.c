@@ -152,9 +152,28 @@ static int save_for_ever(const char *place)
     for (int i = 0; i < 2; i++)
         if (!context || !(sessions[i] = open_session(context, i)) || go_on(sessions[i], tokens) == 0)
             return 1;
-    for (int i = 0;; i = !i)
-        if (llminf_session_save(sessions[i], place, NULL) != LLMINF_OK)
+    for (int i = 0, is_said = 0;; i = !i, is_said = 1)
+        if (llminf_session_save(sessions[i], place, NULL) != LLMINF_OK || (!is_said && write(STDOUT_FILENO, "s", 1) != 1))
             return 1;
+}
+
+/* Starts a process that does so, and waits for its first save. */
+static pid_t start_saving(void)
+{
+    int ends[2];
+    char said;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        execl(self, self, "save", path, (char *)NULL);
+        _exit(127);
+    }
+    assert_true(child > 0);
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &said, 1), 1);
+    close(ends[0]);
+    return child;
 }
 
 /* What those left that were killed within a save; how many. */
@@ -218,19 +237,12 @@ static void test_killed(void **state)
     unlink(path);
     for (int i = 0; i < n_kills; i++) {
         llminf_session *loaded;
-        pid_t child = fork();
-        if (child == 0) {
-            execl(self, self, "save", path, (char *)NULL);
-            _exit(127);
-        }
-        assert_true(child > 0);
-        while (access(path, F_OK) != 0)
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        pid_t child = start_saving();
         if (i == 0) {
             loading.context = context;
             assert_int_equal(pthread_create(&loader, NULL, load_for_ever, &loading), 0);
         }
-        nanosleep(&(struct timespec){.tv_nsec = 20000000 + 370000 * (i % 25) + 13000 * (i / 25)}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 370000 * (i % 25) + 13000 * (i / 25)}, NULL);
         kill(child, SIGKILL);
         assert_int_equal(waitpid(child, NULL, 0), child);
         assert_int_equal(llminf_session_load(&loaded, context, path, NULL, NULL), LLMINF_OK);
