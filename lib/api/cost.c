@@ -343,6 +343,8 @@ llminf_status llminf_cost_plan(const llminf_model *model, const llminf_options *
     status = lli_values_copy(&load, &load_heap, "cost", cost_options, error);
     if (status == LLMINF_OK)
         status = lli_values_copy(&context, &heap, "context", context_options, error);
+    if (status == LLMINF_OK && context_options != NULL && context_options->draft != NULL)
+        status = lli_fail(error, LLMINF_E_UNSUPPORTED, "draft", "is not counted by a plan, want options without one");
     if (status == LLMINF_OK)
         status = answer(value_out, &(struct question){.model = model, .load = &load, .context = &context, .heap = &heap}, row,
                         error);

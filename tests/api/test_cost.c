@@ -293,6 +293,7 @@ static void test_errors(void **state)
     llminf_model *model = open_small(&bytes);
     llminf_options *load = bag("cost", ""), *shape = bag("cost", "shape=n_layers=1"), *whole = bag("cost", LLAMA_3_8B);
     llminf_options *type = bag("cost", LLAMA_3_8B), *backend = bag("context", "backend=nobody");
+    llminf_options *draft = bag("context", "");
     double value;
     (void)state;
     assert_int_equal(llminf_options_set_text(type, "weights", "q9", -1, &error), LLMINF_OK);
@@ -308,6 +309,8 @@ static void test_errors(void **state)
     expect(LLMINF_E_OPTION, "flops_per_s", model, NULL, load, "step_ns");
     expect(LLMINF_E_OPTION, "cost", model, load, NULL, "params");
     expect(LLMINF_E_OPTION, "context", model, NULL, backend, "params");
+    assert_int_equal(llminf_options_set_model(draft, "draft", model, &error), LLMINF_OK);
+    expect(LLMINF_E_UNSUPPORTED, "draft", model, draft, NULL, "params");
     assert_int_equal(llminf_cost_plan(model, NULL, NULL, "params", NULL, &error), LLMINF_E_INVALID);
     assert_int_equal(llminf_cost_plan((const llminf_model *)(const void *)load, NULL, NULL, "params", &value, &error),
                      LLMINF_E_INVALID);
@@ -316,6 +319,7 @@ static void test_errors(void **state)
     llminf_options_close(whole);
     llminf_options_close(type);
     llminf_options_close(backend);
+    llminf_options_close(draft);
     llminf_model_close(model);
     free(bytes);
 }
