@@ -294,3 +294,20 @@ uint64_t lli_family_may(const struct lli_family *family, int has_experts)
 {
     return lli_family_needs(family, has_experts) | family->may;
 }
+
+const char *lli_family_layer(int64_t *layer, const char *prefix, const char *name)
+{
+    size_t n_prefix = strlen(prefix);
+    int64_t n = 0;
+    int n_digits = 0;
+    if (strncmp(name, prefix, n_prefix) != 0)
+        return NULL;
+    const char *first = name + n_prefix, *at = first;
+    for (; *at >= '0' && *at <= '9' && n_digits < 10; at++, n_digits++)
+        n = n * 10 + (*at - '0');
+    int is_number = n_digits == 1 || (n_digits > 1 && n_digits < 10 && *first != '0');
+    if (!is_number || *at != '.')
+        return NULL;
+    *layer = n;
+    return at + 1;
+}

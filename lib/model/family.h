@@ -151,4 +151,8 @@ const struct lli_fused *lli_family_fused(const struct lli_family *family, const 
 uint64_t lli_family_needs(const struct lli_family *family, int has_experts);
 uint64_t lli_family_may(const struct lli_family *family, int has_experts);
 
+/* A name that begins with `prefix` and "N.": N, and what follows; NULL if it does not begin so. N has up to 9 digits and no
+ * leading zero. */
+const char *lli_family_layer(int64_t *layer, const char *prefix, const char *name);
+
 #endif

@@ -10,6 +10,7 @@
 #include "base/half.h"
 #include "base/mathx.h"
 #include "base/size.h"
+#include "model/family.h"
 
 #define NAME_BYTES 64
 #define PI 3.14159265358979323846
@@ -56,21 +57,6 @@ struct walk {
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
-/* "model.layers.N." of the name: N and what follows, or NULL. */
-static const char *read_layer(uint32_t *layer, const char *name)
-{
-    static const char prefix[] = "model.layers.";
-    const char *at = name + sizeof prefix - 1;
-    uint32_t n = 0;
-    int n_digits = 0;
-    if (strncmp(name, prefix, sizeof prefix - 1) != 0)
-        return NULL;
-    for (; *at >= '0' && *at <= '9' && n_digits < 6; at++, n_digits++)
-        n = n * 10 + (uint32_t)(*at - '0');
-    *layer = n;
-    return n_digits > 0 && n_digits < 6 && *at == '.' ? at + 1 : NULL;
-}
-
 static const struct name *find_name(const struct name *table, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
@@ -82,15 +68,15 @@ static const struct name *find_name(const struct name *table, size_t n, const ch
 /* GGUF's name and how it is taken over; -1: there is none. */
 static int translate(char out[NAME_BYTES], enum how *how, const struct walk *w, const char *name)
 {
-    uint32_t layer = 0;
-    const char *rest = read_layer(&layer, name);
+    int64_t layer = 0;
+    const char *rest = lli_family_layer(&layer, "model.layers.", name);
     const struct name *row = rest ? find_name(layer_names, sizeof layer_names / sizeof *layer_names, rest)
                                   : find_name(names, sizeof names / sizeof *names, name);
     if (!row)
         return -1;
     *how = row->how;
     if (rest)
-        lli_format(out, NAME_BYTES, "blk.%u.%s", layer, row->to);
+        lli_format(out, NAME_BYTES, "blk.%lld.%s", (long long)layer, row->to);
     else
         lli_format(out, NAME_BYTES, "%s", row->to);
     if (w->config->is_tied && row == &names[2]) { /* one matrix, under either name */

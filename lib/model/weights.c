@@ -49,28 +49,10 @@ static void measure(uint64_t sides[LLI_N_EXTENTS], const struct lli_config *c)
     sides[LLI_EXTENT_ROPE] = c->rope.n_dims / 2;
 }
 
-/* "blk.N.": N and what follows; NULL if the name does not begin so. N has up to 9 digits and no leading zero. */
-static const char *read_layer(int64_t *layer, const char *name)
-{
-    static const char prefix[] = "blk.";
-    const char *at = name + sizeof prefix - 1;
-    int64_t n = 0;
-    int n_digits = 0;
-    if (strncmp(name, prefix, sizeof prefix - 1) != 0)
-        return NULL;
-    for (; *at >= '0' && *at <= '9' && n_digits < 10; at++, n_digits++)
-        n = n * 10 + (*at - '0');
-    int is_number = n_digits == 1 || (n_digits > 1 && n_digits < 10 && name[sizeof prefix - 1] != '0');
-    if (!is_number || *at != '.')
-        return NULL;
-    *layer = n;
-    return at + 1;
-}
-
 static void find_place(struct place *out, const struct loader *l, const char *name)
 {
     *out = (struct place){.layer = -1, .roles = &out->role};
-    const char *rest = read_layer(&out->layer, name);
+    const char *rest = lli_family_layer(&out->layer, "blk.", name);
     const struct lli_fused *fused = rest ? lli_family_fused(l->config->family, rest) : NULL;
     int first = rest ? LLI_FIRST_LAYER_ROLE : 0, end = rest ? LLI_N_ROLES : LLI_FIRST_LAYER_ROLE;
     uint64_t parts = 0;
