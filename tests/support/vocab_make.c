@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "text/decode.h"
 #include "text/encode.h"
 
 #define SPACE "\xE2\x96\x81"
@@ -310,5 +311,27 @@ const char *test_text_tokens(struct test_text *t, const char *text, size_t n, in
     }
     out[len] = '\0';
     lli_buffer_finish(&ids);
+    return failed ? NULL : out;
+}
+
+const char *test_text_back(struct test_text *t, const char *text, size_t n, int flags)
+{
+    static char out[4096];
+    struct lli_buffer ids, back;
+    struct lli_decode d = {.at_start = 1};
+    lli_buffer_init(&ids, &t->heap);
+    lli_buffer_init(&back, &t->heap);
+    int failed = lli_encode(&ids, &t->vocab, text, n, flags, &t->error) != 0;
+    for (size_t i = 0; i < ids.len && !failed; i += sizeof(int32_t)) {
+        int32_t id;
+        memcpy(&id, ids.bytes + i, sizeof id);
+        failed = lli_decode_token(&d, &back, &t->vocab, id, 0) != 0;
+    }
+    failed = failed || lli_decode_end(&d, &back) != 0 || back.len >= sizeof out;
+    if (!failed && back.len > 0)
+        memcpy(out, back.bytes, back.len);
+    out[failed ? 0 : back.len] = '\0';
+    lli_buffer_finish(&ids);
+    lli_buffer_finish(&back);
     return failed ? NULL : out;
 }

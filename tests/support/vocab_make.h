@@ -73,4 +73,7 @@ int64_t test_text_close(struct test_text *t); /* bytes that still live: 0 if all
 /* The tokens of a text as they stand in the file, with a blank between; NULL on failure. Static. */
 const char *test_text_tokens(struct test_text *t, const char *text, size_t n, int flags);
 
+/* What the ids of a text decode to, control tokens left out; NULL on failure. Static. */
+const char *test_text_back(struct test_text *t, const char *text, size_t n, int flags);
+
 #endif

@@ -91,25 +91,7 @@ static const char *tokens_of(const char *text, int flags)
 
 static const char *back_of(const char *text)
 {
-    static char out[256];
-    struct lli_buffer ids, back;
-    struct lli_decode d = {.at_start = 1};
-    lli_buffer_init(&ids, &t.heap);
-    lli_buffer_init(&back, &t.heap);
-    assert_int_equal(lli_encode(&ids, &t.vocab, text, strlen(text), LLI_TEXT_SPECIAL, &t.error), 0);
-    for (size_t i = 0; i < ids.len; i += sizeof(int32_t)) {
-        int32_t id;
-        memcpy(&id, ids.bytes + i, sizeof id);
-        assert_int_equal(lli_decode_token(&d, &back, &t.vocab, id, 0), 0);
-    }
-    assert_int_equal(lli_decode_end(&d, &back), 0);
-    assert_true(back.len < sizeof out);
-    if (back.len)
-        memcpy(out, back.bytes, back.len);
-    out[back.len] = '\0';
-    lli_buffer_finish(&ids);
-    lli_buffer_finish(&back);
-    return out;
+    return test_text_back(&t, text, strlen(text), LLI_TEXT_SPECIAL);
 }
 
 #define BYTE_LEVEL "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": true}"
