@@ -199,7 +199,7 @@ static int run_scatter(const struct options *o, struct network *network, struct 
     report_number(report, "seconds_in_order", m[1], 6);
     report_number(report, "seconds_scattered", m[2], 6);
     report_number(report, "step_ratio", m[2] / m[1], 4);
-    if (m[1] > m[0])
+    if (m[1] > m[0] && m[2] > m[0]) /* else noise is larger than attention */
         report_number(report, "attention_ratio", (m[2] - m[0]) / (m[1] - m[0]), 4);
     else
         report_unknown(report, "attention_ratio");
