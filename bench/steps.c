@@ -69,8 +69,8 @@ static int32_t token_at(const struct steps *s, uint32_t session, uint32_t pos)
 static void add_row(struct steps *s, struct lli_plan *plan, uint32_t session, uint32_t pos, int wants_logits)
 {
     const uint32_t *blocks = s->tables + (size_t)session * s->table_len;
-    if (plan->n_seqs == 0 || plan->seqs[plan->n_seqs - 1].blocks != blocks)
-        plan->seqs[plan->n_seqs++] = (struct lli_seq){.first_row = plan->n_rows, .blocks = blocks};
+    if (plan->n_seqs == 0 || plan->seqs[plan->n_seqs - 1].blocks[0] != blocks)
+        plan->seqs[plan->n_seqs++] = (struct lli_seq){.first_row = plan->n_rows, .blocks = {blocks}};
     plan->seqs[plan->n_seqs - 1].n_rows++;
     plan->rows[plan->n_rows++] = (struct lli_row){token_at(s, session, pos), pos, (uint16_t)(plan->n_seqs - 1),
                                                   (uint16_t)(wants_logits ? LLI_ROW_LOGITS : 0)};

@@ -298,7 +298,8 @@ static void add_rows(struct lli_drafter *drafter, struct lli_ride *ride, uint32_
     const struct lli_timeline *t = ride->timeline;
     struct lli_plan *plan = &drafter->batch.plan;
     struct lli_seq *seq = &plan->seqs[plan->n_seqs];
-    *seq = (struct lli_seq){.first_row = plan->n_rows, .n_rows = end - first, .blocks = t->draft_table.blocks[0]};
+    *seq = (struct lli_seq){.first_row = plan->n_rows, .n_rows = end - first};
+    lli_table_show(seq->blocks, &t->draft_table);
     drafter->riders[plan->n_seqs] = (uint32_t)(ride - drafter->batch.rides);
     ride->n_logits = (uint32_t)wants_logits;
     ride->first_logits = plan->n_logits;

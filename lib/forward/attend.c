@@ -120,13 +120,14 @@ static void find_pages(const uint8_t **k, const uint8_t **v, const struct work *
     const struct lli_pages *pages = &w->pass->pages;
     const struct lli_plan *plan = w->pass->plan;
     const struct lli_row *last = &plan->rows[w->tile->first_row + w->tile->n_rows - 1];
+    const uint32_t *blocks = plan->seqs[w->tile->seq].blocks[pages->layout.groups[w->stage->layer]];
     size_t from = first_seen(w->stage, &plan->rows[w->tile->first_row]) / LLI_PAGE_TOKENS;
     for (size_t i = 0; i < LLI_SPLIT_PAGES; i++) {
         size_t page = split * LLI_SPLIT_PAGES + i;
         int is_seen = page >= from && page <= last->pos / LLI_PAGE_TOKENS;
         const uint8_t *at = NULL;
         if (is_seen)
-            at = lli_pages_k(pages, plan->seqs[w->tile->seq].blocks[page], w->stage->layer) + kv_head * pages->head_bytes;
+            at = lli_pages_k(pages, blocks[page], w->stage->layer) + kv_head * pages->head_bytes;
         k[i] = at;
         if (v)
             v[i] = is_seen ? at + pages->page_bytes : NULL;

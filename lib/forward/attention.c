@@ -56,7 +56,7 @@ static void store_keys(const struct lli_pass *pass, const void *arg, size_t firs
         rotate(pass, layer, s->k + at, row, n_heads);
         if (r->flags & LLI_ROW_NO_STORE)
             continue;
-        block = pass->plan->seqs[r->seq].blocks[r->pos / LLI_PAGE_TOKENS];
+        block = pass->plan->seqs[r->seq].blocks[pages->layout.groups[layer]][r->pos / LLI_PAGE_TOKENS];
         if (pass->kernels.kv_store[pages->type](lli_pages_k(pages, block, layer) + head_at,
                                                 lli_pages_v(pages, block, layer) + head_at, s->k + at, s->v + at, n_heads,
                                                 c->head_dim, r->pos % LLI_PAGE_TOKENS) < 0)

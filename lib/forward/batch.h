@@ -21,8 +21,9 @@ struct lli_row {
 /* Rows of one sequence are adjacent and ascending in position. */
 struct lli_seq {
     uint32_t first_row, n_rows;
-    const uint32_t *blocks; /* its table: position p lies in block blocks[p / 16]; covers all its rows */
-    int32_t status;         /* out: 0, or LLMINF_E_NUMERIC: this sequence met a NaN or Inf */
+    const uint32_t *blocks[LLI_GROUPS_MAX]; /* its table: group g of forward/layout.h has position p in block blocks[g][p / 16];
+                                             * covers all its rows, and what they see */
+    int32_t status;                         /* out: 0, or LLMINF_E_NUMERIC: this sequence met a NaN or Inf */
 };
 
 struct lli_plan {

@@ -61,6 +61,12 @@ static void start_stream(const struct lli_pass *pass, float *x, const struct lli
         lli_norm_role(pass, x, x, 0, LLI_TOKEN_NORM, pass->config->n_embd);
 }
 
+static void clear_blocks(const struct lli_pass *pass, const struct lli_seq *seq, size_t i)
+{
+    for (uint32_t g = 0; g < pass->pages.layout.n_groups; g++)
+        lli_pages_clear(&pass->pages, seq->blocks[g][i]);
+}
+
 /* The token's vector, and the angles of its position. A block whose first position comes is cleared. */
 static void embed(const struct lli_pass *pass, const void *arg, size_t row, int worker)
 {
@@ -75,7 +81,7 @@ static void embed(const struct lli_pass *pass, const void *arg, size_t row, int 
         lli_rotary_at(&pass->rotary[local], r->pos, s->cos[local] + row * n_pairs, s->sin[local] + row * n_pairs);
     }
     if (r->pos % LLI_PAGE_TOKENS == 0 && !(r->flags & LLI_ROW_NO_STORE))
-        lli_pages_clear(&pass->pages, pass->plan->seqs[r->seq].blocks[r->pos / LLI_PAGE_TOKENS]);
+        clear_blocks(pass, &pass->plan->seqs[r->seq], r->pos / LLI_PAGE_TOKENS);
 }
 
 /* The last norm, for the i-th row that wants logits. */
@@ -336,18 +342,18 @@ void lli_forward_forget(struct lli_forward *f, uint32_t block)
 
 size_t lli_forward_saved_bytes(const struct lli_forward *f)
 {
-    return 2 * f->pass.config->n_layers * f->pass.pages.page_bytes;
+    return 2 * f->pass.pages.layout.n_places * f->pass.pages.page_bytes;
 }
 
 void lli_forward_save_block(const struct lli_forward *f, uint32_t block, void *out)
 {
-    memcpy(out, lli_pages_k(&f->pass.pages, block, 0), lli_forward_saved_bytes(f));
+    memcpy(out, lli_pages_block(&f->pass.pages, block), lli_forward_saved_bytes(f));
 }
 
 void lli_forward_load_block(struct lli_forward *f, uint32_t block, const void *bytes)
 {
     lli_pages_clear(&f->pass.pages, block);
-    memcpy(lli_pages_k(&f->pass.pages, block, 0), bytes, lli_forward_saved_bytes(f));
+    memcpy(lli_pages_block(&f->pass.pages, block), bytes, lli_forward_saved_bytes(f));
 }
 
 size_t lli_forward_kv_bytes(const struct lli_forward *f)

@@ -26,7 +26,9 @@ static const uint32_t types[] = {[LLI_KV_F16] = LLI_F16, [LLI_KV_F32] = LLI_F32,
 size_t lli_pages_block_bytes(const struct lli_config *config, int kv_type)
 {
     size_t n = 2 * lli_kv_head_bytes(types[kv_type], config->head_dim);
-    if (lli_size_mul(&n, n, config->n_kv_heads) || lli_size_mul(&n, n, config->n_layers))
+    struct lli_layout layout;
+    lli_layout_find(&layout, config);
+    if (lli_size_mul(&n, n, config->n_kv_heads) || lli_size_mul(&n, n, layout.n_places))
         return 0;
     return n >= LARGE && n % 4096 == 0 ? n + APART : n;
 }
@@ -45,6 +47,7 @@ int32_t lli_pages_init(struct lli_pages *pages, struct lli_heap *heap, const str
         .n_blocks = n_blocks,
         .type = types[kv_type],
     };
+    lli_layout_find(&pages->layout, config);
     pages->bytes = lli_alloc_aligned(heap, bytes, 64);
     return pages->bytes ? 0 : lli_fail_memory(err, "KV blocks", bytes);
 }
@@ -58,12 +61,12 @@ void lli_pages_finish(struct lli_pages *pages)
 
 void lli_pages_clear(const struct lli_pages *pages, uint32_t block)
 {
-    memset(lli_pages_k(pages, block, 0), FRESH, pages->block_bytes);
+    memset(lli_pages_block(pages, block), FRESH, pages->block_bytes);
 }
 
 void lli_pages_copy(const struct lli_pages *pages, uint32_t dst, uint32_t src)
 {
-    memcpy(lli_pages_k(pages, dst, 0), lli_pages_k(pages, src, 0), pages->block_bytes);
+    memcpy(lli_pages_block(pages, dst), lli_pages_block(pages, src), pages->block_bytes);
 }
 
 void lli_pages_touch(const struct lli_pages *pages)
@@ -73,5 +76,5 @@ void lli_pages_touch(const struct lli_pages *pages)
 
 void lli_pages_forget(const struct lli_pages *pages, uint32_t block)
 {
-    lli_alloc_forget(pages->heap, lli_pages_k(pages, block, 0), pages->block_bytes);
+    lli_alloc_forget(pages->heap, lli_pages_block(pages, block), pages->block_bytes);
 }

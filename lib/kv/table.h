@@ -75,6 +75,13 @@ void lli_table_find(struct lli_hit *out, struct lli_table *table, struct lli_poo
 /* Takes what find wrote, nothing having changed since: n_computed is then the hit's n_tokens. */
 void lli_table_accept(struct lli_table *table, struct lli_pool *pool, const struct lli_hit *hit);
 
+/* Its blocks of each group, for a plan: good while nothing but this plan changes the table. */
+static inline void lli_table_show(const uint32_t *out[LLI_GROUPS_MAX], const struct lli_table *table)
+{
+    for (uint32_t g = 0; g < LLI_GROUPS_MAX; g++)
+        out[g] = table->blocks[g];
+}
+
 /* ---- a step */
 
 /* Blocks that extend(end) would take: new ones, and copies of tails that are shared. */

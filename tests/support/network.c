@@ -117,7 +117,7 @@ int32_t network_feed(struct network_run *run, const uint32_t *blocks, const int3
     size_t n_vocab = run->network->config.n_vocab;
     for (uint32_t at = 0; at < n; at += chunk) {
         uint32_t n_rows = n - at < chunk ? n - at : chunk;
-        struct lli_seq seq = {.n_rows = n_rows, .blocks = blocks};
+        struct lli_seq seq = {.n_rows = n_rows, .blocks = {blocks}};
         struct lli_plan plan = {.n_rows = n_rows, .n_seqs = 1, .rows = rows, .seqs = &seq};
         plan.n_logits = logits_out ? n_rows : 0;
         for (uint32_t i = 0; i < n_rows; i++)

@@ -226,7 +226,7 @@ size_t lli_forward_scratch_bytes(const struct lli_forward *f)
 
 static struct entry *entry_at(const struct lli_forward *f, const struct lli_seq *seq, uint32_t pos)
 {
-    uint32_t block = seq->blocks[pos / LLI_BLOCK_TOKENS];
+    uint32_t block = seq->blocks[0][pos / LLI_BLOCK_TOKENS];
     if (block == 0 || block >= f->n_blocks) {
         complain("a table names the null block or none");
         return &f->entries[0];

@@ -118,7 +118,7 @@ static uint64_t hash_plan(uint64_t hash)
     const struct lli_plan *plan = &f.e.engine->batch.plan;
     hash = lli_hash(plan->rows, plan->n_rows * sizeof *plan->rows, hash);
     for (uint32_t i = 0; i < plan->n_seqs; i++)
-        hash = lli_hash(plan->seqs[i].blocks, (plan->rows[plan->seqs[i].first_row].pos / B + 1) * sizeof(uint32_t), hash);
+        hash = lli_hash(plan->seqs[i].blocks[0], (plan->rows[plan->seqs[i].first_row].pos / B + 1) * sizeof(uint32_t), hash);
     return lli_hash(plan->copies, plan->n_copies * sizeof *plan->copies, hash);
 }
 

@@ -166,7 +166,7 @@ static void batch_add(struct batch *b, const uint32_t *blocks, const int32_t *id
                       uint32_t n_wanted, uint16_t flags)
 {
     uint16_t seq = (uint16_t)b->plan.n_seqs++;
-    b->seqs[seq] = (struct lli_seq){.first_row = b->plan.n_rows, .n_rows = n, .blocks = blocks, .status = 99};
+    b->seqs[seq] = (struct lli_seq){.first_row = b->plan.n_rows, .n_rows = n, .blocks = {blocks}, .status = 99};
     for (uint32_t i = 0; i < n; i++) {
         uint16_t wanted = i >= n - n_wanted ? LLI_ROW_LOGITS : 0;
         b->rows[b->plan.n_rows++] = (struct lli_row){ids[i], first + i, seq, (uint16_t)(flags | wanted)};
