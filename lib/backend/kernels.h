@@ -13,13 +13,14 @@
 #include <stdint.h>
 
 #include "base/dtype.h"
+#include "base/segments.h"
 
 #define LLI_N_TYPES (LLI_MXFP4 + 1) /* tables by enum lli_type; only the slots of known types are filled */
 
 enum {
-    LLI_ACT_BLOCK = 32,   /* elements of a block of quantised activations, and of a block of K */
-    LLI_PAGE_TOKENS = 16, /* tokens of a page of K or V: a lane each */
-    LLI_SPLIT_PAGES = 16, /* pages of a split of attention */
+    LLI_ACT_BLOCK = LLI_SEGMENT_BLOCK, /* elements of a block of quantised activations, and of a block of K */
+    LLI_PAGE_TOKENS = 16,              /* tokens of a page of K or V: a lane each */
+    LLI_SPLIT_PAGES = 16,              /* pages of a split of attention */
     LLI_SPLIT_TOKENS = LLI_SPLIT_PAGES * LLI_PAGE_TOKENS,
     LLI_ATTEND_TILE = 12,          /* queries of one head that a kernel takes at a time, at most */
     LLI_ATTEND_HEADS = 32,         /* queries of several heads in one call, at most */

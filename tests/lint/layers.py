@@ -6,7 +6,7 @@ import source
 
 LAYER = {
     "base": 1,
-    "file": 2, "kv": 2, "backend": 2, "cost": 2,
+    "file": 2, "kv": 2, "backend": 2, "cost": 2, "parallel": 2,
     "text": 3, "model": 3,
     "forward": 4, "grammar": 4,
     "sample": 5,

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "backend/kernels.h"
-#include "backend/segments.h"
+#include "base/segments.h"
 
 #ifdef LLI_SCALAR_FMA
 #define LLI_SCALAR(op) lli_##op##_scalar_fma

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "backend/segments.h"
+#include "base/segments.h"
 #include "backend/wide/dot.h"
 
 /* Segment s (0 .. 7, ascending) has the sums v of n_x rows and n_g groups: joins them with what waits for them in `parked`, and
