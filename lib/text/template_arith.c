@@ -58,6 +58,8 @@ static double remainder_real(double x, double y)
 static double floor_division(double x, double y)
 {
     double quotient = (x - remainder_real(x, y)) / y, whole = floor_real(quotient);
+    if (quotient == 0)
+        return x / y * 0.0; /* 0 with the sign of the quotient */
     return quotient - whole > 0.5 ? whole + 1 : whole; /* it is whole but for its rounding */
 }
 
@@ -315,7 +317,7 @@ int32_t lli_tpl_round(double *out, struct lli_tpl_run *r, double x, int64_t plac
 {
     struct lli_decimal d;
     *out = x;
-    if (x - x != 0 || places > 340)
+    if (x == 0 || x - x != 0 || places > 340)
         return LLMINF_OK;
     int64_t place = places < -LLI_DECIMAL_HIGH ? LLI_DECIMAL_HIGH : -places;
     (void)r;
@@ -393,12 +395,13 @@ static int32_t put_formatted_number(struct lli_tpl_run *r, const struct spec *s,
 {
     char digits[512];
     double real = lli_var_as_real(v);
-    int real_wanted = s->conversion == 'f' || s->conversion == 'F' || s->conversion == 'g', negative = real < 0;
+    int real_wanted = s->conversion == 'f' || s->conversion == 'F' || s->conversion == 'g';
     if (!lli_var_is_number(v) || v->kind == LLI_VAR_BIG)
         return lli_tpl_fail(r, "%%%c wants a number, not %s", s->conversion, lli_var_type(v));
     if (v->kind == LLI_VAR_REAL && !real_wanted && !(real > -0x1p63 && real < 0x1p63))
         return fail_range(r);
     int64_t number = v->kind == LLI_VAR_REAL ? (real_wanted ? 0 : (int64_t)real) : v->number;
+    int negative = real_wanted ? signbit(real) != 0 : number < 0;
     int64_t n = number_digits(digits, s, negative ? -real : real, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
     if (n < 0)
         return lli_tpl_fail(r, "the conversion %%%c is not supported", s->conversion);

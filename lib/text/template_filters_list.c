@@ -74,26 +74,24 @@ static int32_t key_of(struct lli_var *out, struct lli_tpl_run *r, const struct l
     return status;
 }
 
-/* The same for several paths with commas between: a list of keys. */
+/* The same for several paths with commas between: always a list, so that equal keys need no order, as in Jinja2. */
 static int32_t keys_of(struct lli_var *out, struct lli_tpl_run *r, const struct lli_var *item, const struct lli_var *paths,
                        int fold)
 {
     static const struct lli_var none;
-    const char *comma = paths->kind == LLI_VAR_TEXT && paths->len > 0 ? memchr(paths->text, ',', paths->len) : NULL;
     struct lli_var rest = *paths, key;
-    if (!comma)
-        return key_of(out, r, item, paths, &none, fold);
-    int32_t status = lli_var_list_new(out, r, LLI_VAR_LIST, 2);
-    while (status == LLMINF_OK) {
-        comma = rest.len > 0 ? memchr(rest.text, ',', rest.len) : NULL;
-        size_t n = comma ? (size_t)(comma - rest.text) : rest.len;
-        struct lli_var path = lli_var_part(&rest, 0, n);
+    int32_t status = lli_var_list_new(out, r, LLI_VAR_LIST, 1);
+    for (const char *comma = ""; status == LLMINF_OK && comma;) {
+        struct lli_var path = rest;
+        comma = rest.kind == LLI_VAR_TEXT && rest.len > 0 ? memchr(rest.text, ',', rest.len) : NULL;
+        if (comma) {
+            size_t n = (size_t)(comma - rest.text);
+            path = lli_var_part(&rest, 0, n);
+            rest = lli_var_part(&rest, n + 1, rest.len - n - 1);
+        }
         status = key_of(&key, r, item, &path, &none, fold);
         if (status == LLMINF_OK)
             status = lli_var_list_add(r, out->list, &key);
-        if (!comma)
-            break;
-        rest = lli_var_part(&rest, n + 1, rest.len - n - 1);
     }
     return status;
 }

@@ -353,16 +353,19 @@ static int32_t step_item(struct lli_tpl_run *r, struct lli_tpl_frame *f, const s
 {
     struct lli_tpl_loop *loop = f->data;
     int32_t status;
-    if (f->flag)
+    if (f->flag) {
         loop->i++;
-    if (loop->i < loop->items->n) {
+        loop->n_whole += loop->jump == LLI_JUMP_NONE;
+    }
+    if (loop->jump != LLI_JUMP_BREAK && loop->i < loop->items->n) {
+        loop->jump = LLI_JUMP_NONE;
         f->flag = 1;
         status = bind_item(r, loop, n, 1);
         return status != LLMINF_OK ? status : push_node(r, n->c);
     }
     f->step = FOR_END;
     r->scope = f->scope;
-    if (loop->i > 0 || !n->d)
+    if (loop->n_whole > 0 || !n->d)
         return LLMINF_OK;
     status = lli_tpl_enter_scope(r, r->scope);
     return status != LLMINF_OK ? status : push_node(r, n->d);
@@ -426,7 +429,7 @@ static int32_t step_loop_run(struct lli_tpl_run *r, struct lli_tpl_frame *f, con
 /* Frames up to the loop go; what they had captured is lost, as in Jinja2. */
 static int32_t step_jump(struct lli_tpl_run *r, struct lli_tpl_frame *f, const struct lli_tpl_node *n)
 {
-    int is_break = f->kind == LLI_TPL_BREAK;
+    uint8_t jump = f->kind == LLI_TPL_BREAK ? LLI_JUMP_BREAK : LLI_JUMP_CONTINUE;
     (void)n;
     for (;;) {
         lli_tpl_pop(r);
@@ -439,10 +442,7 @@ static int32_t step_jump(struct lli_tpl_run *r, struct lli_tpl_frame *f, const s
             return lli_tpl_fail(r, "a jump outside of a loop");
     }
     r->n_values = f->n_values;
-    if (is_break) {
-        f->step = FOR_END;
-        r->scope = f->scope;
-    }
+    ((struct lli_tpl_loop *)f->data)->jump = jump;
     return LLMINF_OK;
 }
 

@@ -44,10 +44,14 @@ struct lli_tpl_macro {
     struct lli_tpl_scope *scope;
 };
 
+enum { LLI_JUMP_NONE, LLI_JUMP_CONTINUE, LLI_JUMP_BREAK };
+
 struct lli_tpl_loop {
     uint32_t node; /* FOR */
     struct lli_var_list *items;
     uint32_t i, depth;
+    uint32_t n_whole; /* items whose body was not left by a jump; the else is for none, as in Jinja2 */
+    uint8_t jump;     /* by which this one's was */
     struct lli_tpl_scope *scope; /* around the loop */
     struct lli_var changed;      /* what loop.changed saw last; ABSENT: nothing */
 };

@@ -371,9 +371,10 @@ static int32_t open_parts(int *out, struct lli_tpl_run *r, uint32_t *depth, cons
 static int next_parts(const struct lli_var **a, const struct lli_var **b, struct lli_tpl_walk *w, int *rest)
 {
     static const struct lli_var absent;
-    *rest = w->how;
-    if (w->i == w->n)
+    if (w->i == w->n) {
+        *rest = w->how;
         return 0;
+    }
     if (w->da) {
         *a = &w->da->entries[w->i].value;
         *b = lli_var_dict_find(w->db, &w->da->entries[w->i].key);
