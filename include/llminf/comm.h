@@ -13,7 +13,7 @@
  *   each receiver without waiting until that receiver asks for it.
  * - Times are nanoseconds. Every wait ends at timeout_ns (>= 0) at the latest, also if a rank died; -1 is not used.
  * - LLMINF_OK, or an error: LLMINF_E_COMM if a rank failed or did not answer in time, LLMINF_E_MEMORY, LLMINF_E_IO. After
- *   an error of a rank's slot, but for `window`, only its fail, lost and close are called.
+ *   an error of a slot only fail, lost and close are called (`window` apart: see there).
  * - No slot ends the process, changes its signal handlers, or throws. */
 #ifndef LLMINF_COMM_H
 #define LLMINF_COMM_H
@@ -54,8 +54,8 @@ typedef struct llminf_comm {
     llminf_status (*group_gather)(void *state, int32_t first, int32_t count, const void *in, size_t bytes, void *out,
                                   int64_t timeout_ns);
     /* Memory that these ranks share, zeroed, aligned to 64: base_out[i] is the part of rank first + i, `bytes` long, mapped
-     * until close. It is coherent: C11 atomics work across ranks. Any error means that there is none, and harms nothing
-     * else. NULL: no shared memory. */
+     * until close. It is coherent: C11 atomics work across ranks. An error other than LLMINF_E_COMM means that there is
+     * none for this rank, and harms nothing else. NULL: no shared memory. */
     llminf_status (*window)(void *state, int32_t first, int32_t count, size_t bytes, void **base_out, int64_t timeout_ns);
     /* After an error: the rank that did not answer or failed; -1 if it is not known. NULL: it never is. */
     int32_t (*lost)(void *state);

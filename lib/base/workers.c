@@ -16,6 +16,7 @@
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/fenv.h"
+#include "base/patience.h"
 
 enum { STACK_BYTES = 256 << 10, SPINS_PER_LOOK = 64 };
 
@@ -69,23 +70,6 @@ int lli_workers_thread(pthread_t *out, const char *name, size_t stack_bytes, voi
     return code;
 }
 
-/* Tells the core that this is a spin. */
-#if defined(__x86_64__) || defined(__i386__)
-static void relax(void)
-{
-    __builtin_ia32_pause();
-}
-#elif defined(__aarch64__)
-static void relax(void)
-{
-    __asm__ volatile("yield");
-}
-#else
-static void relax(void)
-{
-}
-#endif
-
 /* A generation after `seen` is there. */
 static int has_come(struct lli_workers *w, uint32_t seen)
 {
@@ -98,7 +82,7 @@ static void spin(struct lli_workers *w, uint32_t seen)
     atomic_fetch_add_explicit(&w->n_spinning, 1, memory_order_relaxed);
     while (!has_come(w, seen) && lli_clock_ns() < end)
         for (int i = 0; i < SPINS_PER_LOOK && !has_come(w, seen); i++)
-            relax();
+            lli_relax();
     atomic_fetch_sub_explicit(&w->n_spinning, 1, memory_order_relaxed);
 }
 
@@ -270,7 +254,7 @@ static void run(struct lli_workers *w, lli_work_fn *work, void *arg, int all)
     if (!all)
         atomic_fetch_and_explicit(&w->gate, ~OPEN, memory_order_acq_rel);
     for (int64_t end = lli_clock_ns() + w->spin_ns; !is_over(w) && lli_clock_ns() < end;)
-        relax();
+        lli_relax();
     if (!is_over(w)) {
         pthread_mutex_lock(&w->lock);
         while (!is_over(w))

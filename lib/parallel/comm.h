@@ -6,7 +6,7 @@
  * Invariant: after the first error nothing is sent any more: each later call returns that status at once. So a caller may
  * look once, behind its last call. No wait is longer than the time limit in force.
  *
- * One thread at a time uses a communicator. */
+ * One thread at a time uses a communicator; sums happen in the arithmetic that it has set (base/fenv.h). */
 #ifndef LLI_PARALLEL_COMM_H
 #define LLI_PARALLEL_COMM_H
 
@@ -17,7 +17,7 @@
 #include "llminf/comm.h"
 #include "llminf/status.h"
 
-enum { LLI_COMM_GROUP_MAX = 8 }; /* ranks that sum together */
+enum { LLI_COMM_GROUP_MAX = 8, LLI_COMM_RANKS_MAX = 512 }; /* ranks that sum together; in all */
 
 /* Ways by which vectors travel. */
 enum { LLI_COMM_GATHER = 1, LLI_COMM_WINDOW = 2, LLI_COMM_ANY = 3 };
@@ -36,6 +36,7 @@ struct lli_comm {
     float *gathered;                 /* [tp, piece] owned; where there is no window */
     void *parts[LLI_COMM_GROUP_MAX]; /* of the window, by index; [0] NULL: none */
     uint64_t n_posts;                /* into it, by this rank */
+    size_t turn;                     /* 0 or 1: the buffer that is next */
 };
 
 /* Takes a copy of the table; calls nothing. COMM with the numbers if the table cannot serve: its size, its abi, its rank, a

@@ -100,11 +100,13 @@ def compare_schema(old, new):
 
 def constants(root, cc):
     """{name: number} of every enum constant and version macro, as the compiler sees them."""
-    headers = "".join(path.read_text(encoding="utf-8") for path in sorted(pathlib.Path(root, "include/llminf").glob("*.h")))
+    paths = sorted(pathlib.Path(root, "include/llminf").glob("*.h"))
+    includes = "".join(f"#include <llminf/{path.name}>\n" for path in paths)
+    headers = "".join(path.read_text(encoding="utf-8") for path in paths)
     headers = re.sub(r"/\*.*?\*/", " ", headers, flags=re.S)
     names = {name for body in re.findall(r"enum\s*\{(.*?)\}", headers, re.S) for name in re.findall(r"\b(LLMINF_\w+)", body)}
     rows = "".join(f'    printf("{name} %lld\\n", (long long){name});\n' for name in sorted(names))
-    program = f'#include <llminf/llminf.h>\n#include <stdio.h>\nint main(void)\n{{\n{rows}' \
+    program = f'{includes}#include <stdio.h>\nint main(void)\n{{\n{rows}' \
               '    printf("sizeof_llminf_error %d\\n", (int)sizeof(llminf_error));\n    return 0;\n}\n'
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "constants.c")
