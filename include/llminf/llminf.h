@@ -361,6 +361,13 @@ LLMINF_API llminf_status llminf_cost_plan(const llminf_model *model, const llmin
                                           const llminf_options *cost_options, const char *key, double *value_out,
                                           llminf_error *error);
 
+/* What this machine computes and reads a second, for "flops_per_s" and "bytes_per_s": steps of one row and of many of the
+ * context's own weights, timed on its own workers for max_ns in turn, at least one of each; sessions wait meanwhile and see
+ * nothing of it. A model that fits the caches says nothing of memory. LLMINF_E_BUSY while another thread measures or,
+ * host-driven, runs steps. */
+LLMINF_API llminf_status llminf_cost_measure(llminf_context *context, int64_t max_ns, double *flops_out, double *bytes_out,
+                                             llminf_error *error);
+
 /* ---- backends ---------------------------------------------------------------------------------------------------- */
 
 /* Usable here, strongest first; NULL after the last; model may be NULL. */

@@ -80,12 +80,10 @@ llminf_status lli_context_options(struct lli_engine_options *out, const struct l
     return LLMINF_OK;
 }
 
-/* The tokens of a draft model must mean the same. Nobody is told of its packing. */
-static llminf_status take_draft(struct lli_engine_options *out, struct llminf_context *context, llminf_error *err)
+/* The tokens of a draft model must mean the same. */
+llminf_status lli_context_draft(struct lli_engine_options *out, const struct llminf_model *draft,
+                                const struct lli_values *values, const struct lli_vocab *vocab, llminf_error *err)
 {
-    static const struct lli_progress silent;
-    const struct lli_vocab *vocab = &context->model->vocab;
-    struct llminf_model *draft = context->draft;
     uint32_t id;
     if (!draft->has_network)
         return lli_fail(err, LLMINF_E_OPTION, "draft", "the model was opened with vocab_only, want one with weights");
@@ -95,11 +93,20 @@ static llminf_status take_draft(struct lli_engine_options *out, struct llminf_co
     id = lli_vocab_compare(&draft->vocab, vocab);
     if (id < vocab->n)
         return lli_fail(err, LLMINF_E_OPTION, "draft", "token %u of the model is another than that of the context's", id);
-    out->draft_share = lli_values_float(&context->values, "draft_share");
-    if (out->draft_share == 0)
-        return LLMINF_OK;
-    out->draft_config = &draft->config;
-    return take_weights(&out->draft_weights, context, draft, out->backend->lanes, &silent, err);
+    out->draft_share = lli_values_float(values, "draft_share");
+    if (out->draft_share > 0)
+        out->draft_config = &draft->config;
+    return LLMINF_OK;
+}
+
+/* Nobody is told of its packing. */
+static llminf_status take_draft(struct lli_engine_options *out, struct llminf_context *context, llminf_error *err)
+{
+    static const struct lli_progress silent;
+    llminf_status status = lli_context_draft(out, context->draft, &context->values, &context->model->vocab, err);
+    if (status != LLMINF_OK || out->draft_config == NULL)
+        return status;
+    return take_weights(&out->draft_weights, context, context->draft, out->backend->lanes, &silent, err);
 }
 
 static llminf_status open_engine(struct llminf_context *context, const struct lli_progress *progress, llminf_error *err)

@@ -1,6 +1,8 @@
 /* cost/cost.c - see cost.h. */
 #include "cost/cost.h"
 
+#include "base/mathx.h"
+
 #define NS 1e9
 
 void lli_cost_init(struct lli_cost *out, const struct lli_shape *shape, const struct lli_weight_bytes *weights, double kv_bytes)
@@ -57,21 +59,27 @@ double lli_cost_weight_bytes(const struct lli_cost *c, double rows)
     return layer_bytes(c, rows) + head_bytes(c, rows);
 }
 
-/* The longer of the two. */
-static double longer(int *is_read, double bytes, double flops, double bytes_rate, double flops_rate)
+double lli_cost_overlap(double p, double a, double b)
+{
+    double high = a > b ? a : b, low = a > b ? b : a;
+    return p > 0 && low > 0 ? high * lli_pow_f64(1 + lli_pow_f64(low / high, p), 1 / p) : high;
+}
+
+static double both(int *is_read, double overlap, double bytes, double flops, double bytes_rate, double flops_rate)
 {
     double read = bytes / bytes_rate * NS, computed = flops / flops_rate * NS;
     *is_read = read > computed;
-    return *is_read ? read : computed;
+    return lli_cost_overlap(overlap, read, computed);
 }
 
 void lli_cost_step(struct lli_step_cost *out, const struct lli_cost *c, const struct lli_rates *r, const struct lli_load *load)
 {
+    double p = r->overlap;
     out->fixed = r->step_ns + r->seq_ns * load->seqs;
-    out->layers = longer(&out->layers_read, layer_bytes(c, load->rows), c->body_flops * load->rows, r->bytes, r->flops);
-    out->head = longer(&out->head_read, head_bytes(c, load->logits), c->head_flops * load->logits, r->bytes, r->flops);
-    out->attention = longer(&out->attention_read, c->kv_bytes * load->positions, c->attention_flops * load->contexts, r->bytes,
-                            r->attention_flops);
+    out->layers = both(&out->layers_read, p, layer_bytes(c, load->rows), c->body_flops * load->rows, r->bytes, r->flops);
+    out->head = both(&out->head_read, p, head_bytes(c, load->logits), c->head_flops * load->logits, r->bytes, r->flops);
+    out->attention = both(&out->attention_read, p, c->kv_bytes * load->positions, c->attention_flops * load->contexts,
+                          r->kv_bytes > 0 ? r->kv_bytes : r->bytes, r->attention_flops);
 }
 
 double lli_cost_step_ns(const struct lli_cost *c, const struct lli_rates *r, const struct lli_load *load)

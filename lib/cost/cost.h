@@ -3,7 +3,10 @@
  * A part of a step lasts as long as its reading or its computing, whichever is longer; the parts follow one another:
  *
  *     T = T_0 + T_1 * sequences + max(W_layers / W, 2 M n / F) + max(W_head / W, 2 V d n_logits / F)
- *           + max(bytes of K and V / W, 4 L dq * sum of contexts / F_att) */
+ *           + max(bytes of K and V / W_att, 4 L dq * sum of contexts / F_att)
+ *
+ * Where both take about as long they hide each other less than wholly: then the sum of their p-th powers, to the 1/p, stands
+ * for the maximum. W_att is W unless attention reads at a pace of its own. */
 #ifndef LLI_COST_COST_H
 #define LLI_COST_COST_H
 
@@ -34,7 +37,12 @@ void lli_load_add(struct lli_load *load, double first, double n_rows, double n_l
 struct lli_rates {
     double bytes, flops, attention_flops;
     double step_ns, seq_ns; /* T_0 and T_1 */
+    double kv_bytes;        /* what attention reads; 0: as bytes */
+    double overlap;         /* p; 0: the maximum */
 };
+
+/* p as measured on Zen 5: 8 rows, whose products compute as long as they read, take 1.2 (Q4_0) and 1.3 x (F16) of that. */
+#define LLI_OVERLAP 3.0
 
 /* The parts of a step in ns, and which side of each is the longer one. */
 struct lli_step_cost {
@@ -45,6 +53,9 @@ struct lli_step_cost {
 void lli_cost_step(struct lli_step_cost *out, const struct lli_cost *cost, const struct lli_rates *rates,
                    const struct lli_load *load);
 double lli_cost_step_ns(const struct lli_cost *cost, const struct lli_rates *rates, const struct lli_load *load);
+
+/* The time of two things that hide each other. */
+double lli_cost_overlap(double p, double a, double b);
 
 /* What the step does in all. */
 double lli_cost_step_flops(const struct lli_cost *cost, const struct lli_load *load);

@@ -81,6 +81,11 @@ double lli_shape_matmul(const struct lli_shape *s)
     return s->n_layers * (attention(s) + experts(s, 1) * feed_forward(s) + router(s));
 }
 
+double lli_shape_standard(const struct lli_shape *s)
+{
+    return 12.0 * s->n_layers * s->n_embd * s->n_embd;
+}
+
 double lli_shape_body_flops(const struct lli_shape *s)
 {
     return 2 * lli_shape_matmul(s);

@@ -40,6 +40,12 @@ double lli_shape_params(const struct lli_shape *shape, int active);
 /* Weights of the layers' matrices that one token meets. */
 double lli_shape_matmul(const struct lli_shape *shape);
 
+/* 12 L d^2: the same of the classic block, whose heads all have keys and values of their own and whose feed-forward layer has
+ * 8 d^2 weights; its share of K and V is 1/6. */
+double lli_shape_standard(const struct lli_shape *shape);
+
+#define LLI_STANDARD_KV_SHARE (2.0 / 12)
+
 /* Operations: of a token in the layers' matrices; of a row of logits; of attention, for each position that a row sees. */
 double lli_shape_body_flops(const struct lli_shape *shape);
 double lli_shape_head_flops(const struct lli_shape *shape);

@@ -24,15 +24,64 @@ int64_t lli_drafter_share(const struct lli_engine_options *options, int64_t budg
     return options->draft_config ? (int64_t)(options->draft_share * (double)budget) : 0;
 }
 
-static int32_t init_pool(struct lli_drafter *drafter, const struct lli_engine_options *options, int64_t bytes, uint64_t secret,
-                         struct llminf_error *err)
+/* OPTION if it holds no block. */
+static int32_t find_blocks(uint32_t *n_blocks_out, size_t *each_out, const struct lli_engine_options *options, int64_t bytes,
+                           struct llminf_error *err)
 {
-    static const uint32_t full_attention = 0;
     size_t each = lli_forward_block_bytes(options->draft_config, options->kv_type);
     uint32_t n_blocks = each > 0 ? lli_pool_fit((uint64_t)bytes, each) : 0;
     if (n_blocks < 2)
         return lli_fail(err, LLMINF_E_OPTION, "draft_share", "%lld bytes hold no block of the draft model, want at least %llu",
                         (long long)bytes, (unsigned long long)(2 * (uint64_t)each + lli_pool_bytes(2)));
+    *n_blocks_out = n_blocks;
+    *each_out = each;
+    return LLMINF_OK;
+}
+
+static struct lli_forward_options forward_options(const struct lli_engine_options *options, uint32_t n_blocks,
+                                                  uint32_t max_rows, uint32_t max_seqs)
+{
+    return (struct lli_forward_options){
+        .backend = options->backend,
+        .kv_type = options->kv_type,
+        .n_blocks = n_blocks,
+        .max_rows = max_rows,
+        .max_logits = max_seqs,
+        .max_pos = (n_blocks - 1) * LLI_BLOCK_TOKENS,
+        .prefault = options->kv_prefault,
+    };
+}
+
+int32_t lli_drafter_size(struct lli_engine_size *out, const struct lli_engine_options *options, struct llminf_error *err)
+{
+    int64_t bytes = lli_drafter_share(options, out->kv_budget_bytes);
+    struct lli_forward_size size;
+    uint32_t n_blocks = 0;
+    size_t each = 0;
+    if (bytes == 0)
+        return LLMINF_OK;
+    int32_t status = find_blocks(&n_blocks, &each, options, bytes, err);
+    if (status != LLMINF_OK)
+        return status;
+    struct lli_forward_options forward = forward_options(options, n_blocks, out->max_rows, out->max_running);
+    if (lli_forward_size(&size, options->draft_config, options->draft_weights, &forward, out->n_threads) < 0)
+        return lli_fail_memory(err, "draft", UINT64_MAX);
+    out->draft_kv_bytes = size.kv_bytes + lli_pool_bytes(n_blocks);
+    out->draft_bytes = sizeof(struct lli_drafter) + out->draft_kv_bytes + size.scratch_bytes +
+                       lli_plan_bytes(out->max_rows, out->max_running) + out->max_running * sizeof(uint32_t);
+    out->draft_scratch_bytes = size.scratch_bytes;
+    return LLMINF_OK;
+}
+
+static int32_t init_pool(struct lli_drafter *drafter, const struct lli_engine_options *options, int64_t bytes, uint64_t secret,
+                         struct llminf_error *err)
+{
+    static const uint32_t full_attention = 0;
+    size_t each = 0;
+    uint32_t n_blocks = 0;
+    int32_t status = find_blocks(&n_blocks, &each, options, bytes, err);
+    if (status != LLMINF_OK)
+        return status;
     drafter->block_bytes = (int64_t)each;
     if (lli_pool_init(&drafter->pool, drafter->heap, n_blocks, &full_attention, 1, secret) != LLMINF_OK)
         return lli_fail_memory(err, "draft", lli_pool_bytes(n_blocks));
@@ -43,16 +92,8 @@ static int32_t init_passes(struct lli_drafter *drafter, struct lli_engine *engin
                            struct llminf_error *err)
 {
     uint32_t max_seqs = engine->max_running, max_rows = engine->batch.max_rows;
-    struct lli_forward_options forward = {
-        .backend = options->backend,
-        .workers = &engine->workers,
-        .kv_type = options->kv_type,
-        .n_blocks = drafter->pool.n_blocks,
-        .max_rows = max_rows,
-        .max_logits = max_seqs,
-        .max_pos = (drafter->pool.n_blocks - 1) * LLI_BLOCK_TOKENS,
-        .prefault = options->kv_prefault,
-    };
+    struct lli_forward_options forward = forward_options(options, drafter->pool.n_blocks, max_rows, max_seqs);
+    forward.workers = &engine->workers;
     drafter->riders = lli_alloc_array(drafter->heap, max_seqs, sizeof *drafter->riders);
     if (!drafter->riders || lli_plan_init(&drafter->batch, drafter->heap, max_rows, max_seqs, max_seqs) != LLMINF_OK)
         return lli_fail_memory(err, "draft", (uint64_t)max_rows * sizeof(struct lli_row));

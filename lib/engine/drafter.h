@@ -49,6 +49,11 @@ struct lli_drafter {
 /* Bytes of the budget that are its own; 0: there is no draft model. */
 int64_t lli_drafter_share(const struct lli_engine_options *options, int64_t budget);
 
+/* What it will take, as lli_drafter_new finds it: the pool with its bookkeeping, and all of the heap. Nothing without a share.
+ * OPTION with "draft_share"; MEMORY. */
+struct lli_engine_size;
+int32_t lli_drafter_size(struct lli_engine_size *out, const struct lli_engine_options *options, struct llminf_error *err);
+
 /* For an engine whose batch and workers are ready. NULL without a share. OPTION with "draft_share" if that holds no block;
  * NUMERIC for weights; MEMORY. */
 int32_t lli_drafter_new(struct lli_drafter **out, struct lli_engine *engine, const struct lli_engine_options *options,

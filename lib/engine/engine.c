@@ -150,7 +150,7 @@ int32_t lli_engine_size(struct lli_engine_size *out, const struct lli_engine_opt
     out->scratch_bytes = forward.scratch_bytes;
     out->logits_bytes = forward.logits_bytes;
     size_own(out, options);
-    return LLMINF_OK;
+    return lli_drafter_size(out, options, err);
 }
 
 static int32_t init_locks(struct lli_engine *engine, struct llminf_error *err)

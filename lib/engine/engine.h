@@ -28,6 +28,7 @@ struct llminf_error;
 struct lli_backend;
 struct lli_drafter;
 struct lli_forward;
+struct lli_measuring;
 
 enum lli_batching { LLI_BATCHING_STATIC, LLI_BATCHING_CONTINUOUS, LLI_BATCHING_INFLIGHT };
 
@@ -54,9 +55,9 @@ struct lli_engine_options {
     const struct lli_config *draft_config;   /* of a second model with the same vocabulary, which guesses; NULL: none */
     const struct lli_weights *draft_weights; /* both outlive the engine */
     double draft_share;                      /* of the budget, for its keys and values; 0: it does not guess */
-    struct lli_cost cost;          /* of the model, to predict how long steps last; all zero: that is not done */
-    const struct lli_rates *rates; /* by which it is predicted; NULL: as it is learned */
-    int64_t step_target_ns;        /* prompts lengthen a step that decodes no further than to this; 0: as far as they do */
+    struct lli_cost cost;                    /* of the model, to predict how long steps last; all zero: that is not done */
+    const struct lli_rates *rates;           /* by which it is predicted; NULL: as it is learned */
+    int64_t step_target_ns; /* prompts lengthen a step that decodes no further than to this; 0: as far as they do */
 };
 
 struct lli_engine;
@@ -66,12 +67,14 @@ struct lli_engine_size {
     int64_t kv_budget_bytes;
     uint32_t n_blocks, max_running, step_tokens, max_rows, max_logits;
     int n_threads;
-    size_t text_bytes;                  /* no token decodes to more */
-    size_t block_bytes, kv_bytes;       /* a block's, the pool's */
-    size_t meta_bytes, plan_bytes;      /* bookkeeping of the pool; of a step */
-    size_t scratch_bytes, logits_bytes; /* of the forward; its part for logits */
-    size_t sample_bytes;                /* of the samplers, one for each worker */
-    size_t own_bytes;                   /* the engine itself, and its workers */
+    size_t text_bytes;                          /* no token decodes to more */
+    size_t block_bytes, kv_bytes;               /* a block's, the pool's */
+    size_t meta_bytes, plan_bytes;              /* bookkeeping of the pool; of a step */
+    size_t scratch_bytes, logits_bytes;         /* of the forward; its part for logits */
+    size_t sample_bytes;                        /* of the samplers, one for each worker */
+    size_t own_bytes;                           /* the engine itself, and its workers */
+    size_t draft_bytes;                         /* of the draft model's part, all in all; 0: none */
+    size_t draft_kv_bytes, draft_scratch_bytes; /* of that its pool with the bookkeeping, and its forward's */
     size_t stack_bytes;
 };
 
@@ -160,7 +163,8 @@ struct lli_engine {
     uint32_t n_pinned;            /* blocks promised to pinned timelines */
     uint32_t n_paused, n_closing; /* n_closing: threads that wait for `landed` */
     uint64_t n_arrived;
-    uint32_t n_saving; /* saves and loads that hold blocks for a while: who lacks them waits */
+    uint32_t n_saving;               /* saves and loads that hold blocks for a while: who lacks them waits */
+    struct lli_measuring *measuring; /* steps that are to be timed; NULL: none. The asker's */
     int is_stopping;
     int event_fd;                   /* host_driven: readable while there is work; -1: not asked for */
     struct lli_engine_stats totals; /* options in force, counters */

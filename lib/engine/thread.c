@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/fenv.h"
 #include "engine/engine.h"
+#include "engine/measure.h"
 #include "engine/schedule.h"
 #include "engine/step.h"
 #include "engine/timeline.h"
@@ -44,14 +45,14 @@ static int tell_news(struct lli_engine *engine)
 /* Under the lock. 0: there was nothing to run and nobody to tell. */
 static int step(struct lli_engine *engine)
 {
-    int planned = lli_schedule_plan(engine);
+    int measured = lli_measure_serve(engine), planned = lli_schedule_plan(engine);
     if (planned) {
         pthread_mutex_unlock(&engine->lock);
         lli_step_run(engine);
         pthread_mutex_lock(&engine->lock);
         lli_step_commit(engine);
     }
-    return tell_news(engine) > 0 || planned;
+    return tell_news(engine) > 0 || planned || measured;
 }
 
 /* ---- the engine thread ------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "api/handles.h"
 #include "support/gguf_make.h"
 #include "support/support.h"
+
+#define LLAMA_3_8B "shape=n_layers=32,n_embd=4096,n_heads=32,n_kv_heads=8,n_ff=14336,n_vocab=128256 weights=q4_0 "
 
 static llminf_error error;
 
@@ -133,11 +136,24 @@ static void test_live(void **state)
     }
 }
 
-/* The same with files from outside, where there are any. */
+/* The same with files from outside, where there are any: also what the tensors count. */
 static void test_live_shared(void **state)
 {
-    static const char *const names[] = {"models/stories260K.gguf", "models/stories3M-moe4-f32.gguf",
-                                        "models/stories3M-pad256-q4_k_m.gguf", "models/stories3M-q8_0.gguf"};
+    static const char *const names[] = {
+        "models/stories260K.gguf",
+        "models/stories3M-f32.gguf",
+        "models/stories3M-moe4-f32.gguf",
+        "models/stories3M-pad256-f16.gguf",
+        "models/stories3M-pad256-q3_k_m.gguf",
+        "models/stories3M-pad256-q4_0.gguf",
+        "models/stories3M-pad256-q4_k_m.gguf",
+        "models/stories3M-pad256-q6_k.gguf",
+        "models/stories3M-q8_0.gguf",
+        "models/stories3M-qwen2-f32.gguf",
+        "models/chat3M-gpt2-q4_0.gguf",
+        "models/llama2-tiny-random-f16.gguf",
+        "models/story-llama-hf",
+    };
     (void)state;
     for (size_t i = 0; support_shared() != NULL && i < N_GRID * sizeof names / sizeof *names; i++) {
         char path[512];
@@ -147,10 +163,72 @@ static void test_live_shared(void **state)
             assert_int_equal(error.status, LLMINF_E_IO);
             continue;
         }
-        check_live(model, grid[i % N_GRID]);
+        check_live(model, i % N_GRID < 2 || i / N_GRID == 0 ? grid[i % N_GRID] : "kv_budget_bytes=3MiB");
         check_params(model);
         llminf_model_close(model);
     }
+}
+
+/* The same with a draft model: another one, or the model itself. Its weights are in its own heap. */
+static void test_draft(void **state)
+{
+    static const char *const more[] = {"kv_budget_bytes=1MiB", "kv_budget_bytes=1MiB draft_share=0.5 kv_type=q8_0",
+                                       "kv_budget_bytes=400000 draft_share=0.3 threads=2",
+                                       "backend=scalar kv_budget_bytes=400000", "draft_share=0"};
+    static const struct test_model_spec large = {.type = LLI_Q8_0, .n_layers = 4}, small = {.type = LLI_F32, .n_layers = 1};
+    static const struct test_model_spec other = {.n_vocab = 300};
+    size_t size;
+    uint8_t *bytes = test_model_make(&large, &size), *small_bytes, *other_bytes;
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof more / sizeof *more; i++) {
+        llminf_model *model, *draft;
+        llminf_context *context;
+        llminf_options *options = bag("context", more[i / 2]);
+        size_t small_size;
+        double value;
+        small_bytes = test_model_make(&small, &small_size);
+        assert_int_equal(llminf_model_open_memory(&model, bytes, size, NULL, &error), LLMINF_OK);
+        assert_int_equal(llminf_model_open_memory(&draft, small_bytes, small_size, NULL, &error), LLMINF_OK);
+        assert_int_equal(llminf_options_set_model(options, "draft", i % 2 ? model : draft, &error), LLMINF_OK);
+        int64_t before = live_bytes(model);
+        double heap = plan(model, options, NULL, "heap_bytes"), kv = plan(model, options, NULL, "draft_kv_bytes");
+        double weights = plan(model, options, NULL, "draft_weight_bytes"),
+               scratch = plan(model, options, NULL, "scratch_bytes");
+        assert_int_equal(live_bytes(model), before);
+        if (i < 2) {
+            llminf_options *shape = bag("cost", LLAMA_3_8B);
+            assert_int_equal(llminf_cost_plan(NULL, options, shape, "params", &value, &error), LLMINF_E_OPTION);
+            assert_string_equal(error.subject, "draft");
+            llminf_options_close(shape);
+        }
+        if (llminf_context_open(&context, model, options, &error) != LLMINF_OK)
+            fail_msg("%s: %s", more[i / 2], error.text);
+        assert_int_equal(number(context, "live_bytes") - before, (int64_t)heap);
+        assert_int_equal(number(context, "draft_kv_bytes"), (int64_t)kv);
+        assert_int_equal(number(context, "scratch_bytes"), (int64_t)scratch);
+        assert_true((weights > 0) ==
+                    (i % 2 == 0 && strcmp(more[i / 2], "draft_share=0") != 0)); /* another model, that guesses */
+        llminf_context_close(context);
+        llminf_options_close(options);
+        llminf_model_close(draft);
+        llminf_model_close(model);
+        free(small_bytes);
+    }
+    llminf_model *model, *wrong;
+    llminf_options *options = bag("context", "");
+    size_t other_size;
+    double value;
+    other_bytes = test_model_make(&other, &other_size);
+    assert_int_equal(llminf_model_open_memory(&model, bytes, size, NULL, &error), LLMINF_OK);
+    assert_int_equal(llminf_model_open_memory(&wrong, other_bytes, other_size, NULL, &error), LLMINF_OK);
+    assert_int_equal(llminf_options_set_model(options, "draft", wrong, &error), LLMINF_OK);
+    assert_int_equal(llminf_cost_plan(model, options, NULL, "params", &value, &error), LLMINF_E_OPTION);
+    assert_string_equal(error.subject, "draft");
+    llminf_options_close(options);
+    llminf_model_close(wrong);
+    llminf_model_close(model);
+    free(other_bytes);
+    free(bytes);
 }
 
 static llminf_model *open_small(uint8_t **bytes_out)
@@ -222,8 +300,6 @@ static void test_room(void **state)
     free(bytes);
 }
 
-#define LLAMA_3_8B "shape=n_layers=32,n_embd=4096,n_heads=32,n_kv_heads=8,n_ff=14336,n_vocab=128256 weights=q4_0 "
-
 /* A model by its numbers alone: what tests/unit/test_cost.c has, through the door. */
 static void test_shape(void **state)
 {
@@ -261,19 +337,206 @@ static void test_shape(void **state)
     llminf_options_close(options);
 }
 
+/* A file as if all its matrices were of another type: the bytes of the file that has it. */
+static void test_retyped(void **state)
+{
+    static const struct test_model_spec is = {.type = LLI_F32}, wanted = {.type = LLI_Q8_0};
+    static const char *const keys[] = {"step_bytes", "kv_crossover", "params"};
+    llminf_options *load = bag("cost", "weights=q8_0");
+    llminf_model *from, *to;
+    size_t size, to_size;
+    uint8_t *bytes = test_model_make(&is, &size), *to_bytes = test_model_make(&wanted, &to_size);
+    (void)state;
+    assert_int_equal(llminf_model_open_memory(&from, bytes, size, NULL, &error), LLMINF_OK);
+    assert_int_equal(llminf_model_open_memory(&to, to_bytes, to_size, NULL, &error), LLMINF_OK);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (plan(from, NULL, load, keys[i]) != plan(to, NULL, NULL, keys[i]))
+            fail_msg("%s: %.17g, want %.17g", keys[i], plan(from, NULL, load, keys[i]), plan(to, NULL, NULL, keys[i]));
+    llminf_options_close(load);
+    llminf_model_close(from);
+    llminf_model_close(to);
+    free(bytes);
+    free(to_bytes);
+}
+
+/* What is said to fit does fit, and not more: asked again with that many sessions, tokens or parameters. */
+static void test_fits(void **state)
+{
+    char text[512];
+    llminf_options *options = bag("context", "kv_budget_bytes=2GiB");
+    llminf_options *load = bag("cost", LLAMA_3_8B "memory_bytes=16GiB sessions=4 prompt_tokens=1000 new_tokens=1000");
+    double sessions = plan(NULL, options, load, "max_sessions"), context = plan(NULL, options, load, "max_context");
+    double params = plan(NULL, options, load, "max_params"), fixed, block, memory = 16.0 * (1 << 30);
+    (void)state;
+    assert_true(sessions > 4 && context > 2000 && params > 8030261248);
+    for (double more = 0; more < 2; more++) { /* a pool for just these sessions, and all else */
+        snprintf(text, sizeof text, LLAMA_3_8B "sessions=%.0f prompt_tokens=1000 new_tokens=1000", sessions + more);
+        llminf_options *again = bag("cost", text);
+        fixed = plan(NULL, options, again, "total_bytes") - plan(NULL, options, again, "kv_bytes") -
+                plan(NULL, options, again, "meta_bytes");
+        block = (plan(NULL, options, again, "kv_bytes") + plan(NULL, options, again, "meta_bytes")) /
+                plan(NULL, options, again, "kv_blocks");
+        assert_int_equal(fixed + block * (1 + 125 * (sessions + more)) > memory, (int)more);
+        llminf_options_close(again);
+    }
+    fixed = plan(NULL, options, load, "total_bytes") - plan(NULL, options, load, "kv_bytes") -
+            plan(NULL, options, load, "meta_bytes");
+    assert_true(fixed + block * (1 + 4 * context / 16) <= memory && fixed + block * (1 + 4 * (context + 16) / 16) > memory);
+    double weights = plan(NULL, options, load, "weight_bytes"), bytes = weights / plan(NULL, options, load, "params");
+    assert_true(fixed - weights + params * bytes + block * (1 + 4 * 125) < memory * (1 + 1e-12));
+    assert_true(fixed - weights + params * bytes + block * (1 + 4 * 125) > memory * (1 - 1e-12));
+    llminf_options_close(load);
+    llminf_options_close(options);
+}
+
+/* Two ranks hold half of the matrices each, but not of what every rank has; and what they send is counted. */
+static void test_ranks(void **state)
+{
+    llminf_options *options = bag("context", "kv_budget_bytes=2GiB");
+    llminf_options *one = bag("cost", LLAMA_3_8B), *two = bag("cost", LLAMA_3_8B "tensor_parallel=2 sessions=8 link_ns=1000"),
+                   *four = bag("cost", LLAMA_3_8B "tensor_parallel=2 pipeline_parallel=2 micro_batches=8");
+    double norms = 4.0 * (32 * 2 + 1) * 4096, whole = 4222435328; /* what a step reads */
+    (void)state;
+    assert_true(plan(NULL, options, one, "rank_bytes") == plan(NULL, options, one, "total_bytes"));
+    assert_true(plan(NULL, options, one, "rank_weight_bytes") == plan(NULL, options, one, "weight_bytes"));
+    double off = plan(NULL, options, two, "rank_weight_bytes") - ((whole - norms) / 2 + norms);
+    assert_true(off < 1 && off > -1);
+    assert_true(plan(NULL, options, two, "rank_kv_bytes") == plan(NULL, options, two, "kv_bytes") / 2);
+    assert_true(plan(NULL, options, two, "comm_bytes") == 8 * (64 * 16384.0 + 4 * 128256.0 / 2));
+    assert_true(plan(NULL, options, two, "comm_messages") == 65);
+    assert_true(plan(NULL, options, two, "comm_ns") == 65000);
+    assert_true(plan(NULL, options, two, "bubble") == 0);
+    assert_true(plan(NULL, options, four, "bubble") == 1.0 / 9);
+    assert_true(plan(NULL, options, four, "rank_weight_bytes") < 0.6 * plan(NULL, options, two, "rank_weight_bytes"));
+    llminf_options_close(one);
+    llminf_options_close(two);
+    llminf_options_close(four);
+    llminf_options_close(options);
+}
+
 /* Every key has a value, and that is what the schema lists. */
 static void test_keys(void **state)
 {
     uint8_t *bytes;
     llminf_model *model = open_small(&bytes);
-    llminf_options *load = bag("cost", "flops_per_s=1e12 bytes_per_s=1e10 prompt_tokens=100 new_tokens=20");
+    llminf_options *load =
+        bag("cost", "flops_per_s=1e12 bytes_per_s=1e10 prompt_tokens=100 new_tokens=20 memory_bytes=1GiB overlap=3");
+    static const char *const none[] = {"comm_messages", "comm_bytes",         "comm_ns",       "bubble",
+                                       "experts_met",   "draft_weight_bytes", "draft_kv_bytes"};
     size_t n = 0;
     (void)state;
-    for (const char *key; (key = llminf_schema_key("stats.cost", n)) != NULL; n++)
-        if (!(plan(model, NULL, load, key) > 0 || strcmp(key, "comm_bytes") == 0))
-            fail_msg("%s is 0", key);
-    assert_true(n > 30);
+    for (const char *key; (key = llminf_schema_key("stats.cost", n)) != NULL; n++) {
+        int is_none = 0;
+        for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+            is_none |= strcmp(key, none[i]) == 0;
+        if ((plan(model, NULL, load, key) > 0) == is_none)
+            fail_msg("%s is %s", key, is_none ? "more than 0" : "0");
+    }
+    assert_true(n > 50);
     llminf_options_close(load);
+    llminf_model_close(model);
+    free(bytes);
+}
+
+/* ---- measuring */
+
+static void check_measured(llminf_context *context, int64_t max_ns)
+{
+    double flops = -1, bytes = -1;
+    if (llminf_cost_measure(context, max_ns, &flops, &bytes, &error) != LLMINF_OK)
+        fail_msg("%s", error.text);
+    assert_true(flops > 1e5 && flops < 1e16 && bytes > 1e4 && bytes < 1e14);
+}
+
+/* Tokens of a session with a prompt of its own. */
+static void make_tokens(llminf_context *context, llminf_token *out, size_t n)
+{
+    const llminf_token prompt[] = {1, 70, 71, 72, 73};
+    llminf_options *greedy = bag("sampler", "temperature=0"), *how = bag("generate", "ignore_eog=1");
+    llminf_session *session;
+    llminf_sampler *sampler;
+    assert_int_equal(llminf_options_set_int(how, "max_tokens", (int64_t)n, &error), LLMINF_OK);
+    assert_int_equal(llminf_sampler_open(&sampler, NULL, greedy, &error), LLMINF_OK);
+    assert_int_equal(llminf_session_open(&session, context, NULL, &error), LLMINF_OK);
+    assert_int_equal(llminf_session_append(session, prompt, 5, &error), LLMINF_OK);
+    assert_int_equal(llminf_session_generate(session, sampler, how, &error), LLMINF_OK);
+    for (size_t got, at = 0; at < n; at += got)
+        assert_true(llminf_session_read_tokens(session, out + at, n - at, &got, -1, &error) >= 0 && got > 0);
+    llminf_session_close(session);
+    llminf_sampler_close(sampler);
+    llminf_options_close(greedy);
+    llminf_options_close(how);
+}
+
+struct measuring {
+    llminf_context *context;
+    llminf_status status;
+    int n;
+};
+
+static void *measure_often(void *arg)
+{
+    struct measuring *m = arg;
+    double flops, bytes;
+    for (m->n = 0; m->n < 20 && m->status == LLMINF_OK; m->n++)
+        m->status = llminf_cost_measure(m->context, 100000, &flops, &bytes, NULL);
+    return NULL;
+}
+
+/* Between the steps of sessions, whose tokens stay the same; alone; and with a batch that is smaller than the test's. */
+static void test_measure(void **state)
+{
+    static const char *const contexts[] = {"", "max_running=1 step_tokens=16", "threads=1", "backend=scalar", "kv_type=q8_0"};
+    llminf_token want[100], got[100];
+    uint8_t *bytes;
+    llminf_model *model = open_small(&bytes);
+    (void)state;
+    for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++) {
+        llminf_options *options = bag("context", contexts[i]);
+        llminf_context *context;
+        pthread_t thread;
+        assert_int_equal(llminf_context_open(&context, model, options, &error), LLMINF_OK);
+        int64_t before = live_bytes(model);
+        make_tokens(context, want, 100);
+        struct measuring m = {.context = context};
+        assert_int_equal(pthread_create(&thread, NULL, measure_often, &m), 0);
+        make_tokens(context, got, 100);
+        pthread_join(thread, NULL);
+        assert_int_equal(m.status, LLMINF_OK);
+        assert_memory_equal(got, want, sizeof want);
+        check_measured(context, 1);
+        check_measured(context, 2000000);
+        assert_int_equal(live_bytes(model), before);
+        llminf_context_close(context);
+        llminf_options_close(options);
+    }
+    llminf_model_close(model);
+    free(bytes);
+}
+
+/* Host-driven: on the caller's thread, not while another one steps. Wrong calls. */
+static void test_measure_errors(void **state)
+{
+    uint8_t *bytes;
+    llminf_model *model = open_small(&bytes);
+    llminf_options *options = bag("context", "host_driven=1");
+    llminf_context *context;
+    double value = 7, other = 7;
+    (void)state;
+    assert_int_equal(llminf_context_open(&context, model, options, &error), LLMINF_OK);
+    check_measured(context, 1000);
+    atomic_store(&context->engine->is_stepping, 1);
+    assert_int_equal(llminf_cost_measure(context, 1000, &value, &other, &error), LLMINF_E_BUSY);
+    assert_true(value == 0 && other == 0);
+    atomic_store(&context->engine->is_stepping, 0);
+    check_measured(context, 1000);
+    assert_int_equal(llminf_cost_measure(context, 0, &value, &other, &error), LLMINF_E_INVALID);
+    assert_string_equal(error.subject, "max_ns");
+    assert_int_equal(llminf_cost_measure(context, 1000, NULL, &other, &error), LLMINF_E_INVALID);
+    assert_int_equal(llminf_cost_measure(context, 1000, &value, NULL, &error), LLMINF_E_INVALID);
+    assert_int_equal(llminf_cost_measure(NULL, 1000, &value, &other, &error), LLMINF_E_INVALID);
+    llminf_context_close(context);
+    llminf_options_close(options);
     llminf_model_close(model);
     free(bytes);
 }
@@ -293,7 +556,8 @@ static void test_errors(void **state)
     llminf_model *model = open_small(&bytes);
     llminf_options *load = bag("cost", ""), *shape = bag("cost", "shape=n_layers=1"), *whole = bag("cost", LLAMA_3_8B);
     llminf_options *type = bag("cost", LLAMA_3_8B), *backend = bag("context", "backend=nobody");
-    llminf_options *draft = bag("context", "");
+    llminf_options *halves = bag("cost", "tensor_parallel=8"), *flops = bag("cost", "flops_per_s=1"),
+                   *stages = bag("cost", "pipeline_parallel=3");
     double value;
     (void)state;
     assert_int_equal(llminf_options_set_text(type, "weights", "q9", -1, &error), LLMINF_OK);
@@ -309,8 +573,10 @@ static void test_errors(void **state)
     expect(LLMINF_E_OPTION, "flops_per_s", model, NULL, load, "step_ns");
     expect(LLMINF_E_OPTION, "cost", model, load, NULL, "params");
     expect(LLMINF_E_OPTION, "context", model, NULL, backend, "params");
-    assert_int_equal(llminf_options_set_model(draft, "draft", model, &error), LLMINF_OK);
-    expect(LLMINF_E_UNSUPPORTED, "draft", model, draft, NULL, "params");
+    expect(LLMINF_E_OPTION, "bytes_per_s", model, NULL, flops, "step_ns");
+    expect(LLMINF_E_OPTION, "memory_bytes", model, NULL, NULL, "max_params");
+    expect(LLMINF_E_OPTION, "tensor_parallel", model, NULL, halves, "params");
+    expect(LLMINF_E_OPTION, "pipeline_parallel", model, NULL, stages, "params");
     assert_int_equal(llminf_cost_plan(model, NULL, NULL, "params", NULL, &error), LLMINF_E_INVALID);
     assert_int_equal(llminf_cost_plan((const llminf_model *)(const void *)load, NULL, NULL, "params", &value, &error),
                      LLMINF_E_INVALID);
@@ -319,7 +585,9 @@ static void test_errors(void **state)
     llminf_options_close(whole);
     llminf_options_close(type);
     llminf_options_close(backend);
-    llminf_options_close(draft);
+    llminf_options_close(halves);
+    llminf_options_close(stages);
+    llminf_options_close(flops);
     llminf_model_close(model);
     free(bytes);
 }
@@ -327,9 +595,11 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_live),   cmocka_unit_test(test_live_shared), cmocka_unit_test(test_session),
-        cmocka_unit_test(test_room),   cmocka_unit_test(test_shape),       cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_live),           cmocka_unit_test(test_live_shared), cmocka_unit_test(test_session),
+        cmocka_unit_test(test_room),           cmocka_unit_test(test_shape),       cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_errors),         cmocka_unit_test(test_draft),       cmocka_unit_test(test_fits),
+        cmocka_unit_test(test_ranks),          cmocka_unit_test(test_retyped),     cmocka_unit_test(test_measure),
+        cmocka_unit_test(test_measure_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -243,7 +243,9 @@ static void test_learning(void **state)
             assert_int_equal(lli_calibrate_rows(&c, &load, 0, 77, 1), 77);
             for (int n = 0; n < 50; n++)
                 run_step(&c, &truth, &load);
-            struct lli_rates machine = {truth.bytes / slower, truth.flops / slower, truth.attention_flops / slower, 0, 0};
+            struct lli_rates machine = {.bytes = truth.bytes / slower,
+                                        .flops = truth.flops / slower,
+                                        .attention_flops = truth.attention_flops / slower};
             int64_t target = (int64_t)(1.6 * lli_cost_step_ns(&big, &machine, &load));
             uint32_t n_late = read_prompt(&rows, &c, &machine, sessions[i], target);
             best = best_rows(&c, &machine, sessions[i], target);
