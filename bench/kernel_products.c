@@ -66,7 +66,8 @@ static int pack(uint8_t *out, const struct product_job *j, const uint8_t *rows)
     size_t lanes = (size_t)j->b->backend->lanes;
     if (lanes == 1)
         memcpy(out, rows, packed_bytes(j));
-    else if (lli_pack_rows(out, j->type, lanes, rows, j->n_out, j->n_in, 0, lli_pack_groups(lanes, j->n_out)) >= 0)
+    else if (lli_pack_rows(out, j->type, lanes, rows, lli_dtype_row_bytes(j->type, j->n_in), j->n_out, j->n_in, 0,
+                           lli_pack_groups(lanes, j->n_out)) >= 0)
         return kernels_fail("matmul", "random weights are not finite");
     return 0;
 }

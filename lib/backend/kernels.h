@@ -50,9 +50,12 @@ struct lli_product {
     float *out; /* [n_rows, out_stride] */
     size_t out_stride;
     const void *weights; /* [n_out, n_in] of the kernel's type: the file's rows for a backend of 1 lane, else backend/pack.h */
-    size_t n_in;         /* any for F32, F16, BF16; a multiple of the block for others */
-    size_t n_rows;       /* of activations */
-    const float *x;      /* [n_rows, n_in] for F32, F16, BF16 */
+    size_t n_in;         /* any for F32, F16, BF16; a multiple of the block for others, or in a subtree of 32 */
+    struct lli_subtree
+        subtree;             /* of a longer K: that subtree's sums. The file's rows are as long as the whole K then; in either
+                             layout weights begin with the unit of 256 of its first block */
+    size_t n_rows;           /* of activations */
+    const float *x;          /* [n_rows, n_in] for F32, F16, BF16 */
     const struct lli_q8 *q8; /* [n_rows, n_in / 32] for others */
     void *scratch;           /* LLI_MATMUL_SCRATCH bytes of the calling worker, aligned to 64; backends of 1 lane need none */
 };

@@ -486,9 +486,8 @@ static inline int unit_is_bad(const struct unit *u, const struct format *f, uint
 /* A group of n_rows, unit by unit, so that what is written stays in the nearest cache. Bits of the lanes that are not
  * finite. */
 static uint32_t pack_units(uint8_t *out, const struct lli_dtype *type, const struct format *f, size_t lanes,
-                           const uint8_t *rows, size_t n_rows, size_t n_in)
+                           const uint8_t *rows, size_t row_bytes, size_t n_rows, size_t n_in)
 {
-    size_t row_bytes = lli_dtype_row_bytes(type, n_in);
     size_t bytes = lanes * unit_bytes(f);
     uint32_t bad = 0;
     for (size_t i = 0; i < n_in / type->block; i++, out += bytes, rows += type->block_bytes) {
@@ -504,14 +503,14 @@ static uint32_t pack_units(uint8_t *out, const struct lli_dtype *type, const str
 
 /* Elements of 2 or 4 bytes. */
 static inline uint32_t pack_elements(uint8_t *out, const struct lli_dtype *type, size_t size, size_t lanes, const uint8_t *rows,
-                                     size_t n_rows, size_t n_in)
+                                     size_t row_bytes, size_t n_rows, size_t n_in)
 {
     enum { STEP = 32 };
     uint32_t bad = 0;
     for (size_t k = 0; k < n_in; k += STEP) {
         size_t n = n_in - k < STEP ? n_in - k : STEP;
         for (size_t lane = 0; lane < n_rows; lane++) {
-            const uint8_t *row = rows + (lane * n_in + k) * size;
+            const uint8_t *row = rows + lane * row_bytes + k * size;
             for (size_t i = 0; i < n; i++)
                 memcpy(out + ((k + i) * lanes + lane) * size, row + i * size, size);
             bad |= (uint32_t)(lli_dtype_check(type, row, n) >= 0) << lane;
@@ -520,27 +519,27 @@ static inline uint32_t pack_elements(uint8_t *out, const struct lli_dtype *type,
     return bad;
 }
 
-static uint32_t pack_floats(uint8_t *out, const struct lli_dtype *type, size_t lanes, const uint8_t *rows, size_t n_rows,
-                            size_t n_in)
+static uint32_t pack_floats(uint8_t *out, const struct lli_dtype *type, size_t lanes, const uint8_t *rows, size_t row_bytes,
+                            size_t n_rows, size_t n_in)
 {
     if (type->block_bytes == 2)
-        return pack_elements(out, type, 2, lanes, rows, n_rows, n_in);
-    return pack_elements(out, type, 4, lanes, rows, n_rows, n_in);
+        return pack_elements(out, type, 2, lanes, rows, row_bytes, n_rows, n_in);
+    return pack_elements(out, type, 4, lanes, rows, row_bytes, n_rows, n_in);
 }
 
-int64_t lli_pack_rows(uint8_t *out, const struct lli_dtype *type, size_t lanes, const uint8_t *rows, size_t n_out, size_t n_in,
-                      size_t first, size_t last)
+int64_t lli_pack_rows(uint8_t *out, const struct lli_dtype *type, size_t lanes, const uint8_t *rows, size_t row_bytes,
+                      size_t n_out, size_t n_in, size_t first, size_t last)
 {
     const struct format *f = format_of(type);
     size_t bytes = lli_pack_group_bytes(type, lanes, n_in);
     for (size_t g = first; g < last; g++) {
         size_t row = g * lanes, n_rows = n_out - row < lanes ? n_out - row : lanes;
-        const uint8_t *from = rows + row * lli_dtype_row_bytes(type, n_in);
+        const uint8_t *from = rows + row * row_bytes;
         uint8_t *to = out + g * bytes;
         if (n_rows < lanes)
             memset(to, 0, bytes);
-        uint32_t bad =
-            f ? pack_units(to, type, f, lanes, from, n_rows, n_in) : pack_floats(to, type, lanes, from, n_rows, n_in);
+        uint32_t bad = f ? pack_units(to, type, f, lanes, from, row_bytes, n_rows, n_in)
+                         : pack_floats(to, type, lanes, from, row_bytes, n_rows, n_in);
         if (bad)
             return (int64_t)(row + (size_t)__builtin_ctz(bad));
     }

@@ -43,11 +43,11 @@ static inline size_t lli_pack_groups(size_t lanes, size_t n_out)
 /* Bytes of one group, a multiple of `lanes`. n_in is a multiple of the type's block. */
 size_t lli_pack_group_bytes(const struct lli_dtype *type, size_t lanes, size_t n_in);
 
-/* Packs groups first .. last - 1 of rows [n_out, n_in], which stand as in GGUF files in any alignment, to
+/* Packs groups first .. last - 1 of rows [n_out, n_in], which stand as in GGUF files in any alignment, row_bytes apart, to
  * out + first * group_bytes .. . Returns -1, or the first row with a scale, minimum or element that is not finite (the rest
  * may not have been packed then). */
-int64_t lli_pack_rows(uint8_t *out, const struct lli_dtype *type, size_t lanes, const uint8_t *rows, size_t n_out, size_t n_in,
-                      size_t first, size_t last);
+int64_t lli_pack_rows(uint8_t *out, const struct lli_dtype *type, size_t lanes, const uint8_t *rows, size_t row_bytes,
+                      size_t n_out, size_t n_in, size_t first, size_t last);
 
 /* One row of a packed matrix as it stood in the file. */
 void lli_pack_row(uint8_t *out, const struct lli_dtype *type, size_t lanes, const uint8_t *packed, size_t n_in, size_t row);

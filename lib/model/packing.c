@@ -54,18 +54,31 @@ static const struct lli_matrix *matrix(const struct lli_weights *w, int64_t laye
     return layer < 0 ? &w->at[role] : &w->layers[layer].at[role];
 }
 
+/* A rank's part. The embedding is read where the file has it, a tied output is a matrix of its own. */
+static int is_sliced(const struct lli_weights *file)
+{
+    return file->slice.tp > 0;
+}
+
+static int is_tied(const struct lli_weights *file)
+{
+    return !is_sliced(file) && file->at[LLI_OUTPUT].data == file->at[LLI_TOKEN_EMBD].data;
+}
+
 static int32_t add_job(struct packer *p, int64_t layer, int role)
 {
     const struct lli_matrix *from = matrix(p->source->file, layer, role);
     struct job *job = &p->jobs[p->n_jobs];
     size_t mat_bytes, bytes, n_pieces;
-    if (!from->data || lli_family_shape((enum lli_role)role)->is_vector)
+    int is_table = role == LLI_TOKEN_EMBD || role == LLI_POSITION_EMBD;
+    if (!from->data || lli_family_shape((enum lli_role)role)->is_vector || from->n_in == 0 || from->n_out == 0 ||
+        (is_table && is_sliced(p->source->file)))
         return 0;
     *job = (struct job){.from = from, .to = *from, .layer = layer, .role = role, .first_piece = p->n_pieces};
     if (p->source->older && lli_files_loses(p->source->files, from->data))
         job->older = matrix(p->source->older, layer, role);
     job->n_groups = lli_pack_groups(p->lanes, from->n_out);
-    job->group_bytes = lli_pack_group_bytes(from->type, p->lanes, from->n_in);
+    job->group_bytes = lli_pack_group_bytes(from->type, p->lanes, lli_matrix_packed_in(from));
     job->step = job->group_bytes < PIECE_BYTES ? PIECE_BYTES / job->group_bytes : 1;
     job->n_steps = (job->n_groups + job->step - 1) / job->step;
     if (lli_size_mul(&mat_bytes, job->n_groups, job->group_bytes) || lli_size_pad(&mat_bytes, mat_bytes, ALIGN) ||
@@ -76,11 +89,6 @@ static int32_t add_job(struct packer *p, int64_t layer, int role)
     job->to.mat_bytes = mat_bytes;
     p->n_jobs++;
     return 0;
-}
-
-static int is_tied(const struct lli_weights *file)
-{
-    return file->at[LLI_OUTPUT].data == file->at[LLI_TOKEN_EMBD].data;
 }
 
 static int32_t list_jobs(struct packer *p)
@@ -101,7 +109,7 @@ static int32_t list_jobs(struct packer *p)
 
 static int32_t take_memory(struct packer *p, struct lli_weights *out)
 {
-    uint8_t *at = lli_alloc_aligned(p->heap, p->bytes, p->bytes < LARGE ? ALIGN : HUGE_PAGE);
+    uint8_t *at = lli_alloc_aligned(p->heap, p->bytes > 0 ? p->bytes : ALIGN, p->bytes < LARGE ? ALIGN : HUGE_PAGE);
     if (!at)
         return lli_fail_memory(p->err, "packed weights", p->bytes);
     if (p->bytes >= LARGE)
@@ -154,18 +162,18 @@ static int64_t pack(const struct packer *p, const struct piece *piece)
 {
     const struct lli_matrix *from = piece->job->from, *to = &piece->job->to;
     uint8_t *out = (uint8_t *)(uintptr_t)to->data + piece->mat * to->mat_bytes;
-    return lli_pack_rows(out, from->type, p->lanes, from->data + piece->mat * from->mat_bytes, from->n_out, from->n_in,
-                         piece->first, piece->last);
+    return lli_pack_rows(out, from->type, p->lanes, from->data + piece->mat * from->mat_bytes, lli_matrix_row_bytes(from),
+                         from->n_out, lli_matrix_packed_in(from), piece->first, piece->last);
 }
 
 /* The piece's rows in the file's bytes: where they begin and how many bytes they are. */
 static const uint8_t *rows_of(size_t *bytes, const struct packer *p, const struct piece *piece)
 {
     const struct lli_matrix *from = piece->job->from;
-    size_t row_bytes = from->mat_bytes / from->n_out, first = piece->first * p->lanes, last = piece->last * p->lanes;
+    size_t row_bytes = lli_matrix_row_bytes(from), first = piece->first * p->lanes, last = piece->last * p->lanes;
     if (last > from->n_out)
         last = from->n_out;
-    *bytes = (last - first) * row_bytes;
+    *bytes = (last - first - 1) * row_bytes + lli_dtype_row_bytes(from->type, lli_matrix_packed_in(from));
     return from->data + piece->mat * from->mat_bytes + first * row_bytes;
 }
 
@@ -232,11 +240,10 @@ static int32_t fail_bad(const struct packer *p)
 {
     struct piece piece = find_piece(p, atomic_load(&p->bad));
     const struct lli_matrix *from = piece.job->from;
-    uint64_t row = (uint64_t)pack(p, &piece), n_blocks = from->n_in / from->type->block;
-    const uint8_t *at = from->data + piece.mat * from->mat_bytes + row * (from->mat_bytes / from->n_out);
-    uint64_t block = (uint64_t)lli_dtype_check(from->type, at, (size_t)n_blocks);
-    return lli_weights_not_finite(from, piece.job->layer, piece.job->role, (piece.mat * from->n_out + row) * n_blocks + block,
-                                  p->err);
+    uint64_t row = (uint64_t)pack(p, &piece), at = piece.mat * from->mat_bytes + row * lli_matrix_row_bytes(from);
+    uint64_t block = (uint64_t)lli_dtype_check(from->type, from->data + at, lli_matrix_packed_in(from) / from->type->block);
+    int64_t layer = piece.job->layer < 0 ? -1 : piece.job->layer + p->source->file->slice.layers.first;
+    return lli_weights_not_finite(from, layer, piece.job->role, at / from->type->block_bytes + block, p->err);
 }
 
 static void take_back(void *arg, size_t i, int worker)
@@ -277,6 +284,7 @@ static int32_t make(struct packer *p, struct lli_weights *out, struct lli_worker
     size_t layers_bytes = bytes_of_layers(p->source->config);
     memcpy(out->at, file->at, sizeof out->at);
     out->n_params = file->n_params;
+    out->slice = file->slice;
     out->layers = lli_alloc(p->heap, layers_bytes);
     if (!out->layers)
         return lli_fail_memory(p->err, "layers", layers_bytes);

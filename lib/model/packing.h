@@ -23,9 +23,9 @@ struct lli_packing_source {
 };
 
 /* Packs the matrices of the source's file for `lanes` rows a group into memory of out's own; a tied output shares the
- * embedding's. Progress is told on the calling thread, rising, 1 at the end. NUMERIC with the name of the first tensor that is
- * not finite, CALLBACK, MEMORY: then out is zero, and the file's matrices are there as far as they were before. To be finished
- * with lli_weights_finish. */
+ * embedding's. Of a slice (model/sliced.h) tables stay where they are, and the output is a matrix of its own. Progress is told
+ * on the calling thread, rising, 1 at the end. NUMERIC with the name of the first tensor that is not finite, CALLBACK, MEMORY:
+ * then out is zero, and the file's matrices are there as far as they were before. To be finished with lli_weights_finish. */
 int32_t lli_packing_make(struct lli_weights *out, struct lli_heap *heap, const struct lli_packing_source *source,
                          uint32_t lanes, struct lli_workers *workers, const struct lli_progress *progress,
                          struct llminf_error *err);

@@ -5,11 +5,16 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "model/sliced.h"
 
 struct lli_packing {
     struct lli_packing *older;
     uint32_t lanes;
     struct lli_weights weights;
+
+    struct lli_slice slice; /* of a slice: which; its numbers, and its weights in the file */
+    struct lli_config config;
+    struct lli_weights narrow;
 };
 
 int32_t lli_packings_init(struct lli_packings *packings, struct lli_heap *heap, struct llminf_error *err)
@@ -23,14 +28,26 @@ int32_t lli_packings_init(struct lli_packings *packings, struct lli_heap *heap, 
     return 0;
 }
 
+static void give(struct lli_packing *packing, struct lli_heap *heap)
+{
+    lli_weights_finish(&packing->weights);
+    lli_weights_finish(&packing->narrow);
+    lli_free(heap, packing);
+}
+
+static void give_list(struct lli_packing *newest, struct lli_heap *heap)
+{
+    while (newest) {
+        struct lli_packing *older = newest->older;
+        give(newest, heap);
+        newest = older;
+    }
+}
+
 void lli_packings_finish(struct lli_packings *packings)
 {
-    for (struct lli_packing *packing = packings->newest; packing;) {
-        struct lli_packing *older = packing->older;
-        lli_weights_finish(&packing->weights);
-        lli_free(packings->heap, packing);
-        packing = older;
-    }
+    give_list(packings->newest, packings->heap);
+    give_list(packings->newest_slice, packings->heap);
     if (packings->has_lock)
         pthread_mutex_destroy(&packings->lock);
     memset(packings, 0, sizeof *packings);
@@ -41,30 +58,60 @@ static int loses(const struct lli_packing_source *source)
     return source->files && lli_files_loses(source->files, NULL);
 }
 
+static int32_t make(struct lli_weights *out, struct lli_heap *heap, const struct lli_packing_source *source, uint32_t lanes,
+                    int n_threads, const struct lli_progress *progress, struct llminf_error *err)
+{
+    struct lli_workers workers = {0};
+    int32_t status = lli_workers_init(&workers, heap, n_threads, 0, err);
+    if (status == 0)
+        status = lli_packing_make(out, heap, source, lanes, &workers, progress, err);
+    lli_workers_finish(&workers);
+    return status;
+}
+
 /* The lock is held. */
 static int32_t add(struct lli_packings *packings, const struct lli_packing_source *source, uint32_t lanes, int n_threads,
                    const struct lli_progress *progress, struct llminf_error *err)
 {
     struct lli_packing_source from = *source;
-    struct lli_workers workers = {0};
     struct lli_packing *packing = lli_alloc_zero(packings->heap, 1, sizeof *packing);
     if (!packing)
         return lli_fail_memory(err, "packed weights", sizeof *packing);
     from.older = packings->is_lost ? &packings->newest->weights : NULL;
     if (packings->n_holds > 0)
         from.files = NULL;
-    int32_t status = lli_workers_init(&workers, packings->heap, n_threads, 0, err);
-    if (status == 0)
-        status = lli_packing_make(&packing->weights, packings->heap, &from, lanes, &workers, progress, err);
-    lli_workers_finish(&workers);
+    int32_t status = make(&packing->weights, packings->heap, &from, lanes, n_threads, progress, err);
     if (status) {
-        lli_free(packings->heap, packing);
+        give(packing, packings->heap);
         return status;
     }
     packing->lanes = lanes;
     packing->older = packings->newest;
     packings->newest = packing;
     packings->is_lost = loses(&from);
+    return 0;
+}
+
+/* The lock is held, and the file's matrices are too. */
+static int32_t add_slice(struct lli_packings *packings, const struct lli_packing_source *source, const struct lli_slice *slice,
+                         uint32_t lanes, int n_threads, const struct lli_progress *progress, struct llminf_error *err)
+{
+    struct lli_packing *packing = lli_alloc_zero(packings->heap, 1, sizeof *packing);
+    if (!packing)
+        return lli_fail_memory(err, "packed weights", sizeof *packing);
+    packing->slice = *slice;
+    packing->lanes = lanes;
+    lli_sliced_config(&packing->config, source->config, slice);
+    const struct lli_packing_source from = {&packing->config, &packing->narrow, loses(source) ? NULL : source->files, NULL};
+    int32_t status = lli_sliced_weights(&packing->narrow, packings->heap, source->config, source->file, slice, err);
+    if (status == 0 && lanes > 1)
+        status = make(&packing->weights, packings->heap, &from, lanes, n_threads, progress, err);
+    if (status) {
+        give(packing, packings->heap);
+        return status;
+    }
+    packing->older = packings->newest_slice;
+    packings->newest_slice = packing;
     return 0;
 }
 
@@ -96,17 +143,23 @@ int32_t lli_packings_bytes(size_t *matrices_out, size_t *heap_out, struct lli_he
     return status;
 }
 
+/* The lock is held. */
+static int32_t hold(struct lli_packings *packings, const struct lli_packing_source *source, int n_threads,
+                    struct llminf_error *err)
+{
+    int32_t status = packings->is_lost ? restore(packings, source, n_threads, err) : 0;
+    if (status == 0)
+        packings->n_holds++;
+    return status;
+}
+
 int32_t lli_packings_hold(struct lli_packings *packings, const struct lli_packing_source *source, int n_threads,
                           struct llminf_error *err)
 {
-    int32_t status = 0;
     if (!loses(source))
         return 0;
     pthread_mutex_lock(&packings->lock);
-    if (packings->is_lost)
-        status = restore(packings, source, n_threads, err);
-    if (status == 0)
-        packings->n_holds++;
+    int32_t status = hold(packings, source, n_threads, err);
     pthread_mutex_unlock(&packings->lock);
     return status;
 }
@@ -139,5 +192,30 @@ int32_t lli_packings_take(const struct lli_weights **out, struct lli_packings *p
     pthread_mutex_unlock(&packings->lock);
     if (status == 0)
         *out = &packing->weights;
+    return status;
+}
+
+int32_t lli_packings_take_slice(const struct lli_weights **out, struct lli_packings *packings,
+                                const struct lli_packing_source *source, const struct lli_slice *slice, uint32_t lanes,
+                                int n_threads, const struct lli_progress *progress, struct llminf_error *err)
+{
+    struct lli_packing *packing;
+    int32_t status = 0;
+    if (lli_slice_is_whole(slice))
+        return lli_packings_take(out, packings, source, lanes, n_threads, progress, err);
+    pthread_mutex_lock(&packings->lock);
+    for (packing = packings->newest_slice; packing; packing = packing->older)
+        if (packing->lanes == lanes && memcmp(&packing->slice, slice, sizeof *slice) == 0)
+            break;
+    if (!packing) {
+        if (loses(source))
+            status = hold(packings, source, n_threads, err);
+        if (status == 0 && (status = add_slice(packings, source, slice, lanes, n_threads, progress, err)) < 0 && loses(source))
+            packings->n_holds--;
+        packing = packings->newest_slice;
+    }
+    pthread_mutex_unlock(&packings->lock);
+    if (status == 0)
+        *out = lanes == 1 ? &packing->narrow : &packing->weights;
     return status;
 }

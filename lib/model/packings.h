@@ -1,5 +1,5 @@
-/* model/packings.h - the packings of a model: one for each number of lanes, made when it is first wanted and kept as long as
- * the model; and who uses the file's rows as they are. */
+/* model/packings.h - the packings of a model: one for each number of lanes and each slice, made when it is first wanted and
+ * kept as long as the model; and who uses the file's rows as they are. */
 #ifndef LLI_MODEL_PACKINGS_H
 #define LLI_MODEL_PACKINGS_H
 
@@ -16,8 +16,8 @@ struct lli_packings {
     struct lli_heap *heap;
     pthread_mutex_t lock; /* held while one is made: who asks for the same meanwhile waits for it */
     int has_lock;
-    struct lli_packing *newest;
-    int is_lost; /* of the file's matrices pages were lost; the packings have them */
+    struct lli_packing *newest, *newest_slice; /* of the whole model; of a rank's part */
+    int is_lost;                               /* of the file's matrices pages were lost; the packings have them */
     int n_holds; /* of the file's matrices, counted where pages can be lost: none are released meanwhile */
 };
 
@@ -30,6 +30,12 @@ void lli_packings_finish(struct lli_packings *packings); /* accepts a zeroed str
 int32_t lli_packings_take(const struct lli_weights **out, struct lli_packings *packings,
                           const struct lli_packing_source *source, uint32_t lanes, int n_threads,
                           const struct lli_progress *progress, struct llminf_error *err);
+
+/* The same for what a rank holds. The embedding stays the file's, whose matrices are held for ever where pages can be lost.
+ * Also the errors of lli_sliced_weights. */
+int32_t lli_packings_take_slice(const struct lli_weights **out, struct lli_packings *packings,
+                                const struct lli_packing_source *source, const struct lli_slice *slice, uint32_t lanes,
+                                int n_threads, const struct lli_progress *progress, struct llminf_error *err);
 
 /* Bytes of matrices that weights for so many lanes have, and of heap that the first take of them keeps. MEMORY. */
 int32_t lli_packings_bytes(size_t *matrices_out, size_t *heap_out, struct lli_heap *heap,

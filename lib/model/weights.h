@@ -8,10 +8,12 @@
 
 #include "base/alloc.h"
 #include "base/dtype.h"
+#include "base/segments.h"
 #include "file/gguf.h"
 #include "file/mapping.h"
 #include "model/config.h"
 #include "model/family.h"
+#include "parallel/slice.h"
 
 /* A matrix [n_mats, n_out, n_in] of rows of n_in elements, or a vector in F32. data NULL: absent. It may be a part of a fused
  * tensor: rows that stand behind those of another role. */
@@ -19,10 +21,11 @@ struct lli_matrix {
     const struct lli_dtype *type;
     const uint8_t *data;
     uint32_t n_in, n_out, n_mats;
-    uint32_t lanes;       /* 1: rows as in the file; more: backend/pack.h */
-    size_t mat_bytes;     /* from one of the n_mats to the next */
-    const char *tensor;   /* the file's name for it; the GGUF's */
-    uint64_t first_block; /* where in that tensor it begins */
+    uint32_t lanes;             /* 1: rows as in the file; more: backend/pack.h */
+    size_t mat_bytes;           /* from one of the n_mats to the next */
+    struct lli_subtree subtree; /* all zero, or: K is a part of rows that are longer (backend/kernels.h) */
+    const char *tensor;         /* the file's name for it; the GGUF's */
+    uint64_t first_block;       /* where in that tensor it begins */
 };
 
 struct lli_layer {
@@ -35,7 +38,21 @@ struct lli_weights {
     struct lli_layer *layers;                   /* [n_layers] */
     uint64_t n_params, bytes;                   /* bytes: of all tensors, or of the packed matrices */
     uint8_t *packed;                            /* memory of packed matrices; owned; NULL: the data are the file's */
+    struct lli_slice slice;                     /* what these are of a model; all zero: all */
 };
+
+/* From one row of a matrix in the file's layout to the next. */
+static inline size_t lli_matrix_row_bytes(const struct lli_matrix *m)
+{
+    return lli_dtype_row_bytes(m->type, lli_subtree_whole(&m->subtree, m->n_in));
+}
+
+/* Elements of a packed row: n_in, widened to whole blocks of the type. */
+static inline size_t lli_matrix_packed_in(const struct lli_matrix *m)
+{
+    size_t n = m->n_in + (size_t)m->subtree.skip * LLI_SEGMENT_BLOCK;
+    return (n + m->type->block - 1) / m->type->block * m->type->block;
+}
 
 /* FORMAT, UNSUPPORTED, LIMIT with the tensor's name. */
 int32_t lli_weights_read(struct lli_weights *out, struct lli_heap *heap, const struct lli_config *config,

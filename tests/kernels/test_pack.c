@@ -266,10 +266,12 @@ static void check_matrix(const struct plan *p, size_t lanes, size_t n_out, size_
     assert_non_null(back);
     memset(packed, 0xa5, bytes + 16);
     /* in two ranges, the later one first */
-    assert_true(lli_pack_rows(packed, &p->type, lanes, rows, n_out, n_in, groups / 2, groups) == -1);
+    assert_true(lli_pack_rows(packed, &p->type, lanes, rows, lli_dtype_row_bytes(&p->type, n_in), n_out, n_in, groups / 2,
+                              groups) == -1);
     for (size_t i = 0; i < groups / 2 * group_bytes; i++)
         assert_int_equal(packed[i], 0xa5);
-    assert_true(lli_pack_rows(packed, &p->type, lanes, rows, n_out, n_in, 0, groups / 2) == -1);
+    assert_true(lli_pack_rows(packed, &p->type, lanes, rows, lli_dtype_row_bytes(&p->type, n_in), n_out, n_in, 0, groups / 2) ==
+                -1);
     for (size_t i = 0; i < 16; i++)
         assert_int_equal(packed[bytes + i], 0xa5);
     for (size_t row = 0; row < n_out; row++) {
@@ -339,14 +341,14 @@ static void not_finite_is_found(void **state)
                 memcpy(&word, copy + at, 2);
                 word |= p->type.exponent;
                 memcpy(copy + at, &word, 2);
-                assert_true(lli_pack_rows(packed, &p->type, 8, copy, N_OUT, n_in, 0, 3) == (int64_t)row);
+                assert_true(lli_pack_rows(packed, &p->type, 8, copy, row_bytes, N_OUT, n_in, 0, 3) == (int64_t)row);
                 if (row + 3 < N_OUT) { /* another, later */
                     memcpy(copy + at + 3 * row_bytes, &word, 2);
-                    assert_true(lli_pack_rows(packed, &p->type, 8, copy, N_OUT, n_in, 0, 3) == (int64_t)row);
+                    assert_true(lli_pack_rows(packed, &p->type, 8, copy, row_bytes, N_OUT, n_in, 0, 3) == (int64_t)row);
                     memcpy(copy + at + 3 * row_bytes, rows + at + 3 * row_bytes, 2);
                 }
                 for (size_t g = 0; g < 3; g++)
-                    assert_true(lli_pack_rows(packed, &p->type, 8, copy, N_OUT, n_in, g, g + 1) ==
+                    assert_true(lli_pack_rows(packed, &p->type, 8, copy, row_bytes, N_OUT, n_in, g, g + 1) ==
                                 (row / 8 == g ? (int64_t)row : -1));
             }
         }

@@ -108,9 +108,9 @@ static void make(struct work *w, const struct isa *isa, const struct lli_kernels
     w->got = malloc(n * sizeof *w->got);
     w->scratch = aligned_alloc(64, LLI_MATMUL_SCRATCH);
     assert_true(w->packed && w->want && w->got && w->scratch);
-    assert_int_equal(
-        lli_pack_rows(w->packed, w->type, isa->lanes, w->rows, w->n_out, w->n_in, 0, lli_pack_groups(isa->lanes, w->n_out)),
-        -1);
+    assert_int_equal(lli_pack_rows(w->packed, w->type, isa->lanes, w->rows, lli_dtype_row_bytes(w->type, w->n_in), w->n_out,
+                                   w->n_in, 0, lli_pack_groups(isa->lanes, w->n_out)),
+                     -1);
     make_activations(w, scalar, manner);
 }
 
@@ -205,15 +205,107 @@ static void test_least_byte(void **state)
     make(&w, isa, &scalar, EXTREME);
     for (size_t b = 0; b < w.n_out * w.n_in / 32; b++)
         memset(w.rows + b * 34 + 2, 0x80, 32);
-    assert_int_equal(
-        lli_pack_rows(w.packed, type, isa->lanes, w.rows, w.n_out, w.n_in, 0, lli_pack_groups(isa->lanes, w.n_out)), -1);
+    assert_int_equal(lli_pack_rows(w.packed, type, isa->lanes, w.rows, lli_dtype_row_bytes(type, w.n_in), w.n_out, w.n_in, 0,
+                                   lli_pack_groups(isa->lanes, w.n_out)),
+                     -1);
     multiply(&w, &scalar, &wide, 0, w.n_out);
     assert_same(&w, isa);
     drop(&w);
 }
 
+/* ---- parts of K: every rank's subtree, and the top of the tree (numerics.md) */
+
+/* The activations of elements first .. first + n - 1, row by row: in memory of their own. */
+static void cut_activations(struct lli_product *p, const struct work *w, size_t first, size_t n)
+{
+    float *x = malloc(w->n_rows * n * sizeof *x + 1);
+    struct lli_q8 *q8 = malloc(w->n_rows * lli_q8_blocks(n) * sizeof *q8 + 1);
+    assert_true(x && q8);
+    for (size_t i = 0; i < w->n_rows; i++) {
+        memcpy(x + i * n, w->x + i * w->n_in + first, n * sizeof *x);
+        if (w->q8)
+            memcpy(q8 + i * (n / 32), w->q8 + i * (w->n_in / 32) + first / 32, n / 32 * sizeof *q8);
+    }
+    p->x = x;
+    p->q8 = q8;
+}
+
+/* Part i of n, by the scalar kernels out of the file's rows, or by the others out of a packing of the part alone. */
+static void multiply_part(const struct work *w, const struct isa *isa, const struct lli_kernels *kernels, size_t i, size_t n,
+                          float *out)
+{
+    size_t first = lli_segment_cut(w->n_in, 8 / n * i), n_in = lli_segment_cut(w->n_in, 8 / n * (i + 1)) - first;
+    size_t block = w->type->block, row_bytes = lli_dtype_row_bytes(w->type, w->n_in), from = first / block * block;
+    size_t n_packed = (first - from + n_in + block - 1) / block * block,
+           n_groups = isa ? lli_pack_groups(isa->lanes, w->n_out) : 0;
+    const uint8_t *rows = w->rows + lli_dtype_row_bytes(w->type, from);
+    struct lli_product p = {.out = out, .out_stride = w->n_out, .weights = rows, .n_in = n_in, .n_rows = w->n_rows};
+    uint8_t *packed = isa ? malloc(n_groups * lli_pack_group_bytes(w->type, isa->lanes, n_packed) + 1) : NULL;
+    p.subtree = (struct lli_subtree){(uint32_t)w->n_in, (uint8_t)(8 / n * i), (uint8_t)(8 / n), (uint8_t)((first - from) / 32)};
+    p.scratch = w->scratch;
+    cut_activations(&p, w, first, n_in);
+    if (isa) {
+        assert_int_equal(lli_pack_rows(packed, w->type, isa->lanes, rows, row_bytes, w->n_out, n_packed, 0, n_groups), -1);
+        p.weights = packed;
+    }
+    kernels->matmul[w->type->id](&p, 0, w->n_out);
+    free((void *)(uintptr_t)p.x);
+    free((void *)(uintptr_t)p.q8);
+    free(packed);
+}
+
+/* Neighbours are added until one is left. */
+static void join_parts(float **parts, size_t n, size_t n_floats)
+{
+    for (; n > 1; n /= 2)
+        for (size_t i = 0; i < n / 2; i++)
+            for (size_t j = 0; j < n_floats; j++)
+                parts[i][j] = parts[2 * i][j] + parts[2 * i + 1][j];
+}
+
+static void check_parts(const struct isa *isa, const struct lli_dtype *type, size_t n_in, size_t n_out, size_t n_rows)
+{
+    struct lli_kernels scalar, wide;
+    struct work w = {.type = type, .n_in = n_in, .n_out = n_out, .n_rows = n_rows};
+    float *parts[8];
+    lli_fill_scalar(&scalar);
+    isa->fill(&wide);
+    make(&w, isa, &scalar, ORDINARY);
+    multiply(&w, &scalar, &wide, 0, n_out);
+    for (size_t i = 0; i < 8; i++)
+        assert_non_null(parts[i] = malloc(n_rows * n_out * sizeof **parts));
+    for (size_t n = 2; n <= 8; n *= 2)
+        for (int is_wide = 0; is_wide < 3; is_wide++) { /* 2: of both kinds in turn */
+            for (size_t i = 0; i < n; i++) {
+                int packed = is_wide == 2 ? (int)(i & 1) : is_wide;
+                multiply_part(&w, packed ? isa : NULL, packed ? &wide : &scalar, i, n, parts[i]);
+            }
+            join_parts(parts, n, n_rows * n_out);
+            memcpy(w.got, parts[0], n_rows * n_out * sizeof *w.got);
+            assert_same(&w, isa);
+        }
+    for (size_t i = 0; i < 8; i++)
+        free(parts[i]);
+    drop(&w);
+}
+
+static void test_parts(void **state)
+{
+    static const size_t rows[] = {1, 2, 5, 13, 40}, blocks[] = {1, 2, 3, 8, 9, 27, 86}, floats[] = {1, 37, 64, 288, 300, 896};
+    seed = 11;
+    for (size_t t = 0; t < N_TYPES; t++) {
+        const struct lli_dtype *type = lli_dtype_find(TYPES[t]);
+        size_t n = type->is_float ? 6 : type->block == 256 ? 5 : 7;
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+            for (size_t i = r % 2; i < n; i += 2)
+                check_parts(*state, type, type->is_float ? floats[i] : blocks[i] * type->block, 33, rows[r]);
+        check_parts(*state, type, 4864, 17, 200);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_least_byte)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_least_byte),
+                                       cmocka_unit_test(test_parts)};
     return run_on_isas(tests, sizeof tests / sizeof *tests);
 }

@@ -37,10 +37,10 @@ LLI_INLINE void multiply_tile(const struct lli_product *p, size_t i, size_t n_x,
                               lli_load_fn *load)
 {
     float leaf[8][TILE][LANES] = {{{0}}}, w[LLI_ACT_BLOCK][LANES] = {{0}};
-    size_t row_bytes = p->n_in * size, n_blocks = (p->n_in + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK;
+    size_t row_bytes = lli_subtree_whole(&p->subtree, p->n_in) * size, n = lli_subtree_segments(&p->subtree);
     const uint8_t *rows = (const uint8_t *)p->weights + o * row_bytes;
-    for (size_t s = 0; s < 8; s++)
-        for (size_t b = lli_segment_at(n_blocks, s); b < lli_segment_at(n_blocks, s + 1); b++) {
+    for (size_t s = 0; s < n; s++)
+        for (size_t b = lli_subtree_at(&p->subtree, p->n_in, s); b < lli_subtree_at(&p->subtree, p->n_in, s + 1); b++) {
             size_t k = b * LLI_ACT_BLOCK, n_k = lli_min_size(LLI_ACT_BLOCK, p->n_in - k);
             turn(w, rows + k * size, row_bytes, n_lanes, n_k, load);
             for (size_t j = 0; j < n_x; j++)
@@ -48,7 +48,7 @@ LLI_INLINE void multiply_tile(const struct lli_product *p, size_t i, size_t n_x,
         }
     for (size_t j = 0; j < n_x; j++)
         for (size_t r = 0; r < n_lanes; r++)
-            p->out[(i + j) * p->out_stride + o + r] = lli_tree_sum(&leaf[0][j][r], TILE * LANES);
+            p->out[(i + j) * p->out_stride + o + r] = lli_tree_sum(&leaf[0][j][r], TILE * LANES, n);
 }
 
 LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last, size_t size, lli_load_fn *load)

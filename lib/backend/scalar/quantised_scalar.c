@@ -294,21 +294,21 @@ LLI_INLINE void multiply_tile(const struct lli_product *p, size_t i, size_t n_x,
                               unpack_fn *unpack, widen_fn *widen, add_fn *add)
 {
     float leaf[8][TILE];
-    size_t n_blocks = p->n_in / LLI_ACT_BLOCK;
-    for (size_t s = 0; s < 8; s++) {
+    size_t n_blocks = p->n_in / LLI_ACT_BLOCK, n = lli_subtree_segments(&p->subtree);
+    for (size_t s = 0; s < n; s++) {
         for (size_t j = 0; j < n_x; j++)
             leaf[s][j] = 0.0f;
-        for (size_t b = lli_segment_at(n_blocks, s); b < lli_segment_at(n_blocks, s + 1); b++) {
+        for (size_t b = lli_subtree_at(&p->subtree, p->n_in, s); b < lli_subtree_at(&p->subtree, p->n_in, s + 1); b++) {
             _Alignas(32) int16_t wide[LLI_ACT_BLOCK];
             struct block w;
-            unpack(&w, row, b);
+            unpack(&w, row, b + p->subtree.skip);
             widen(wide, &w);
             for (size_t j = 0; j < n_x; j++)
                 leaf[s][j] = add(leaf[s][j], &w, wide, &p->q8[(i + j) * n_blocks + b]);
         }
     }
     for (size_t j = 0; j < n_x; j++)
-        p->out[(i + j) * p->out_stride + o] = lli_tree_sum(&leaf[0][j], TILE);
+        p->out[(i + j) * p->out_stride + o] = lli_tree_sum(&leaf[0][j], TILE, n);
 }
 
 LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last, size_t row_bytes, unpack_fn *unpack,
@@ -334,7 +334,8 @@ LLI_INLINE void dequant(float *out, const uint8_t *row, size_t n, unpack_fn *unp
 #define QUANTISED_TYPE(type, block, bytes, integers, sum, value)                                                               \
     void LLI_SCALAR(matmul_##type)(const struct lli_product *p, size_t first, size_t last)                                     \
     {                                                                                                                          \
-        multiply(p, first, last, p->n_in / block * bytes, unpack_##type, widen_##integers, add_##sum);                         \
+        multiply(p, first, last, lli_subtree_whole(&p->subtree, p->n_in) / block * bytes, unpack_##type, widen_##integers,     \
+                 add_##sum);                                                                                                   \
     }                                                                                                                          \
     void LLI_SCALAR(dequant_##type)(float *out, const void *row, size_t n)                                                     \
     {                                                                                                                          \

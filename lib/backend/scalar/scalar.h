@@ -121,12 +121,13 @@ static inline float lli_lanes_sum(float *lanes)
     return lanes[0];
 }
 
-/* The eight-leaf tree over the sums of the segments, which stand `stride` floats apart. */
-static inline float lli_tree_sum(const float *leaf, size_t stride)
+/* The tree over the sums of n segments, which stand `stride` floats apart and are used up. */
+static inline float lli_tree_sum(float *leaf, size_t stride, size_t n)
 {
-    const float *s = leaf;
-    size_t n = stride;
-    return ((s[0] + s[n]) + (s[2 * n] + s[3 * n])) + ((s[4 * n] + s[5 * n]) + (s[6 * n] + s[7 * n]));
+    for (; n > 1; n /= 2)
+        for (size_t i = 0; i < n / 2; i++)
+            leaf[i * stride] = leaf[2 * i * stride] + leaf[(2 * i + 1) * stride];
+    return leaf[0];
 }
 
 #endif

@@ -40,16 +40,16 @@ LLI_INLINE void tile(const struct lli_product *p, const uint8_t *const groups[LL
     size_t ahead = p->n_rows <= FEW ? AHEAD : row == 0 ? LLI_GROUPS * LLI_LANES * size * p->n_in : 0;
     lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3][LLI_TILE][LLI_GROUPS];
     const float *x[LLI_TILE];
-    size_t n_blocks = (p->n_in + LLI_ACT_BLOCK - 1) / LLI_ACT_BLOCK;
+    size_t n = lli_subtree_segments(&p->subtree), s = 0;
     LLI_UNROLL for (int t = 0; t < n_x; t++) x[t] = p->x + (row + (size_t)t) * p->n_in;
-    for (size_t s = 0; s < 8; s++) {
-        size_t last = lli_segment_at(n_blocks, s + 1) * LLI_ACT_BLOCK;
+    do {
+        size_t first = lli_subtree_at(&p->subtree, p->n_in, s) * LLI_ACT_BLOCK;
+        size_t last = lli_subtree_at(&p->subtree, p->n_in, s + 1) * LLI_ACT_BLOCK;
         LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) acc[t][g] =
             lli_floats_of(0.0f);
-        add_terms(acc, groups, x, lli_segment_at(n_blocks, s) * LLI_ACT_BLOCK, last < p->n_in ? last : p->n_in, n_x, ahead,
-                  size, load);
+        add_terms(acc, groups, x, first, last < p->n_in ? last : p->n_in, n_x, ahead, size, load);
         lli_tree_join(acc, parked, n_x, LLI_GROUPS, s);
-    }
+    } while (++s < n);
     LLI_UNROLL for (int t = 0; t < n_x; t++)
         lli_tree_store(p->out + (row + (size_t)t) * p->out_stride + o, acc[t], n_o, LLI_GROUPS);
 }

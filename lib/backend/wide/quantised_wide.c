@@ -75,6 +75,18 @@ LLI_INLINE size_t group_bytes(const struct format *f, size_t n_blocks)
     return n_blocks / f->unit * unit_bytes(f);
 }
 
+/* Blocks of the weights' first unit that come before the product's. */
+LLI_INLINE size_t skipped(const struct lli_product *p, const struct format *f)
+{
+    return f->unit == 1 ? 0 : p->subtree.skip;
+}
+
+/* Blocks of the weights, whole units of them. */
+LLI_INLINE size_t packed_blocks(const struct lli_product *p, const struct format *f)
+{
+    return (skipped(p, f) + p->n_in / LLI_ACT_BLOCK + f->unit - 1) / f->unit * f->unit;
+}
+
 /* ---- adding blocks */
 
 /* The terms of block b, for n_x rows of activations. In an expanded chunk it is block i; doubled is NULL elsewhere. */
@@ -194,13 +206,13 @@ LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[
 {
     const struct lli_q8 *x[LLI_TILE];
     lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3][LLI_TILE][LLI_GROUPS];
-    size_t n_blocks = p->n_in / LLI_ACT_BLOCK;
-    struct place at = {.block = f->header * LLI_LANES};
+    size_t skip = skipped(p, f), n = lli_subtree_segments(&p->subtree), s = 0;
+    struct place at = {.b = skip, .block = f->header * LLI_LANES + skip * block_bytes(f)};
     struct wanted wanted = next ? *next : (struct wanted){.lines = 0};
     tile_rows(x, p, row, n_x);
-    for (size_t s = 0; s < 8; s++) {
+    do {
         LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++) acc[t][g] = lli_floats_of(0.0f);
-        for (size_t last = lli_segment_at(n_blocks, s + 1); at.b < last; go_on(&at, f)) {
+        for (size_t last = skip + lli_subtree_at(&p->subtree, p->n_in, s + 1); at.b < last; go_on(&at, f)) {
             if (next)
                 ask(&wanted, 2);
             else
@@ -209,7 +221,7 @@ LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[
             LLI_UNROLL for (int t = 0; t < n_x; t++) x[t]++;
         }
         lli_tree_join(acc, parked, n_x, n_g, s);
-    }
+    } while (++s < n);
     LLI_UNROLL for (int t = 0; t < n_x; t++) lli_tree_store(p->out + (row + (size_t)t) * p->out_stride + o, acc[t], n_o, n_g);
 }
 
@@ -357,26 +369,22 @@ LLI_INLINE void join_levels(struct room *room, size_t n_rows, size_t levels, lli
         }
 }
 
-/* The sums are of segments 2 * pair and 2 * pair + 1. */
-static void join(struct room *room, size_t n_rows, size_t pair)
+/* The sums are of segments 2 * pair and 2 * pair + 1 of the 2 * n_pairs. */
+static void join(struct room *room, size_t n_rows, size_t pair, size_t n_pairs)
 {
-    if ((pair & 1) == 0)
-        join_levels(room, n_rows, 0, room->parked[0]);
-    else if (pair == 1)
-        join_levels(room, n_rows, 1, room->parked[1]);
-    else
-        join_levels(room, n_rows, 2, room->sums);
+    size_t levels = pair == 3 ? 2 : pair & 1;
+    join_levels(room, n_rows, levels, pair + 1 == n_pairs ? room->sums : room->parked[levels]);
 }
 
 LLI_INLINE void use_piece(struct room *room, const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS],
                           struct piece *piece, size_t row, size_t n_rows, const struct format *f)
 {
-    size_t n_blocks = p->n_in / LLI_ACT_BLOCK, then = piece->first + piece->n;
+    size_t then = skipped(p, f) + piece->first + piece->n;
     size_t at = then / f->unit * unit_bytes(f) + then % f->unit * block_bytes(f);
-    if (then == n_blocks) /* the next tile's first */
-        at = LLI_GROUPS * group_bytes(f, n_blocks);
+    if (piece->first + piece->n == p->n_in / LLI_ACT_BLOCK) /* the next tile's first */
+        at = LLI_GROUPS * group_bytes(f, packed_blocks(p, f));
     piece->next = want(groups, at, piece->n, 0, tiles_of(n_rows, &f->kind, 1), f);
-    expand(room->chunk, groups, piece->first, piece->n, f);
+    expand(room->chunk, groups, skipped(p, f) + piece->first, piece->n, f);
     f->use(room, p, row, n_rows, piece);
 }
 
@@ -406,10 +414,11 @@ LLI_INLINE void expanded(const struct lli_product *p, const uint8_t *const group
                          size_t n_rows, const struct format *f)
 {
     struct room *room = p->scratch;
-    size_t n_blocks = p->n_in / LLI_ACT_BLOCK;
-    for (size_t pair = 0; pair < 4; pair++) {
-        size_t first = lli_segment_at(n_blocks, 2 * pair), middle = lli_segment_at(n_blocks, 2 * pair + 1);
-        size_t last = lli_segment_at(n_blocks, 2 * pair + 2);
+    size_t n_pairs = lli_subtree_segments(&p->subtree) / 2;
+    for (size_t pair = 0; pair < n_pairs; pair++) {
+        size_t first = lli_subtree_at(&p->subtree, p->n_in, 2 * pair),
+               middle = lli_subtree_at(&p->subtree, p->n_in, 2 * pair + 1);
+        size_t last = lli_subtree_at(&p->subtree, p->n_in, 2 * pair + 2);
         if (last - first <= LLI_CHUNK && middle < last) {
             sum_both(room, p, groups, first, middle, last, row, n_rows, f);
         } else {
@@ -419,8 +428,10 @@ LLI_INLINE void expanded(const struct lli_product *p, const uint8_t *const group
             for (size_t i = 0; i < n_rows; i++)
                 LLI_UNROLL for (int g = 0; g < LLI_GROUPS; g++) room->sums[i][g] = room->ended[i][g] + room->sums[i][g];
         }
-        join(room, n_rows, pair);
+        join(room, n_rows, pair, n_pairs);
     }
+    if (n_pairs == 0) /* one segment */
+        sum_segment(room, p, groups, 0, p->n_in / LLI_ACT_BLOCK, row, n_rows, f);
     for (size_t i = 0; i < n_rows; i++)
         lli_tree_store(p->out + (row + i) * p->out_stride + o, room->sums[i], n_o, LLI_GROUPS);
 }
@@ -438,7 +449,7 @@ struct direct {
 LLI_INLINE void multiply_tile(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o,
                               const struct format *f, const struct direct *direct)
 {
-    size_t n_tiles = tiles_of(p->n_rows, &f->kind, 0), n_blocks = p->n_in / LLI_ACT_BLOCK;
+    size_t n_tiles = tiles_of(p->n_rows, &f->kind, 0), n_blocks = packed_blocks(p, f);
     if (p->n_rows <= f->direct)
         for (size_t i = 0; i < n_tiles; i++) {
             size_t row = tile_at(i, p->n_rows, n_tiles);
@@ -453,7 +464,7 @@ LLI_INLINE void multiply_tile(const struct lli_product *p, const uint8_t *const 
 LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last, const struct format *f,
                          const struct direct *direct)
 {
-    size_t bytes = group_bytes(f, p->n_in / LLI_ACT_BLOCK);
+    size_t bytes = group_bytes(f, packed_blocks(p, f));
     size_t step = (p->n_rows <= LLI_FEW ? LLI_FEW_GROUPS : LLI_GROUPS) * LLI_LANES;
     for (size_t o = first; o < last; o += step) {
         const uint8_t *groups[LLI_GROUPS];

@@ -7,8 +7,8 @@
 #include "base/segments.h"
 #include "backend/wide/dot.h"
 
-/* Segment s (0 .. 7, ascending) has the sums v of n_x rows and n_g groups: joins them with what waits for them in `parked`, and
- * parks the result. v holds the whole sums after the last segment. */
+/* Segment s (of a subtree, ascending) has the sums v of n_x rows and n_g groups: joins them with what waits for them in
+ * `parked`, and parks the result. v holds the whole sums after the last segment. */
 LLI_INLINE void lli_tree_join(lli_floats (*v)[LLI_GROUPS], lli_floats (*parked)[LLI_TILE][LLI_GROUPS], int n_x, int n_g,
                               size_t s)
 {
