@@ -128,8 +128,10 @@ void lli_attention_run(const struct lli_pass *pass, uint32_t layer)
                                       .add_to = is_joined ? NULL : s->x,
                                       .input = s->attended,
                                       .q8 = s->q8};
-    project(pass, layer);
-    lli_attend_run(pass, layer);
+    if (c->n_heads > 0) { /* a rank may own none */
+        project(pass, layer);
+        lli_attend_run(pass, layer);
+    }
     lli_linear_take_rows(pass, s->attended, (size_t)c->n_heads * c->head_dim, lli_linear_wants_q8(&output, 1));
     lli_linear_run_one(pass, &output, pass->plan->n_rows);
     if (is_joined)

@@ -54,9 +54,12 @@ void lli_ffn_gated(const struct lli_pass *pass, const struct lli_gated *g)
                                     .q8 = s->hidden,
                                     .mat = g->mat};
     const struct activating a = {g, lli_linear_wants_q8(&down, 1)};
-    const struct lli_set sweep = {.list = first, .n = g->gate ? 2 : 1, .behind = activate, .arg = &a};
+    const struct lli_set sweep = {.list = first, .n = g->gate ? 2 : 1, .behind = activate, .arg = &a},
+                         last = {.list = &down, .n = 1};
     lli_linear_run(pass, &(struct lli_stage){&sweep, 1, g->n_rows});
-    lli_linear_run_one(pass, &down, g->n_rows);
+    lli_linear_run(pass, &(struct lli_stage){&last, 1, g->n_rows});
+    if (!g->is_one_of_many)
+        lli_linear_join(pass, &down, g->n_rows);
 }
 
 int lli_ffn_wants_q8(const struct lli_gated *g)

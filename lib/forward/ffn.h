@@ -18,8 +18,9 @@ struct lli_gated {
     const float *input;                           /* [n_rows, n_embd], taken in */
     const uint32_t *rows;                         /* [n_rows] the plan's rows that these are; NULL: all, in order */
     size_t n_rows;
-    float *out;    /* [n_rows, n_embd] */
-    float *add_to; /* [n_rows, n_embd]; NULL: none */
+    float *out;         /* [n_rows, n_embd] */
+    float *add_to;      /* [n_rows, n_embd]; NULL: none */
+    int is_one_of_many; /* where ranks share K: sums and down_bias are the caller's */
 };
 
 void lli_ffn_gated(const struct lli_pass *pass, const struct lli_gated *g);

@@ -16,9 +16,12 @@
 #include "forward/moe.h"
 #include "forward/norm.h"
 #include "forward/pass.h"
+#include "model/sliced.h"
 
 struct lli_forward {
     struct lli_heap *heap;
+    const struct lli_config *whole; /* of the model; pass.config is that of the slice */
+    struct lli_config config;
     float *vectors;       /* the bytes that pass.vectors names; owned, as is that table */
     size_t scratch_bytes; /* all but the KV pool */
     struct lli_pass pass;
@@ -67,15 +70,15 @@ static void clear_blocks(const struct lli_pass *pass, const struct lli_seq *seq,
         lli_pages_clear(&pass->pages, seq->blocks[g][i]);
 }
 
-/* The token's vector, and the angles of its position. A block whose first position comes is cleared. */
-static void embed(const struct lli_pass *pass, const void *arg, size_t row, int worker)
+/* The token's vector, where layer 0 is, and the angles of its position. A block whose first position comes is cleared. */
+static void begin_row(const struct lli_pass *pass, const void *arg, size_t row, int worker)
 {
     const struct lli_row *r = &pass->plan->rows[row];
     const struct lli_scratch *s = &pass->scratch;
     size_t n = pass->config->n_embd;
-    (void)arg;
     atomic_store_explicit(&s->bad[row], 0, memory_order_relaxed);
-    start_stream(pass, s->x + row * n, r, s->normed + row * n, worker);
+    if (*(const int *)arg)
+        start_stream(pass, s->x + row * n, r, s->normed + row * n, worker);
     for (int local = 0; local <= (pass->config->window > 0); local++) {
         size_t n_pairs = pass->rotary[local].n_pairs;
         lli_rotary_at(&pass->rotary[local], r->pos, s->cos[local] + row * n_pairs, s->sin[local] + row * n_pairs);
@@ -131,6 +134,12 @@ static void run_logits(const struct lli_pass *pass)
     lli_pass_share(pass, finish_logits, NULL, n);
 }
 
+/* NULL: the weights are those of the whole model. */
+static const struct lli_slice *slice_of(const struct lli_weights *w)
+{
+    return w && w->slice.tp > 0 ? &w->slice : NULL;
+}
+
 static void set_statuses(const struct lli_pass *pass, struct lli_plan *plan)
 {
     for (uint32_t i = 0; i < plan->n_seqs; i++)
@@ -143,13 +152,18 @@ static void set_statuses(const struct lli_pass *pass, struct lli_plan *plan)
 void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
 {
     struct lli_pass *pass = &f->pass;
+    const struct lli_slice *slice = slice_of(pass->weights);
+    int is_first = !slice || slice->is_first, is_last = !slice || slice->is_last;
+    size_t stream_bytes = (size_t)plan->n_rows * pass->config->n_embd * sizeof(float);
     uint64_t state = lli_fenv_enter();
     pass->plan = plan;
     for (int local = 0; local <= (pass->config->window > 0); local++)
         lli_tiles_cut(&pass->tiling[local], pass->scratch.tiles[local], plan, pass->config, local ? pass->config->window : 0,
                       (size_t)pass->workers->n);
     lli_pass_share(pass, copy_block, NULL, plan->n_copies);
-    lli_pass_share(pass, embed, NULL, plan->n_rows);
+    lli_pass_share(pass, begin_row, &is_first, plan->n_rows);
+    if (!is_first)
+        lli_comm_receive(pass->comm, pass->comm->rank - pass->comm->tp, pass->scratch.x, stream_bytes);
     for (uint32_t layer = 0; layer < pass->config->n_layers; layer++) {
         lli_ffn_see(pass, layer);
         lli_attention_run(pass, layer);
@@ -158,7 +172,10 @@ void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
         else
             lli_ffn_run(pass, layer);
     }
-    run_logits(pass);
+    if (is_last)
+        run_logits(pass);
+    else
+        lli_comm_send(pass->comm, pass->comm->rank + pass->comm->tp, pass->scratch.x, stream_bytes);
     set_statuses(pass, plan);
     pass->plan = NULL;
     lli_fenv_leave(state);
@@ -183,6 +200,12 @@ static int is_copied(uint32_t role)
            role != LLI_ROPE_SHORT;
 }
 
+static void copy_rows(float *to, const struct lli_matrix *m)
+{
+    for (uint32_t i = 0; i < m->n_out; i++)
+        memcpy(to + (size_t)i * m->n_in, m->data + i * lli_matrix_row_bytes(m), m->n_in * sizeof *to);
+}
+
 /* Copies every vector to `to` and enters it in the pass's table; returns how many floats that takes. `to` NULL: it counts. */
 static size_t copy_vectors(struct lli_pass *pass, float *to, const struct lli_config *config, const struct lli_weights *weights)
 {
@@ -195,7 +218,7 @@ static size_t copy_vectors(struct lli_pass *pass, float *to, const struct lli_co
                 continue;
             length = (size_t)m->n_in * m->n_out;
             if (to) {
-                memcpy(to + n, m->data, length * sizeof *to);
+                copy_rows(to + n, m);
                 pass->vectors[(size_t)layer * LLI_N_ROLES + role] = to + n;
             }
             n += length;
@@ -221,27 +244,39 @@ static int32_t take_vectors(struct lli_forward *f, struct llminf_error *err)
  * Smith and Lewis, "Train Short, Test Long", 2022, and their code). */
 static int32_t make_slopes(struct lli_forward *f, struct llminf_error *err)
 {
-    const struct lli_config *c = f->pass.config;
-    uint32_t most = 1;
-    if (c->alibi == 0)
+    const struct lli_config *c = f->whole;
+    const struct lli_slice *slice = slice_of(f->pass.weights);
+    uint32_t most = 1, first = slice ? slice->heads.first : 0, n = f->pass.config->n_heads;
+    if (c->alibi == 0 || n == 0)
         return 0;
-    f->pass.slopes = lli_alloc_array(f->heap, c->n_heads, sizeof *f->pass.slopes);
+    f->pass.slopes = lli_alloc_array(f->heap, n, sizeof *f->pass.slopes);
     if (!f->pass.slopes)
-        return lli_fail_memory(err, "slopes", c->n_heads * sizeof *f->pass.slopes);
+        return lli_fail_memory(err, "slopes", n * sizeof *f->pass.slopes);
     while (2 * most <= c->n_heads)
         most *= 2;
-    for (uint32_t h = 0; h < c->n_heads; h++) {
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t h = first + i;
         double power = h < most ? h + 1 : (double)(h - most) + 0.5;
-        f->pass.slopes[h] = (float)lli_pow_f64(2, -(double)c->alibi * power / most);
+        f->pass.slopes[i] = (float)lli_pow_f64(2, -(double)c->alibi * power / most);
     }
     return 0;
 }
 
 /* ---- life */
 
-int lli_forward_size(struct lli_forward_size *out, const struct lli_config *config, const struct lli_weights *weights,
+static void narrow(struct lli_config *out, const struct lli_config *config, const struct lli_slice *slice)
+{
+    if (slice)
+        lli_sliced_config(out, config, slice);
+    else
+        *out = *config;
+}
+
+int lli_forward_size(struct lli_forward_size *out, const struct lli_config *whole, const struct lli_weights *weights,
                      const struct lli_forward_options *o, int n_workers)
 {
+    struct lli_config narrowed, *config = &narrowed;
+    narrow(config, whole, slice_of(weights));
     size_t n_vectors = weights ? copy_vectors(NULL, NULL, config, weights) : 0, scratch;
     size_t n_pairs = config->rope.n_dims / 2 + (config->window > 0 ? config->local_rope.n_dims / 2 : 0);
     size_t own = sizeof(struct lli_forward) + n_vectors * sizeof(float) + n_pairs * sizeof(double) +
@@ -249,7 +284,7 @@ int lli_forward_size(struct lli_forward_size *out, const struct lli_config *conf
                  (config->alibi != 0 ? config->n_heads : 0) * sizeof(float);
     if (lli_scratch_bytes(&scratch, config, o->max_rows, o->max_logits, n_workers) < 0 ||
         lli_size_add(&out->scratch_bytes, scratch, own) ||
-        lli_size_mul(&out->kv_bytes, lli_pages_block_bytes(config, o->kv_type), o->n_blocks))
+        lli_size_mul(&out->kv_bytes, lli_pages_block_bytes(whole, slice_of(weights), o->kv_type), o->n_blocks))
         return -1;
     out->logits_bytes = (size_t)o->max_logits * config->n_vocab * sizeof(float);
     return 0;
@@ -272,7 +307,7 @@ static int32_t init(struct lli_forward *f, const struct lli_forward_options *o, 
     struct lli_forward_size size;
     int32_t status;
     lli_registry_fill(&pass->kernels, o->backend);
-    if (lli_forward_size(&size, config, pass->weights, o, o->workers->n) < 0)
+    if (lli_forward_size(&size, f->whole, pass->weights, o, o->workers->n) < 0)
         return lli_fail_memory(err, "buffers of a step", UINT64_MAX);
     f->scratch_bytes = size.scratch_bytes;
     if ((status = take_vectors(f, err)) < 0 || (status = make_slopes(f, err)) < 0)
@@ -285,7 +320,7 @@ static int32_t init(struct lli_forward *f, const struct lli_forward_options *o, 
     status = lli_scratch_init(&pass->scratch, f->heap, config, o->max_rows, o->max_logits, o->workers->n, err);
     if (status < 0)
         return status;
-    status = lli_pages_init(&pass->pages, f->heap, config, o->kv_type, o->n_blocks, err);
+    status = lli_pages_init(&pass->pages, f->heap, f->whole, slice_of(pass->weights), o->kv_type, o->n_blocks, err);
     if (status == 0 && o->prefault)
         lli_pages_touch(&pass->pages);
     return status;
@@ -300,7 +335,10 @@ int32_t lli_forward_new(struct lli_forward **out, struct lli_heap *heap, const s
     if (!f)
         return lli_fail_memory(err, "forward pass", sizeof *f);
     f->heap = heap;
-    f->pass.config = config;
+    f->whole = config;
+    narrow(&f->config, config, slice_of(weights));
+    f->pass.config = &f->config;
+    f->pass.comm = options->comm;
     f->pass.weights = weights;
     f->pass.workers = options->workers;
     state = lli_fenv_enter();
@@ -332,7 +370,12 @@ void lli_forward_free(struct lli_forward *f)
 
 size_t lli_forward_block_bytes(const struct lli_config *config, int kv_type)
 {
-    return lli_pages_block_bytes(config, kv_type);
+    return lli_pages_block_bytes(config, NULL, kv_type);
+}
+
+size_t lli_forward_slice_bytes(const struct lli_config *config, const struct lli_slice *slice, int kv_type)
+{
+    return lli_pages_block_bytes(config, slice, kv_type);
 }
 
 void lli_forward_forget(struct lli_forward *f, uint32_t block)

@@ -15,6 +15,7 @@
 
 struct llminf_error;
 struct lli_backend;
+struct lli_comm;
 struct lli_forward;
 
 enum lli_kv_type { LLI_KV_F16, LLI_KV_F32, LLI_KV_Q8_0 };
@@ -28,10 +29,13 @@ struct lli_forward_options {
     uint32_t max_logits;               /* rows with logits at most */
     uint32_t max_pos;                  /* positions are below this */
     int prefault;                      /* take the memory of all blocks from the system now */
+    struct lli_comm *comm;             /* of weights that are a slice: to the other ranks; room for sums is reserved */
 };
 
-/* Bytes of one block: 16 positions of K and V, all layers. 0 if it does not fit a size_t. */
+/* Bytes of one block: 16 positions of K and V, all layers; or those layers and heads that a rank has. 0 if it does not fit a
+ * size_t. */
 size_t lli_forward_block_bytes(const struct lli_config *config, int kv_type);
+size_t lli_forward_slice_bytes(const struct lli_config *config, const struct lli_slice *slice, int kv_type);
 
 /* Bytes that a forward takes: the KV pool, and all else; of that the rows of logits. */
 struct lli_forward_size {
@@ -43,8 +47,8 @@ struct lli_forward_size {
 int lli_forward_size(struct lli_forward_size *out, const struct lli_config *config, const struct lli_weights *weights,
                      const struct lli_forward_options *options, int n_workers);
 
-/* Reserves everything; a step allocates nothing. config and weights outlive it. NaN or Inf in weights that every token
- * meets (norms, scales) is NUMERIC here or at the first token. */
+/* Reserves everything; a step allocates nothing. config, of the whole model, and weights, which may be a slice, outlive it. NaN
+ * or Inf in weights that every token meets (norms, scales) is NUMERIC here or at the first token. */
 int32_t lli_forward_new(struct lli_forward **out, struct lli_heap *heap, const struct lli_config *config,
                         const struct lli_weights *weights, const struct lli_forward_options *options, struct llminf_error *err);
 void lli_forward_free(struct lli_forward *f); /* NULL does nothing */
@@ -62,10 +66,12 @@ size_t lli_forward_saved_bytes(const struct lli_forward *f);
 void lli_forward_save_block(const struct lli_forward *f, uint32_t block, void *out);
 void lli_forward_load_block(struct lli_forward *f, uint32_t block, const void *bytes);
 
-/* Computes the plan. Every sequence gets its status; the others are not harmed by one that fails. */
+/* Computes the plan. Every sequence gets its status; the others are not harmed by one that fails. Of several ranks each runs
+ * the same plan, and a sequence has failed where one of them says so; if the communicator has an error, nothing counts. */
 void lli_forward_run(struct lli_forward *f, struct lli_plan *plan);
 
-/* After a run: n_vocab logits of the i-th row flagged LOGITS, in the plan's order. Valid until the next run. */
+/* After a run: n_vocab logits of the i-th row flagged LOGITS, in the plan's order; of a slice of the last stage, those of its
+ * rows of the LM head. Valid until the next run. */
 const float *lli_forward_logits(const struct lli_forward *f, uint32_t i);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "kv/pool.h"
 #include "model/config.h"
+#include "parallel/slice.h"
 
 struct lli_layout {
     uint32_t n_groups, n_places;      /* places of a block, one for each layer of a group */
@@ -20,5 +21,9 @@ struct lli_layout {
 };
 
 void lli_layout_find(struct lli_layout *out, const struct lli_config *config);
+
+/* Of a model's layout, what a stage with these layers needs, which are counted from its first then. Its groups stay those of
+ * the model, so that all stages go by one plan; a block has a place for each layer that the stage has of a group. */
+void lli_layout_narrow(struct lli_layout *layout, struct lli_span layers);
 
 #endif

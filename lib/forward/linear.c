@@ -1,6 +1,8 @@
 /* forward/linear.c - the products of a stage are cut into pieces: a range of weight rows x a range of rows of activations. */
 #include "forward/linear.h"
 
+#include <string.h>
+
 #include "forward/norm.h"
 
 enum {
@@ -21,7 +23,7 @@ int lli_linear_wants_q8(const struct lli_linear *list, size_t n)
 
 int lli_linear_take(const struct lli_pass *pass, struct lli_q8 *out, const float *x, size_t n, int wants_q8)
 {
-    if (!wants_q8)
+    if (!wants_q8 || n == 0)
         return pass->kernels.finite(x, n) ? 0 : -1;
     return pass->kernels.quantise(out, x, n);
 }
@@ -79,6 +81,13 @@ static void finish(const struct lli_pass *pass, const struct lli_linear *l, size
     }
 }
 
+/* A rank whose part of K is empty. */
+static void clear(const struct lli_product *p, size_t first, size_t last)
+{
+    for (size_t i = 0; i < p->n_rows; i++)
+        memset(p->out + i * p->out_stride + first, 0, (last - first) * sizeof *p->out);
+}
+
 /* Weight rows first .. last - 1 of one product. */
 static void multiply(const struct lli_pass *pass, const struct lli_linear *l, size_t first_row, size_t n_rows, size_t first,
                      size_t last, int worker)
@@ -89,6 +98,7 @@ static void multiply(const struct lli_pass *pass, const struct lli_linear *l, si
         .out_stride = w->n_out,
         .weights = w->data + l->mat * w->mat_bytes,
         .n_in = w->n_in,
+        .subtree = w->subtree,
         .n_rows = n_rows,
         .scratch = pass->scratch.products + (size_t)worker * LLI_MATMUL_SCRATCH,
     };
@@ -96,8 +106,12 @@ static void multiply(const struct lli_pass *pass, const struct lli_linear *l, si
         product.x = l->input + first_row * w->n_in;
     else
         product.q8 = l->q8 + first_row * lli_q8_blocks(w->n_in);
-    pass->kernels.matmul[w->type->id](&product, first, last);
-    finish(pass, l, first_row, n_rows, first, last);
+    if (w->n_in > 0)
+        pass->kernels.matmul[w->type->id](&product, first, last);
+    else
+        clear(&product, first, last);
+    if (!lli_linear_is_shared(w))
+        finish(pass, l, first_row, n_rows, first, last);
 }
 
 static void multiply_piece(const struct lli_pass *pass, const void *arg, size_t piece, int worker)
@@ -143,8 +157,29 @@ void lli_linear_run(const struct lli_pass *pass, const struct lli_stage *stage)
     lli_pass_share(pass, multiply_piece, &m, n_ranges * m.n_tiles);
 }
 
+int lli_linear_is_shared(const struct lli_matrix *w)
+{
+    return w->subtree.n_whole > 0 && w->subtree.n < LLI_N_SEGMENTS;
+}
+
+static void finish_row(const struct lli_pass *pass, const void *arg, size_t row, int worker)
+{
+    const struct lli_linear *l = arg;
+    (void)worker;
+    finish(pass, l, row, 1, 0, l->w->n_out);
+}
+
+void lli_linear_join(const struct lli_pass *pass, const struct lli_linear *l, size_t n_rows)
+{
+    if (!lli_linear_is_shared(l->w))
+        return;
+    lli_comm_sum(pass->comm, l->out, n_rows * l->w->n_out);
+    lli_pass_share(pass, finish_row, l, n_rows);
+}
+
 void lli_linear_run_one(const struct lli_pass *pass, const struct lli_linear *l, size_t n_rows)
 {
     const struct lli_set set = {.list = l, .n = 1};
     lli_linear_run(pass, &(struct lli_stage){&set, 1, n_rows});
+    lli_linear_join(pass, l, n_rows);
 }

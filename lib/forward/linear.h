@@ -49,10 +49,17 @@ void lli_linear_take_rows(const struct lli_pass *pass, const float *x, size_t n,
 /* The same with the residual stream after the norm `role` of a layer: it stands in scratch.normed. */
 void lli_linear_take_normed(const struct lli_pass *pass, uint32_t layer, uint32_t role, int wants_q8);
 
-/* Computes the products for rows that were taken in. */
+/* Computes the products for rows that were taken in. Of a K that is shared by ranks it makes this rank's subtrees, and leaves
+ * bias and add_to to lli_linear_join. */
 void lli_linear_run(const struct lli_pass *pass, const struct lli_stage *stage);
 
-/* The same for one product alone. */
+/* 1 if ranks share K of these weights. */
+int lli_linear_is_shared(const struct lli_matrix *w);
+
+/* Where ranks share K: sums what they have computed, then bias and add_to. */
+void lli_linear_join(const struct lli_pass *pass, const struct lli_linear *l, size_t n_rows);
+
+/* Both for one product alone. */
 void lli_linear_run_one(const struct lli_pass *pass, const struct lli_linear *l, size_t n_rows);
 
 #endif

@@ -114,6 +114,7 @@ static void run_expert(const struct lli_pass *pass, uint32_t layer, const float 
         .rows = s->expert_rows + first,
         .n_rows = s->expert_at[expert + 1] - first,
         .out = s->expert_out + (size_t)first * c->n_embd,
+        .is_one_of_many = 1,
     };
     const struct gathering g = {input, gated.rows, lli_ffn_wants_q8(&gated)};
     if (gated.n_rows == 0)
@@ -122,11 +123,23 @@ static void run_expert(const struct lli_pass *pass, uint32_t layer, const float 
     lli_ffn_gated(pass, &gated);
 }
 
-/* ---- the expert that all rows see: into scratch.projected, and its gate */
+/* ---- the expert that all rows see: its output stands behind those of the chosen ones, so that ranks sum all at once */
+
+/* 1 if ranks share the experts. */
+static int is_shared(const struct lli_pass *pass, uint32_t layer)
+{
+    return lli_linear_is_shared(&pass->weights->layers[layer].at[LLI_FFN_DOWN_EXPS]);
+}
 
 static int has_shared(const struct lli_pass *pass, uint32_t layer)
 {
     return pass->weights->layers[layer].at[LLI_FFN_UP_SHARED].data != NULL;
+}
+
+static float *shared_out(const struct lli_pass *pass)
+{
+    const struct lli_config *c = pass->config;
+    return pass->scratch.expert_out + (size_t)pass->plan->n_rows * c->n_experts_used * c->n_embd;
 }
 
 static void run_shared(const struct lli_pass *pass, uint32_t layer, const float *input)
@@ -140,7 +153,8 @@ static void run_shared(const struct lli_pass *pass, uint32_t layer, const float 
         .down = &at[LLI_FFN_DOWN_SHARED],
         .input = input,
         .n_rows = n_rows,
-        .out = s->projected,
+        .out = shared_out(pass),
+        .is_one_of_many = 1,
     };
     const struct lli_linear router = {.w = &at[LLI_FFN_ROUTER_SHARED], .out = s->shared_gate, .input = input, .q8 = s->q8};
     int has_gate = router.w->data != NULL;
@@ -158,10 +172,31 @@ static void add_shared(const struct lli_pass *pass, uint32_t layer, float *y, si
     size_t n = pass->config->n_embd;
     int has_gate = pass->weights->layers[layer].at[LLI_FFN_ROUTER_SHARED].data != NULL;
     float share = has_gate ? 1.0f / (1.0f + lli_exp_f32(-s->shared_gate[row])) : 1;
-    pass->kernels.add_scaled(y, share, s->projected + row * n, n);
+    pass->kernels.add_scaled(y, share, shared_out(pass) + row * n, n);
 }
 
 /* ---- the stages */
+
+/* What ranks have computed of the experts. */
+static void sum_experts(const struct lli_pass *pass, uint32_t layer)
+{
+    const struct lli_config *c = pass->config;
+    size_t n_vectors = (size_t)pass->plan->n_rows * (c->n_experts_used + (size_t)has_shared(pass, layer));
+    if (is_shared(pass, layer))
+        lli_comm_sum(pass->comm, pass->scratch.expert_out, n_vectors * c->n_embd);
+}
+
+/* One choice of a row. Where ranks have summed it, its bias is still to come. */
+static void add_choice(const struct lli_pass *pass, uint32_t layer, float *y, size_t i)
+{
+    const struct lli_scratch *s = &pass->scratch;
+    size_t n = pass->config->n_embd;
+    float *out = s->expert_out + s->places[i] * n;
+    const float *bias = bias_of(pass, layer, LLI_FFN_DOWN_EXPS_BIAS, s->chosen[i], n);
+    if (bias && is_shared(pass, layer))
+        pass->kernels.add(out, out, bias, n);
+    pass->kernels.add_scaled(y, s->shares[i], out, n);
+}
 
 /* The sum is made where the row was before it was gathered: nobody needs that any more. */
 static void add_experts(const struct lli_pass *pass, const void *arg, size_t row, int worker)
@@ -173,7 +208,7 @@ static void add_experts(const struct lli_pass *pass, const void *arg, size_t row
     (void)worker;
     memset(y, 0, c->n_embd * sizeof *y);
     for (size_t i = row * c->n_experts_used; i < (row + 1) * c->n_experts_used; i++)
-        pass->kernels.add_scaled(y, s->shares[i], s->expert_out + (size_t)s->places[i] * c->n_embd, c->n_embd);
+        add_choice(pass, layer, y, i);
     if (has_shared(pass, layer))
         add_shared(pass, layer, y, row);
     lli_norm_join_row(pass, layer, LLI_FFN_POST_NORM, row, y);
@@ -199,5 +234,6 @@ void lli_moe_run(const struct lli_pass *pass, uint32_t layer)
         run_expert(pass, layer, router.input, e);
     if (has_shared(pass, layer))
         run_shared(pass, layer, router.input);
+    sum_experts(pass, layer);
     lli_pass_share(pass, add_experts, &layer, n_rows);
 }

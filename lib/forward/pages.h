@@ -29,11 +29,12 @@ struct lli_pages {
     struct lli_layout layout;
 };
 
-/* 0 if it does not fit a size_t. kv_type: enum lli_kv_type. */
-size_t lli_pages_block_bytes(const struct lli_config *config, int kv_type);
+/* 0 if it does not fit a size_t. config: of the whole model; slice: the layers and heads that count, NULL: all. kv_type: enum
+ * lli_kv_type. */
+size_t lli_pages_block_bytes(const struct lli_config *config, const struct lli_slice *slice, int kv_type);
 
-int32_t lli_pages_init(struct lli_pages *pages, struct lli_heap *heap, const struct lli_config *config, int kv_type,
-                       uint32_t n_blocks, struct llminf_error *err);
+int32_t lli_pages_init(struct lli_pages *pages, struct lli_heap *heap, const struct lli_config *config,
+                       const struct lli_slice *slice, int kv_type, uint32_t n_blocks, struct llminf_error *err);
 void lli_pages_finish(struct lli_pages *pages); /* accepts a zeroed struct */
 
 static inline uint8_t *lli_pages_block(const struct lli_pages *pages, uint32_t block)

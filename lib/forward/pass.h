@@ -18,10 +18,12 @@
 #include "forward/tiles.h"
 #include "model/config.h"
 #include "model/weights.h"
+#include "parallel/comm.h"
 
 struct lli_pass {
-    const struct lli_config *config;
+    const struct lli_config *config; /* of the slice: a network of its layers, heads and widths */
     const struct lli_weights *weights;
+    struct lli_comm *comm; /* to the ranks that have the other slices; NULL: weights are whole */
     struct lli_workers *workers;
     const float **vectors; /* [n_layers, LLI_N_ROLES] gains, biases and sinks, aligned copies; global roles stand in layer 0 */
     float *slopes;         /* [n_heads] of ALiBi; NULL: none */

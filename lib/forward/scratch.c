@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/size.h"
+#include "model/family.h"
 
 enum { ALIGN = 64 };
 
@@ -89,7 +90,7 @@ static void lay_attention(struct lli_scratch *s, struct cutter *c, const struct 
 
 static void lay_experts(struct lli_scratch *s, struct cutter *c, const struct lli_config *config, size_t rows)
 {
-    size_t used = config->n_experts_used;
+    size_t used = config->n_experts_used, shared = lli_family_may(config->family, 1) >> LLI_FFN_UP_SHARED & 1;
     s->routes = cut_floats(c, rows, config->n_experts);
     s->chosen = cut_ids(c, rows, used);
     s->shares = cut_floats(c, rows, used);
@@ -97,7 +98,7 @@ static void lay_experts(struct lli_scratch *s, struct cutter *c, const struct ll
     s->expert_rows = cut_ids(c, rows, used);
     s->expert_at = cut_ids(c, (size_t)config->n_experts + 1, 1);
     s->gathered = cut_floats(c, rows, config->n_embd);
-    s->expert_out = cut_floats(c, rows * used, config->n_embd);
+    s->expert_out = cut_floats(c, rows * (used + shared), config->n_embd);
     s->shared_gate = cut_floats(c, rows, 1);
 }
 

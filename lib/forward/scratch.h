@@ -51,7 +51,7 @@ struct lli_scratch {
     uint32_t *expert_rows; /* [rows * n_experts_used] rows in the order of their experts */
     uint32_t *expert_at;   /* [n_experts + 1] where an expert's rows begin in it */
     float *gathered;       /* [rows, n_embd] the rows of one expert */
-    float *expert_out;     /* [rows * n_experts_used, n_embd] */
+    float *expert_out;     /* [rows * n_experts_used, n_embd]; then [rows, n_embd] of the expert that all rows see */
     float *shared_gate;    /* [rows] of the expert that all rows see */
 
     uint32_t *logit_rows; /* [logits] */

@@ -20,7 +20,7 @@ static size_t min_size(size_t a, size_t b)
 
 static size_t group_of(const struct lli_config *config)
 {
-    return config->n_heads / config->n_kv_heads;
+    return config->n_kv_heads > 0 ? config->n_heads / config->n_kv_heads : 1; /* a rank may own no head */
 }
 
 static uint32_t rows_of(const struct lli_config *config)
