@@ -14,11 +14,10 @@
 #include <cmocka.h>
 
 #include "base/utf8.h"
-#include "vocab_make.h"
+#include "one_text.h"
 
 #define SPACE "\xE2\x96\x81" /* U+2581 */
 
-static struct test_text t;
 static char text_of_file[64 << 10];
 
 /* Parts of a file as JSON; NULL: as the model of the test has it. */
@@ -73,25 +72,7 @@ static int32_t open_parts(const struct parts *p)
 
 static void open_good(struct parts p)
 {
-    int32_t status = open_parts(&p);
-    if (status)
-        print_message("%s\n", t.error.text);
-    assert_int_equal(status, 0);
-}
-
-static void close_text(void)
-{
-    assert_int_equal(test_text_close(&t), 0);
-}
-
-static const char *tokens_of(const char *text, int flags)
-{
-    return test_text_tokens(&t, text, strlen(text), flags);
-}
-
-static const char *back_of(const char *text)
-{
-    return test_text_back(&t, text, strlen(text), LLI_TEXT_SPECIAL);
+    assert_opened(open_parts(&p));
 }
 
 #define BYTE_LEVEL "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"use_regex\": true}"
@@ -101,7 +82,7 @@ static void test_byte_level(void **state)
     (void)state;
     open_good((struct parts){.pre = BYTE_LEVEL, .decoder = BYTE_LEVEL});
     assert_string_equal(tokens_of("hello world", LLI_TEXT_BOUNDS), "hello \xC4\xA0w o r l d");
-    assert_string_equal(back_of("hello w\xC3\xA9 \n12"), "hello w\xC3\xA9 \n12");
+    assert_string_equal(back_of("hello w\xC3\xA9 \n12", LLI_TEXT_SPECIAL), "hello w\xC3\xA9 \n12");
     close_text();
     open_good((struct parts){.pre = "{\"type\": \"ByteLevel\", \"add_prefix_space\": true}", .decoder = BYTE_LEVEL});
     assert_string_equal(tokens_of("w", 0), "\xC4\xA0w");
@@ -123,7 +104,7 @@ static void test_characters(void **state)
     open_good(p);
     assert_string_equal(tokens_of("ab a", 0), SPACE "a b " SPACE "a");
     assert_string_equal(tokens_of("b\xC3\xA9xyb", 0), SPACE " b <0xC3> <0xA9> <unk> b"); /* unknown ones are one */
-    assert_string_equal(back_of("ab  \xC3\xA9"), "ab  \xC3\xA9");
+    assert_string_equal(back_of("ab  \xC3\xA9", LLI_TEXT_SPECIAL), "ab  \xC3\xA9");
     assert_string_equal(tokens_of("", 0), "");
     close_text();
 }
@@ -136,7 +117,7 @@ static void test_unigram(void **state)
     open_good(p);
     assert_string_equal(tokens_of("hello  he", 0), SPACE "he llo " SPACE " " SPACE "he");
     assert_string_equal(tokens_of("xxhe", 0), SPACE " <unk> he");
-    assert_string_equal(back_of("he hello"), "he hello");
+    assert_string_equal(back_of("he hello", LLI_TEXT_SPECIAL), "he hello");
     close_text();
     p.normalizer =
         "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Strip\"}, {\"type\": \"Replace\", \"pattern\": "
@@ -165,7 +146,7 @@ static void test_wordpiece(void **state)
     assert_string_equal(tokens_of("H\xC3\x89ll\xE4\xB8\xADhello.", LLI_TEXT_BOUNDS),
                         "[CLS] he ##l ##l \xE4\xB8\xAD hello . [SEP]");
     assert_string_equal(tokens_of("hex", 0), "[UNK]");
-    assert_string_equal(back_of("hello  hel ."), "hello hel."); /* no space before the point */
+    assert_string_equal(back_of("hello  hel .", LLI_TEXT_SPECIAL), "hello hel."); /* no space before the point */
     close_text();
 }
 
@@ -247,7 +228,7 @@ static void test_added_tokens(void **state)
                                   0),
                         "a <r> b");
     assert_string_equal(tokens_of("one,xone one1 (one)", 0), "one , x o n e \xC4\xA0 o n e 1 \xC4\xA0 ( one )");
-    assert_string_equal(back_of("a<r>one<|im_end|>"), "a<r>one");
+    assert_string_equal(back_of("a<r>one<|im_end|>", LLI_TEXT_SPECIAL), "a<r>one");
     close_text();
 }
 
@@ -437,7 +418,7 @@ static void test_story(void **state)
     assert_int_equal(ids.len, sizeof want);
     assert_memory_equal(ids.bytes, want, sizeof want);
     lli_buffer_finish(&ids);
-    assert_string_equal(back_of(text), text);
+    assert_string_equal(back_of(text, LLI_TEXT_SPECIAL), text);
     close_text();
     free((void *)(uintptr_t)file.bytes);
     free((void *)(uintptr_t)config.bytes);

@@ -17,26 +17,11 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "one_text.h"
 #include "pre_cases.h"
-#include "vocab_make.h"
 
 #define SPACE "\xE2\x96\x81" /* U+2581 */
 #define BAD "\xEF\xBF\xBD"   /* U+FFFD */
-
-static struct test_text t;
-
-static void open_made(struct test_vocab *v)
-{
-    int32_t status = test_text_open(&t, v);
-    if (status)
-        print_message("%s\n", t.error.text);
-    assert_int_equal(status, 0);
-}
-
-static void close_text(void)
-{
-    assert_int_equal(test_text_close(&t), 0);
-}
 
 static void open_spm(void)
 {
@@ -50,11 +35,6 @@ static void open_bpe(const char *pre)
     struct test_vocab v;
     test_vocab_bpe(&v, pre);
     open_made(&v);
-}
-
-static const char *tokens_of(const char *text, int flags)
-{
-    return test_text_tokens(&t, text, strlen(text), flags);
 }
 
 /* ---- SPM */

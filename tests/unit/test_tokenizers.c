@@ -16,35 +16,9 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "vocab_make.h"
+#include "one_text.h"
 
 #define SPACE "\xE2\x96\x81" /* U+2581 */
-
-static struct test_text t;
-
-static void open_made(struct test_vocab *v)
-{
-    int32_t status = test_text_open(&t, v);
-    if (status)
-        print_message("%s\n", t.error.text);
-    assert_int_equal(status, 0);
-}
-
-static void close_text(void)
-{
-    assert_int_equal(test_text_close(&t), 0);
-}
-
-static const char *tokens_of(const char *text, int flags)
-{
-    return test_text_tokens(&t, text, strlen(text), flags);
-}
-
-/* What the ids of a text decode to. */
-static const char *back_of(const char *text, int flags)
-{
-    return test_text_back(&t, text, strlen(text), flags);
-}
 
 /* ---- unigram */
 
