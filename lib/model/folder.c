@@ -70,6 +70,18 @@ int32_t lli_folder_open(struct lli_mapping *out, int *is_there_out, struct lli_h
     return status;
 }
 
+int32_t lli_folder_open_as(struct lli_mapping *out, struct lli_heap *heap, const char *path, const char *name, int load,
+                           const struct lli_progress *progress, struct llminf_error *err)
+{
+    char *file = join(heap, path, name, strlen(name));
+    *out = (struct lli_mapping){0};
+    if (!file)
+        return lli_fail_memory(err, name, strlen(path) + strlen(name));
+    int32_t status = lli_mapping_open(out, heap, file, load, progress, err);
+    lli_free(heap, file);
+    return status;
+}
+
 int32_t lli_folder_json(struct lli_json *out, int *is_there_out, struct lli_heap *heap, const char *path, const char *name,
                         struct llminf_error *err)
 {

@@ -25,6 +25,10 @@ int lli_folder_is(const char *path);
 int32_t lli_folder_open(struct lli_mapping *out, int *is_there_out, struct lli_heap *heap, const char *path, const char *name,
                         struct llminf_error *err);
 
+/* The same, mapped or copied as `load` (enum lli_mapping_mode) says, of a file that must be there. */
+int32_t lli_folder_open_as(struct lli_mapping *out, struct lli_heap *heap, const char *path, const char *name, int load,
+                           const struct lli_progress *progress, struct llminf_error *err);
+
 /* The same of a JSON file. */
 int32_t lli_folder_json(struct lli_json *out, int *is_there_out, struct lli_heap *heap, const char *path, const char *name,
                         struct llminf_error *err);

@@ -17,6 +17,14 @@ static const struct lli_folder_class classes[] = {
     {"Qwen3ForCausalLM", "qwen3", 0},
 };
 
+const struct lli_folder_class *lli_folder_class_of(const char *arch)
+{
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (strcmp(classes[i].arch, arch) == 0)
+            return &classes[i];
+    return NULL;
+}
+
 struct source {
     struct lli_gguf_build *b;
     const struct lli_json *json;

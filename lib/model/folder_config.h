@@ -22,6 +22,9 @@ struct lli_folder_config {
     double rope_base, rope_factor, rope_low, rope_high, rope_original;
 };
 
+/* The first class of an architecture; NULL: its folders are not read. */
+const struct lli_folder_class *lli_folder_class_of(const char *arch);
+
 /* Writes the metadata; b->status is the result. */
 void lli_folder_config(struct lli_folder_config *out, struct lli_gguf_build *b, const struct lli_json *config);
 

@@ -12,7 +12,6 @@
 #include "base/size.h"
 #include "model/family.h"
 
-#define NAME_BYTES 64
 #define PI 3.14159265358979323846
 
 enum how { AS_IT_IS, ROTATED_Q, ROTATED_K, NOT_AT_ALL };
@@ -65,23 +64,37 @@ static const struct name *find_name(const struct name *table, size_t n, const ch
     return NULL;
 }
 
-/* GGUF's name and how it is taken over; -1: there is none. */
-static int translate(char out[NAME_BYTES], enum how *how, const struct walk *w, const char *name)
+/* The row of a name, and GGUF's; NULL: there is none. */
+static const struct name *find_row(char out[LLI_FOLDER_NAME_BYTES], const char *name)
 {
     int64_t layer = 0;
     const char *rest = lli_family_layer(&layer, "model.layers.", name);
     const struct name *row = rest ? find_name(layer_names, sizeof layer_names / sizeof *layer_names, rest)
                                   : find_name(names, sizeof names / sizeof *names, name);
+    if (row && rest)
+        lli_format(out, LLI_FOLDER_NAME_BYTES, "blk.%lld.%s", (long long)layer, row->to);
+    else if (row)
+        lli_format(out, LLI_FOLDER_NAME_BYTES, "%s", row->to);
+    return row;
+}
+
+int lli_folder_tensor_name(char out[LLI_FOLDER_NAME_BYTES], int *is_rotated, const char *name)
+{
+    const struct name *row = find_row(out, name);
+    *is_rotated = row && (row->how == ROTATED_Q || row->how == ROTATED_K);
+    return row && row->how != NOT_AT_ALL ? 0 : -1;
+}
+
+/* GGUF's name and how it is taken over; -1: there is none. */
+static int translate(char out[LLI_FOLDER_NAME_BYTES], enum how *how, const struct walk *w, const char *name)
+{
+    const struct name *row = find_row(out, name);
     if (!row)
         return -1;
     *how = row->how;
-    if (rest)
-        lli_format(out, NAME_BYTES, "blk.%lld.%s", (long long)layer, row->to);
-    else
-        lli_format(out, NAME_BYTES, "%s", row->to);
     if (w->config->is_tied && row == &names[2]) { /* one matrix, under either name */
         *how = w->has_embedding ? NOT_AT_ALL : AS_IT_IS;
-        lli_format(out, NAME_BYTES, "%s", names[0].to);
+        lli_format(out, LLI_FOLDER_NAME_BYTES, "%s", names[0].to);
     }
     return 0;
 }
@@ -100,11 +113,10 @@ static float to_float(const struct lli_dtype *type, const uint8_t *at)
     return type->id == LLI_F16 ? lli_half_to_f32(half) : lli_bf16_to_f32(half);
 }
 
-/* Row i of GGUF's order in the folder's: by heads of d rows. */
-static uint64_t row_from(uint64_t i, uint64_t d, int is_rotated)
+uint64_t lli_folder_row(uint64_t i, uint64_t d)
 {
     uint64_t at = i % d;
-    return is_rotated ? i - at + at / 2 + (at % 2 ? d / 2 : 0) : i;
+    return i - at + at / 2 + (at % 2 ? d / 2 : 0);
 }
 
 /* The tensor's bytes, in the order of GGUF; vectors as binary32. */
@@ -113,7 +125,7 @@ static void write_anew(uint8_t *out, const struct lli_st_tensor *t, uint64_t d, 
     uint64_t n_rows = t->n_dims == 1 ? t->dims[0] : t->dims[1];
     size_t row_bytes = n_rows ? t->bytes / n_rows : 0;
     for (uint64_t i = 0; i < n_rows; i++) {
-        const uint8_t *row = t->data + row_from(i, d, is_rotated) * row_bytes;
+        const uint8_t *row = t->data + (is_rotated ? lli_folder_row(i, d) : i) * row_bytes;
         float v;
         if (t->n_dims > 1) {
             memcpy(out + i * row_bytes, row, row_bytes);
@@ -138,7 +150,7 @@ static int32_t check_heads(const struct walk *w, const struct lli_st_tensor *t, 
 
 static int32_t take(struct walk *w, const struct lli_st_tensor *t)
 {
-    char name[NAME_BYTES];
+    char name[LLI_FOLDER_NAME_BYTES];
     enum how how;
     int32_t status = 0;
     if (translate(name, &how, w, t->name))

@@ -3,11 +3,20 @@
 #define LLI_MODEL_FOLDER_TENSORS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "file/gguf_build.h"
 #include "file/files.h"
 #include "file/safetensors.h"
 #include "model/folder_config.h"
+
+#define LLI_FOLDER_NAME_BYTES 64
+
+/* GGUF's name of a folder's tensor, and whether its rows are of heads that are rotated. 0, or -1: there is none. */
+int lli_folder_tensor_name(char out[LLI_FOLDER_NAME_BYTES], int *is_rotated, const char *name);
+
+/* Row i of GGUF's order in the folder's, where neighbours are rotated: by heads of d rows. */
+uint64_t lli_folder_row(uint64_t i, uint64_t d);
 
 /* Adds those of files[n] to *b. What has to be written anew goes to memory that becomes a part of *files. b->status is the
  * result. */

@@ -295,7 +295,7 @@ static int32_t make(struct packer *p, struct lli_weights *out, struct lli_worker
     if (status == 0)
         status = run(p, workers);
     if (status == 0 && is_tied(file))
-        out->at[LLI_OUTPUT] = out->at[LLI_TOKEN_EMBD];
+        lli_weights_tie(out);
     return status;
 }
 

@@ -15,17 +15,8 @@ struct loader {
     struct lli_weights *w;
     const struct lli_config *config;
     uint64_t sides[LLI_N_EXTENTS];
-    uint64_t may;                          /* bit per role that such a network has */
     const struct lli_gguf_tensor *unknown; /* the first without a place */
     struct llminf_error *err;
-};
-
-/* Where a tensor belongs. layer -1: it is one for all. */
-struct place {
-    int64_t layer;
-    size_t n_roles;       /* 0: nowhere */
-    const uint8_t *roles; /* of a fused tensor several, whose rows stand one behind the other */
-    uint8_t role;
 };
 
 static void measure(uint64_t sides[LLI_N_EXTENTS], const struct lli_config *c)
@@ -49,22 +40,22 @@ static void measure(uint64_t sides[LLI_N_EXTENTS], const struct lli_config *c)
     sides[LLI_EXTENT_ROPE] = c->rope.n_dims / 2;
 }
 
-static void find_place(struct place *out, const struct loader *l, const char *name)
+void lli_weights_place(struct lli_place *out, const struct lli_config *config, const char *name)
 {
-    *out = (struct place){.layer = -1, .roles = &out->role};
+    *out = (struct lli_place){.layer = -1, .roles = &out->role};
     const char *rest = lli_family_layer(&out->layer, "blk.", name);
-    const struct lli_fused *fused = rest ? lli_family_fused(l->config->family, rest) : NULL;
+    const struct lli_fused *fused = rest ? lli_family_fused(config->family, rest) : NULL;
     int first = rest ? LLI_FIRST_LAYER_ROLE : 0, end = rest ? LLI_N_ROLES : LLI_FIRST_LAYER_ROLE;
-    uint64_t parts = 0;
+    uint64_t parts = 0, may = lli_family_may(config->family, config->n_experts > 0);
     for (size_t i = 0; fused && i < fused->n_parts; i++)
         parts |= LLI_ROLE(fused->parts[i]);
-    if (fused && (l->may & parts) == parts) {
+    if (fused && (may & parts) == parts) {
         out->n_roles = fused->n_parts;
         out->roles = fused->parts;
         return;
     }
     for (int role = first; role < end; role++) {
-        if ((l->may >> role & 1) && strcmp(lli_family_shape((enum lli_role)role)->name, rest ? rest : name) == 0) {
+        if ((may >> role & 1) && strcmp(lli_family_shape((enum lli_role)role)->name, rest ? rest : name) == 0) {
             out->role = (uint8_t)role;
             out->n_roles = 1;
             return;
@@ -78,7 +69,7 @@ static unsigned row_side(const struct lli_role_shape *shape)
     return shape->is_vector ? 0 : 1;
 }
 
-static int32_t check_shape(const struct loader *l, const struct lli_gguf_tensor *t, const struct place *place)
+static int32_t check_shape(const struct loader *l, const struct lli_gguf_tensor *t, const struct lli_place *place)
 {
     const struct lli_role_shape *shape = lli_family_shape((enum lli_role)place->roles[0]);
     for (unsigned i = 0; i < LLI_MAX_DIMS; i++) {
@@ -135,15 +126,16 @@ static int32_t put_part(struct loader *l, const struct lli_gguf_tensor *t, int64
                              .lanes = 1,
                              .mat_bytes = (size_t)sides[1] * lli_dtype_row_bytes(t->type, (size_t)sides[0]),
                              .tensor = t->name,
-                             .first_block = first_row * row_bytes / t->type->block_bytes};
+                             .first_block = first_row * row_bytes / t->type->block_bytes,
+                             .site = (uint32_t)((layer < 0 ? 0 : layer) * LLI_N_ROLES + role)};
     return 0;
 }
 
 static int32_t put(struct loader *l, const struct lli_gguf_tensor *t)
 {
-    struct place place;
+    struct lli_place place;
     uint64_t row = 0;
-    find_place(&place, l, t->name);
+    lli_weights_place(&place, l->config, t->name);
     if (place.layer >= (int64_t)l->config->n_layers)
         return lli_fail_at(l->err, LLMINF_E_FORMAT, t->pos, t->name, "layer %lld of %u", (long long)place.layer,
                            l->config->n_layers);
@@ -235,14 +227,14 @@ static int32_t load(struct loader *l, const struct lli_gguf *g)
                           l->w->at[LLI_ROPE_LONG].data ? "rope_factors_short.weight" : "rope_factors_long.weight",
                           "missing, want both or none");
     if (status == 0 && !l->w->at[LLI_OUTPUT].data)
-        l->w->at[LLI_OUTPUT] = l->w->at[LLI_TOKEN_EMBD];
+        lli_weights_tie(l->w);
     return status;
 }
 
 int32_t lli_weights_read(struct lli_weights *out, struct lli_heap *heap, const struct lli_config *config,
                          const struct lli_gguf *g, struct llminf_error *err)
 {
-    struct loader l = {.w = out, .config = config, .err = err, .may = lli_family_may(config->family, config->n_experts > 0)};
+    struct loader l = {.w = out, .config = config, .err = err};
     memset(out, 0, sizeof *out);
     out->heap = heap;
     measure(l.sides, config);
@@ -250,6 +242,12 @@ int32_t lli_weights_read(struct lli_weights *out, struct lli_heap *heap, const s
     if (status)
         lli_weights_finish(out);
     return status;
+}
+
+void lli_weights_tie(struct lli_weights *w)
+{
+    w->at[LLI_OUTPUT] = w->at[LLI_TOKEN_EMBD];
+    w->at[LLI_OUTPUT].site = LLI_OUTPUT;
 }
 
 void lli_weights_finish(struct lli_weights *w)

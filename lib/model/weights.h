@@ -26,6 +26,7 @@ struct lli_matrix {
     struct lli_subtree subtree; /* all zero, or: K is a part of rows that are longer (backend/kernels.h) */
     const char *tensor;         /* the file's name for it; the GGUF's */
     uint64_t first_block;       /* where in that tensor it begins */
+    uint32_t site;              /* layer * LLI_N_ROLES + role, global roles in layer 0: where an adapter has its own */
 };
 
 struct lli_layer {
@@ -58,6 +59,20 @@ static inline size_t lli_matrix_packed_in(const struct lli_matrix *m)
 int32_t lli_weights_read(struct lli_weights *out, struct lli_heap *heap, const struct lli_config *config,
                          const struct lli_gguf *g, struct llminf_error *err);
 void lli_weights_finish(struct lli_weights *w);
+
+/* Where a tensor of a name belongs. */
+struct lli_place {
+    int64_t layer;        /* -1: it is one for all */
+    size_t n_roles;       /* 0: nowhere */
+    const uint8_t *roles; /* of a fused tensor several, whose rows stand one behind the other */
+    uint8_t role;
+};
+
+/* The layer need not be there. *out is not to be copied. */
+void lli_weights_place(struct lli_place *out, const struct lli_config *config, const char *name);
+
+/* The output is the embedding's matrix. */
+void lli_weights_tie(struct lli_weights *w);
 
 /* Says NUMERIC, of a block (float types: an element) counted from the tensor's first. layer -1: it is one for all. */
 int32_t lli_weights_not_finite(const struct lli_matrix *m, int64_t layer, int role, uint64_t block, struct llminf_error *err);
