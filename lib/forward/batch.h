@@ -7,6 +7,8 @@
 
 #include "kv/table.h"
 
+struct lli_seat;
+
 enum {
     LLI_ROW_LOGITS = 1,  /* this row's logits are wanted */
     LLI_ROW_NO_STORE = 2 /* K and V of this position are in the cache already: compute, do not write */
@@ -23,7 +25,9 @@ struct lli_seq {
     uint32_t first_row, n_rows;
     const uint32_t *blocks[LLI_GROUPS_MAX]; /* its table: group g of forward/layout.h has position p in block blocks[g][p / 16];
                                              * covers all its rows, and what they see */
-    int32_t status;                         /* out: 0, or LLMINF_E_NUMERIC: this sequence met a NaN or Inf */
+    const struct lli_seat *seat;            /* its adapter's (forward/adapt.h); NULL: none */
+    double adapter_scale;
+    int32_t status; /* out: 0, or LLMINF_E_NUMERIC: this sequence met a NaN or Inf */
 };
 
 struct lli_plan {

@@ -10,6 +10,7 @@
 #include "base/fenv.h"
 #include "base/mathx.h"
 #include "base/size.h"
+#include "forward/adapt.h"
 #include "forward/attention.h"
 #include "forward/ffn.h"
 #include "forward/linear.h"
@@ -24,6 +25,8 @@ struct lli_forward {
     struct lli_config config;
     float *vectors;       /* the bytes that pass.vectors names; owned, as is that table */
     size_t scratch_bytes; /* all but the KV pool */
+    size_t max_rows;      /* of a product */
+    uint32_t lanes;
     struct lli_pass pass;
 };
 
@@ -113,7 +116,7 @@ static void finish_logits(const struct lli_pass *pass, const void *arg, size_t i
         pass->kernels.softcap(logits, logits, c->logit_softcap, c->n_vocab);
 }
 
-static void run_logits(const struct lli_pass *pass)
+static void run_logits(struct lli_pass *pass)
 {
     const struct lli_plan *plan = pass->plan;
     const struct lli_scratch *s = &pass->scratch;
@@ -129,6 +132,7 @@ static void run_logits(const struct lli_pass *pass)
             s->logit_rows[n++] = row;
     if (n == 0)
         return;
+    lli_adapt_find_logits(pass, n);
     lli_pass_share(pass, norm_last, &q8, n);
     lli_linear_run_one(pass, &output, n);
     lli_pass_share(pass, finish_logits, NULL, n);
@@ -157,6 +161,7 @@ void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
     size_t stream_bytes = (size_t)plan->n_rows * pass->config->n_embd * sizeof(float);
     uint64_t state = lli_fenv_enter();
     pass->plan = plan;
+    lli_adapt_find_rows(pass);
     for (int local = 0; local <= (pass->config->window > 0); local++)
         lli_tiles_cut(&pass->tiling[local], pass->scratch.tiles[local], plan, pass->config, local ? pass->config->window : 0,
                       (size_t)pass->workers->n);
@@ -341,6 +346,8 @@ int32_t lli_forward_new(struct lli_forward **out, struct lli_heap *heap, const s
     f->pass.comm = options->comm;
     f->pass.weights = weights;
     f->pass.workers = options->workers;
+    f->max_rows = options->max_rows > options->max_logits ? options->max_rows : options->max_logits;
+    f->lanes = (uint32_t)options->backend->lanes;
     state = lli_fenv_enter();
     status = init(f, options, err);
     lli_fenv_leave(state);
@@ -366,6 +373,18 @@ void lli_forward_free(struct lli_forward *f)
     lli_free(heap, f->pass.vectors);
     lli_free(heap, f->pass.slopes);
     lli_free(heap, f);
+}
+
+int32_t lli_forward_seat(struct lli_seat **out, struct lli_forward *f, struct lli_adapter *adapter, struct llminf_error *err)
+{
+    if (f->pass.weights->slice.tp > 0)
+        return lli_fail(err, LLMINF_E_UNSUPPORTED, "adapter", "of a model that is shared by ranks is not known yet");
+    return lli_adapt_seat(out, f->heap, adapter, f->lanes, f->max_rows, f->pass.workers->n, err);
+}
+
+void lli_forward_unseat(struct lli_seat *seat)
+{
+    lli_adapt_leave(seat);
 }
 
 size_t lli_forward_block_bytes(const struct lli_config *config, int kv_type)

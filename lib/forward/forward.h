@@ -15,6 +15,7 @@
 
 struct llminf_error;
 struct lli_backend;
+struct lli_adapter;
 struct lli_comm;
 struct lli_forward;
 
@@ -56,6 +57,11 @@ void lli_forward_free(struct lli_forward *f); /* NULL does nothing */
 /* Bytes held: the KV pool, and all else. */
 size_t lli_forward_kv_bytes(const struct lli_forward *f);
 size_t lli_forward_scratch_bytes(const struct lli_forward *f);
+
+/* The adapter, ready for sequences of this forward's plans; it holds a reference on it. Any thread, also while a plan runs.
+ * unseat: not while a plan has it. UNSUPPORTED where ranks share the model; MEMORY, NUMERIC. */
+int32_t lli_forward_seat(struct lli_seat **out, struct lli_forward *f, struct lli_adapter *adapter, struct llminf_error *err);
+void lli_forward_unseat(struct lli_seat *seat);
 
 /* Nobody needs the bytes of this block: its pages may go back to the system. Not while a plan with it runs. */
 void lli_forward_forget(struct lli_forward *f, uint32_t block);

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
+#include "forward/adapt.h"
 #include "forward/norm.h"
 
 enum {
-    MAX_SETS = 4,
     PER_WORKER = 16, /* pieces a worker has at least, so that they end together (Zen 5, decoding: 1-2 % more than 8) */
     TILE_ROWS = 192  /* rows of activations of a piece: they share a piece of weights in the cache */
 };
@@ -62,9 +62,10 @@ void lli_linear_take_normed(const struct lli_pass *pass, uint32_t layer, uint32_
 
 struct multiplying {
     const struct lli_stage *stage;
-    size_t n_tiles;               /* of rows of activations, as equal as can be */
-    size_t columns[MAX_SETS];     /* weight rows of a piece */
-    size_t first_range[MAX_SETS]; /* of a set */
+    size_t n_tiles;                           /* of rows of activations, as equal as can be */
+    size_t columns[LLI_STAGE_PRODUCTS];       /* weight rows of a piece */
+    size_t first_range[LLI_STAGE_PRODUCTS];   /* of a set */
+    size_t first_product[LLI_STAGE_PRODUCTS]; /* of a set: its number in the stage */
 };
 
 static void finish(const struct lli_pass *pass, const struct lli_linear *l, size_t first_row, size_t n_rows, size_t first,
@@ -88,9 +89,9 @@ static void clear(const struct lli_product *p, size_t first, size_t last)
         memset(p->out + i * p->out_stride + first, 0, (last - first) * sizeof *p->out);
 }
 
-/* Weight rows first .. last - 1 of one product. */
-static void multiply(const struct lli_pass *pass, const struct lli_linear *l, size_t first_row, size_t n_rows, size_t first,
-                     size_t last, int worker)
+/* Weight rows first .. last - 1 of product i of the stage. */
+static void multiply(const struct lli_pass *pass, const struct lli_linear *l, size_t i, size_t first_row, size_t n_rows,
+                     size_t first, size_t last, int worker)
 {
     const struct lli_matrix *w = l->w;
     struct lli_product product = {
@@ -110,6 +111,7 @@ static void multiply(const struct lli_pass *pass, const struct lli_linear *l, si
         pass->kernels.matmul[w->type->id](&product, first, last);
     else
         clear(&product, first, last);
+    lli_adapt_add(pass, l, i, first_row, n_rows, first, last, worker);
     if (!lli_linear_is_shared(w))
         finish(pass, l, first_row, n_rows, first, last);
 }
@@ -127,7 +129,7 @@ static void multiply_piece(const struct lli_pass *pass, const void *arg, size_t 
     first = (range - m->first_range[i]) * m->columns[i];
     last = first + m->columns[i] < set->list->w->n_out ? first + m->columns[i] : set->list->w->n_out;
     for (size_t j = 0; j < set->n; j++)
-        multiply(pass, &set->list[j], first_row, n_rows, first, last, worker);
+        multiply(pass, &set->list[j], m->first_product[i] + j, first_row, n_rows, first, last, worker);
     if (set->behind)
         set->behind(pass, set->arg, first_row, n_rows, first, last);
 }
@@ -144,7 +146,8 @@ static size_t least_step(size_t align)
 void lli_linear_run(const struct lli_pass *pass, const struct lli_stage *stage)
 {
     struct multiplying m = {.stage = stage, .n_tiles = (stage->n_rows + TILE_ROWS - 1) / TILE_ROWS};
-    size_t total = 0, n_ranges = 0, columns;
+    size_t total = 0, n_ranges = 0, n_products = 0, columns;
+    lli_adapt_begin(pass, stage);
     for (size_t i = 0; i < stage->n; i++)
         total += stage->sets[i].list->w->n_out;
     columns = total * m.n_tiles / ((size_t)pass->workers->n * PER_WORKER);
@@ -152,6 +155,8 @@ void lli_linear_run(const struct lli_pass *pass, const struct lli_stage *stage)
         size_t step = least_step(stage->sets[i].align);
         m.columns[i] = (columns / step + 1) * step;
         m.first_range[i] = n_ranges;
+        m.first_product[i] = n_products;
+        n_products += stage->sets[i].n;
         n_ranges += (stage->sets[i].list->w->n_out + m.columns[i] - 1) / m.columns[i];
     }
     lli_pass_share(pass, multiply_piece, &m, n_ranges * m.n_tiles);

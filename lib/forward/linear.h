@@ -8,7 +8,7 @@
 
 #include "forward/pass.h"
 
-/* out[rows, n_out] = x * w^T + bias; then, where add_to is there, add_to += out. */
+/* out[rows, n_out] = x * w^T, with what the rows' adapters add, + bias; then, where add_to is there, add_to += out. */
 struct lli_linear {
     const struct lli_matrix *w;
     const float *bias;       /* [n_out]; NULL: none */
@@ -32,10 +32,13 @@ struct lli_set {
     size_t align; /* pieces begin and end at multiples of 32 and of this, or at the end; 0: of 32 only */
 };
 
+/* Of LLI_STAGE_PRODUCTS products at most. */
 struct lli_stage {
-    const struct lli_set *sets; /* 4 at most */
+    const struct lli_set *sets;
     size_t n, n_rows;
 };
+
+enum { LLI_STAGE_PRODUCTS = 4 };
 
 /* 1 if one of the products has quantised weights, so that its activations become q8. */
 int lli_linear_wants_q8(const struct lli_linear *list, size_t n);

@@ -31,8 +31,9 @@ struct lli_pass {
     struct lli_rotary rotary[2]; /* of global and of local layers */
     struct lli_pages pages;
     struct lli_scratch scratch;
-    const struct lli_plan *plan; /* of the step that runs */
-    struct lli_tiling tiling[2]; /* of its rows, for attention: without the window, and with it */
+    const struct lli_plan *plan;      /* of the step that runs */
+    struct lli_runs runs, logit_runs; /* of adapters, among its rows and among those with logits */
+    struct lli_tiling tiling[2];      /* of its rows, for attention: without the window, and with it */
 };
 
 /* NULL: the model has none. */

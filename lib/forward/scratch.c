@@ -65,6 +65,8 @@ static void lay_rows(struct lli_scratch *s, struct cutter *c, const struct lli_c
     s->logits = cut_floats(c, logits, config->n_vocab);
     s->logit_rows = cut_ids(c, logits, 1);
     s->bad = cut(c, rows, 1, 1);
+    s->runs = cut(c, rows, 1, sizeof *s->runs);
+    s->logit_runs = cut(c, logits, 1, sizeof *s->logit_runs);
     s->q8 = cut_q8(c, rows, config->n_embd > heads ? config->n_embd : heads);
     s->hidden = cut_q8(c, rows, ff);
 }

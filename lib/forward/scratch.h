@@ -13,6 +13,19 @@
 #include "model/config.h"
 
 struct llminf_error;
+struct lli_seat;
+
+/* Neighbouring rows of one adapter and one scale; a tile is LLI_ADAPT_ROWS of them (forward/adapt.h). */
+struct lli_run {
+    const struct lli_seat *seat;
+    double scale;
+    uint32_t first_row, n_rows, first_tile;
+};
+
+struct lli_runs {
+    struct lli_run *at;
+    uint32_t n, n_tiles;
+};
 
 struct lli_scratch {
     struct lli_heap *heap;
@@ -54,8 +67,9 @@ struct lli_scratch {
     float *expert_out;     /* [rows * n_experts_used, n_embd]; then [rows, n_embd] of the expert that all rows see */
     float *shared_gate;    /* [rows] of the expert that all rows see */
 
-    uint32_t *logit_rows; /* [logits] */
-    _Atomic uint8_t *bad; /* [rows] 1: the row met a NaN or Inf */
+    uint32_t *logit_rows;              /* [logits] */
+    struct lli_run *runs, *logit_runs; /* [rows], [logits] of adapters */
+    _Atomic uint8_t *bad;              /* [rows] 1: the row met a NaN or Inf */
 };
 
 /* Bytes for so many rows; -1: they do not fit a size_t. */
