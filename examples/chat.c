@@ -15,7 +15,7 @@
 #include "line.h"
 
 static const char *model_path, *template_path, *render_path, *system_text, *n_tokens, *temperature, *top_p, *min_p, *seed,
-    *threads, *backend;
+    *threads, *backend, *lora;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file with a chat template; without it the bundled model", &model_path},
@@ -29,6 +29,7 @@ static const struct flag flags[] = {
     {"--seed", "S", "seed of the draws (default: the time)", &seed},
     {"--threads", "N", "threads; 0: what this process may use (default)", &threads},
     {"--backend", "NAME", "kernel table (default auto)", &backend},
+    {"--lora", "FILE[:SCALE]", "an adapter: GGUF or a folder of PEFT, and what it is multiplied by", &lora},
 };
 static const struct program program = {"llminf-chat", "Talks with a model in the terminal.", NULL, flags,
                                        sizeof flags / sizeof *flags};
@@ -152,8 +153,7 @@ static int render(void)
     llminf_options *options = NULL;
     struct text json = {0};
     size_t n_file, n_template = 0, n;
-    char *file = try_file(render_path, &n_file), *template = template_path ? try_file(template_path, &n_template) : NULL,
-         *text;
+    char *file = try_file(render_path, &n_file), *template = template_path ? try_file(template_path, &n_template) : NULL, *text;
     if (file == NULL || (template_path != NULL && template == NULL))
         return 1;
     if (model_path != NULL) {
@@ -490,8 +490,10 @@ static void open_all(struct chat *c)
     set_option(&program, for_context, "threads", threads);
     set_option(&program, for_context, "backend", backend);
     check(&program, llminf_context_open(&c->context, c->model, for_context, &error), &error);
-    check(&program, llminf_session_open(&c->session, c->context, NULL, &error), &error);
+    llminf_options *for_session = session_options(&program, c->model, lora);
+    check(&program, llminf_session_open(&c->session, c->context, for_session, &error), &error);
     llminf_options_close(for_model);
+    llminf_options_close(for_session);
     llminf_options_close(for_context);
 }
 

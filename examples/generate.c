@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const char *model_path, *prompt, *n_tokens, *temperature, *top_k, *top_p, *min_p, *seed, *threads, *backend, *length,
-    *draft, *speculate, *json, *grammar, *schema;
+    *draft, *speculate, *lora, *json, *grammar, *schema;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; without it the bundled model", &model_path},
@@ -24,6 +24,7 @@ static const struct flag flags[] = {
     {"--ctx", "N", "longest timeline in tokens; 0: the model's (default)", &length},
     {"--draft", "FILE", "a smaller model of the same vocabulary, which guesses tokens", &draft},
     {"--speculate", "HOW", "off, lookup or model (default with --draft)", &speculate},
+    {"--lora", "FILE[:SCALE]", "an adapter: GGUF or a folder of PEFT, and what it is multiplied by", &lora},
     {"--json", NULL, "one JSON object with text and statistics instead", &json},
 };
 static const struct program program = {"llminf-generate", "Continues a prompt and streams the text.", NULL, flags,
@@ -64,10 +65,10 @@ static void set_budget(llminf_options *options, llminf_model *model, int64_t dra
 static void open_all(struct run *run)
 {
     llminf_error error;
-    llminf_options *for_model = model_options(&program), *for_context = open_options("context"),
-                   *for_session = open_options("session");
+    llminf_options *for_model = model_options(&program), *for_context = open_options("context");
     int64_t start = now_ns();
     check(&program, llminf_model_open(&run->model, model_path, for_model, &error), &error);
+    llminf_options *for_session = session_options(&program, run->model, lora);
     set_option(&program, for_context, "threads", threads);
     set_option(&program, for_context, "backend", backend);
     set_budget(for_context, run->model, set_draft(&program, for_context, run->model, draft));

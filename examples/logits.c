@@ -7,7 +7,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-static const char *model_path, *id_list, *out_path, *threads, *backend, *chunk, *kv;
+static const char *model_path, *id_list, *out_path, *threads, *backend, *chunk, *kv, *lora;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; without it the bundled model", &model_path},
@@ -17,6 +17,7 @@ static const struct flag flags[] = {
     {"--backend", "NAME", "kernel table (default auto)", &backend},
     {"--chunk", "N", "tokens computed at once (default: all)", &chunk},
     {"--kv", "f16|f32|q8_0", "element type of keys and values (default f16)", &kv},
+    {"--lora", "FILE[:SCALE]", "an adapter: GGUF or a folder of PEFT, and what it is multiplied by", &lora},
 };
 static const struct program program = {"llminf-logits",
                                        "Writes the logits of every position and prints the XXH3 hash of those bytes.", NULL,
@@ -51,7 +52,7 @@ int main(int argc, char **argv)
     llminf_model *model;
     llminf_context *context;
     llminf_session *session;
-    llminf_options *for_model, *for_context, *for_generate;
+    llminf_options *for_model, *for_context, *for_session, *for_generate;
     llminf_token *ids;
     int64_t n_vocab;
     size_t n, step;
@@ -76,8 +77,9 @@ int main(int argc, char **argv)
     set_option(&program, for_generate, "max_tokens", "0");
     set_option(&program, for_generate, "logits", "all");
     check(&program, llminf_model_open(&model, model_path, for_model, &error), &error);
+    for_session = session_options(&program, model, lora);
     check(&program, llminf_context_open(&context, model, for_context, &error), &error);
-    check(&program, llminf_session_open(&session, context, NULL, &error), &error);
+    check(&program, llminf_session_open(&session, context, for_session, &error), &error);
     check(&program, llminf_model_int(model, "n_vocab", &n_vocab, &error), &error);
     logits = calloc(n, (size_t)n_vocab * sizeof *logits);
     if (logits == NULL) {
@@ -96,6 +98,7 @@ int main(int argc, char **argv)
     llminf_model_close(model);
     llminf_options_close(for_model);
     llminf_options_close(for_context);
+    llminf_options_close(for_session);
     llminf_options_close(for_generate);
     return 0;
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const char *model_path, *prompts_path, *n_threads, *n_tokens, *temperature, *seed, *threads, *backend, *budget, *running,
-    *batching, *common, *draft, *speculate, *schema;
+    *batching, *common, *draft, *speculate, *schema, *lora;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; without it the bundled model", &model_path},
@@ -28,6 +28,7 @@ static const struct flag flags[] = {
     {"--batching", "MODE", "static, continuous or inflight (default)", &batching},
     {"--json-schema", "FILE", "every story is JSON that is valid under it", &schema},
     {"--draft", "FILE", "a smaller model of the same vocabulary, which guesses tokens", &draft},
+    {"--lora", "FILE[:SCALE]", "an adapter: GGUF or a folder of PEFT, and what it is multiplied by", &lora},
     {"--speculate", "HOW", "off, lookup or model (default with --draft)", &speculate},
 };
 static const struct program program = {"llminf-many", "Tells many stories at once.", NULL, flags, sizeof flags / sizeof *flags};
@@ -36,6 +37,7 @@ static const struct program program = {"llminf-many", "Tells many stories at onc
 struct work {
     llminf_model *model;
     llminf_context *context;
+    llminf_options *for_session;
     char *text;   /* of all prompts, lines ended by NUL */
     char **lines; /* in it */
     size_t n_lines;
@@ -63,6 +65,7 @@ static void open_all(struct work *work)
     set_option(&program, for_context, "batching", batching);
     set_draft(&program, for_context, work->model, draft);
     check(&program, llminf_context_open(&work->context, work->model, for_context, &error), &error);
+    work->for_session = session_options(&program, work->model, lora);
     llminf_options_close(for_model);
     llminf_options_close(for_context);
 }
@@ -88,7 +91,7 @@ static llminf_status tell(struct work *work, const char *line, const llminf_samp
     llminf_session *session = NULL;
     char piece[1024], *text = calloc(1, 1);
     size_t n, total = 0;
-    llminf_status status = llminf_session_open(&session, work->context, NULL, error);
+    llminf_status status = llminf_session_open(&session, work->context, work->for_session, error);
     if (status >= 0 && common != NULL)
         status = llminf_session_append_text(session, common, -1, LLMINF_TEXT_BOUNDS, error);
     if (status >= 0)
@@ -188,6 +191,7 @@ int main(int argc, char **argv)
     free(ids);
     free(work.lines);
     free(work.text);
+    llminf_options_close(work.for_session);
     llminf_context_close(work.context);
     llminf_model_close(work.model);
     return atomic_load(&work.n_failed) > 0;

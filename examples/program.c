@@ -130,6 +130,29 @@ int64_t set_draft(const struct program *p, llminf_options *options, llminf_model
     return own;
 }
 
+llminf_options *session_options(const struct program *p, llminf_model *model, const char *text)
+{
+    llminf_error error;
+    llminf_options *options;
+    int32_t id;
+    check(p, llminf_options_open(&options, "session", &error), &error);
+    if (text == NULL)
+        return options;
+    char *path = strdup(text), *colon = path != NULL ? strrchr(path, ':') : NULL, *end;
+    double scale = colon != NULL ? strtod(colon + 1, &end) : 1;
+    if (path == NULL)
+        fail_usage(p, "no memory", "--lora");
+    if (colon != NULL && end != colon + 1 && *end == 0)
+        *colon = 0;
+    else
+        scale = 1;
+    check(p, llminf_adapter_open(&id, model, path, NULL, &error), &error);
+    check(p, llminf_options_set_int(options, "adapter", id, &error), &error);
+    check(p, llminf_options_set_float(options, "adapter_scale", scale, &error), &error);
+    free(path);
+    return options;
+}
+
 const char *bundled_model(void)
 {
     static const char *const places[] = {BUNDLED_MODEL_INSTALLED, BUNDLED_MODEL_SOURCE};

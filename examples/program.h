@@ -45,6 +45,9 @@ llminf_options *model_options(const struct program *program);
  * Returns the bytes of a position in it. */
 int64_t set_draft(const struct program *program, llminf_options *options, llminf_model *model, const char *path);
 
+/* Options of kind "session" with an adapter "FILE" or "FILE:SCALE"; text NULL: without. */
+llminf_options *session_options(const struct program *program, llminf_model *model, const char *text);
+
 /* Path of the bundled model, installed or in the source tree; NULL if there is none. */
 const char *bundled_model(void);
 

@@ -91,9 +91,9 @@ LLMINF_API const char *llminf_status_text(llminf_status status);
 
 /* ---- options ----------------------------------------------------------------------------------------------------- */
 
-/* An empty bag of kind "model", "context", "session", "sampler", "generate", "convert" or "cost". Each setter checks key, type
- * and range at once (LLMINF_E_OPTION, subject: the key) and a failed one leaves the bag as it was. The call that takes a bag
- * copies it, so it can be changed, reused or closed at once. NULL stands for all defaults. */
+/* An empty bag of kind "model", "context", "session", "sampler", "generate", "adapter", "convert" or "cost". Each setter
+ * checks key, type and range at once (LLMINF_E_OPTION, subject: the key) and a failed one leaves the bag as it was. The call
+ * that takes a bag copies it, so it can be changed, reused or closed at once. NULL stands for all defaults. */
 LLMINF_API llminf_status llminf_options_open(llminf_options **out, const char *kind, llminf_error *error);
 LLMINF_API void llminf_options_close(llminf_options *options);
 
@@ -351,6 +351,18 @@ LLMINF_API llminf_status llminf_sampler_accept(llminf_sampler *sampler, llminf_t
 
 /* Stand-alone: forgets what was accepted. */
 LLMINF_API llminf_status llminf_sampler_reset(llminf_sampler *sampler, llminf_error *error);
+
+/* ---- adapters ---------------------------------------------------------------------------------------------------- */
+
+/* A low-rank adapter (LoRA) for sessions of the model: a GGUF file of the type "adapter", or a folder of PEFT; options of kind
+ * "adapter". Ids begin at 1 and are never used again; a session has one for its whole life (keys "adapter", "adapter_scale").
+ * LLMINF_E_MISMATCH: it belongs to another model; LLMINF_E_LIMIT: over "rank_limit"; LLMINF_E_UNSUPPORTED names what is not
+ * known. Any thread. */
+LLMINF_API llminf_status llminf_adapter_open(int32_t *out, llminf_model *model, const char *path, const llminf_options *options,
+                                             llminf_error *error);
+
+/* New sessions cannot name it; those that use it keep it. Any thread. */
+LLMINF_API void llminf_adapter_close(llminf_model *model, int32_t adapter);
 
 /* ---- cost -------------------------------------------------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@ void lli_handles_model_unref(struct llminf_model *model)
     if (atomic_fetch_sub_explicit(&model->handle.refs, 1, memory_order_acq_rel) != 1)
         return;
     model->handle.mark = 0;
+    lli_adapters_finish(&model->adapters);
     lli_packings_finish(&model->packings);
     lli_weights_finish(&model->weights);
     struct lli_trie *trie = atomic_load(&model->trie);

@@ -7,6 +7,7 @@
 
 #include "llminf/llminf.h"
 
+#include "api/adapter.h"
 #include "api/bans.h"
 #include "api/breaks.h"
 #include "api/check.h"
@@ -26,7 +27,7 @@
 
 struct llminf_model {
     struct lli_handle handle;
-    struct lli_heap heap; /* of the model and all its children; the model itself lies in it */
+    struct lli_heap heap;   /* of the model and all its children; the model itself lies in it */
     struct lli_files files; /* the bytes of its files */
     struct lli_gguf gguf;
     struct lli_vocab vocab;
@@ -35,9 +36,10 @@ struct llminf_model {
     struct lli_config config;
     struct lli_weights weights; /* the file's */
     struct lli_packings packings;
+    struct lli_adapters adapters;
     uint64_t fingerprint;
-    char fingerprint_text[17]; /* hexadecimal */
-    const char **shapes;       /* [n_tensors] "64,512", in the file's arena */
+    char fingerprint_text[17];     /* hexadecimal */
+    const char **shapes;           /* [n_tensors] "64,512", in the file's arena */
     struct lli_text chat_template; /* by option; bytes NULL: the file's. Owned, ends in a NUL */
     int64_t template_limit_steps, template_limit_bytes;
     struct lli_log log;

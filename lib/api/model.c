@@ -87,6 +87,8 @@ static llminf_status read_model(struct llminf_model *model, const struct lli_sou
     model->has_log = 1;
     status = lli_packings_init(&model->packings, &model->heap, err);
     if (status == LLMINF_OK)
+        status = lli_adapters_init(&model->adapters, &model->heap, err);
+    if (status == LLMINF_OK)
         status = lli_source_read(model, source, values, progress, err);
     if (status == LLMINF_OK)
         status = own_texts(model, err);

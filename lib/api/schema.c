@@ -121,6 +121,8 @@ static const struct lli_schema_row session_rows[] = {
         "longest timeline in tokens; 0: the model's context length, or what the pool holds if that is less"),
     BOOL("prefix_cache", 1, "share equal blocks with other sessions"),
     TEXT("cache_salt", "", 256, "sessions with different salts share no blocks"),
+    INT("adapter", 0, 0, 2147483647, NONE, "id of the adapter for the whole life of the session; 0: none"),
+    FLOAT("adapter_scale", 1.0, -16, 16, "what the adapter adds is multiplied by this"),
     BOOL("pinned", 0, "keep its blocks while idle; if 0 they may be evicted and are computed again"),
 };
 
@@ -204,6 +206,13 @@ static const struct lli_schema_row cost_rows[] = {
     INT("link_ns", 0, 0, 1000000000, NS, "what a message from rank to rank takes besides"),
     INT("draft_tokens", 0, 0, 16, NONE, "guesses that a step verifies for each session, of the draft model if one is set"),
     FLOAT("draft_accept", 0.8, 0, 1, "chance that a guess is right"),
+};
+
+static const struct lli_schema_row adapter_rows[] = {
+    CHOICE("load", "auto", "map the file or copy it; auto maps regular local files", "auto", "map", "read"),
+    CHOICE("verify", "header", "full also reads all of it and rejects NaN and Inf, which else the first session does", "header",
+           "full"),
+    INT("rank_limit", 256, 1, 65536, NONE, "largest rank accepted"),
 };
 
 static const struct lli_schema_row stats_model_rows[] = {
@@ -374,6 +383,7 @@ static const struct lli_schema_kind kinds[] = {
     KIND("session", session_rows, 1),
     KIND("sampler", sampler_rows, 1),
     KIND("generate", generate_rows, 1),
+    KIND("adapter", adapter_rows, 1),
     KIND("convert", convert_rows, 1),
     KIND("cost", cost_rows, 1),
     KIND("stats.model", stats_model_rows, 0),

@@ -5,12 +5,14 @@
 #include "api/handles.h"
 #include "base/buffer.h"
 #include "base/error.h"
+#include "model/adapter.h"
 #include "text/encode.h"
 
 llminf_status lli_session_new(llminf_session **out, llminf_context *context, const llminf_options *options,
                               lli_session_make *make, const void *arg, llminf_error *error)
 {
     struct lli_values values = {0};
+    struct lli_adapter *adapter = NULL;
     struct llminf_session *session;
     llminf_status status;
     if (lli_check_out(out, "out", error) != LLMINF_OK)
@@ -23,6 +25,8 @@ llminf_status lli_session_new(llminf_session **out, llminf_context *context, con
     if (session == NULL)
         return lli_fail_memory(error, "session", sizeof *session);
     status = lli_values_copy(&values, &context->model->heap, "session", options, error);
+    if (status == LLMINF_OK)
+        status = lli_adapters_take(&adapter, &context->model->adapters, lli_values_int(&values, "adapter"), error);
     if (status == LLMINF_OK) {
         const char *salt = lli_values_text(&values, "cache_salt");
         struct lli_timeline_options timeline = {
@@ -31,10 +35,13 @@ llminf_status lli_session_new(llminf_session **out, llminf_context *context, con
             .salt_len = strlen(salt),
             .no_prefix_cache = !lli_values_int(&values, "prefix_cache"),
             .is_pinned = (int)lli_values_int(&values, "pinned"),
+            .adapter = adapter,
+            .adapter_scale = lli_values_float(&values, "adapter_scale"),
         };
         status = make(&session->timeline, context, &timeline, arg, error);
-        lli_values_finish(&values);
+        lli_adapter_unref(adapter);
     }
+    lli_values_finish(&values);
     if (status != LLMINF_OK) {
         lli_free(&context->model->heap, session);
         return status;

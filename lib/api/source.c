@@ -14,7 +14,7 @@
 #define TOKENIZER_CONFIG "tokenizer.huggingface.config"
 #define CHAT_TEMPLATE "tokenizer.chat_template"
 
-static int load_named(const char *name)
+int lli_source_load(const char *name)
 {
     static const char *const modes[] = {[LLI_LOAD_AUTO] = "auto", [LLI_LOAD_MAP] = "map", [LLI_LOAD_READ] = "read"};
     int mode = LLI_LOAD_AUTO;
@@ -44,7 +44,7 @@ static llminf_status read_files(struct llminf_model *model, const struct lli_sou
     const struct lli_shard_options options = {
         .gguf = {.header_limit_bytes = lli_values_int(values, "header_limit_bytes"),
                  .vocab_only = (int)lli_values_int(values, "vocab_only")},
-        .load = load_named(lli_values_text(values, "load")),
+        .load = lli_source_load(lli_values_text(values, "load")),
         .progress = progress,
     };
     struct lli_stretch first = lli_shard_stretch(progress, source->path, 0);
@@ -109,7 +109,7 @@ static llminf_status read_folder(struct llminf_model *model, const char *path, c
 {
     const struct lli_folder_options options = {
         .header_limit_bytes = lli_values_int(values, "header_limit_bytes"),
-        .load = load_named(lli_values_text(values, "load")),
+        .load = lli_source_load(lli_values_text(values, "load")),
         .no_tensors = (int)lli_values_int(values, "vocab_only"),
         .progress = progress,
     };

@@ -13,6 +13,9 @@ struct lli_source {
     uint64_t size;
 };
 
+/* enum lli_mapping_mode of a value of the option "load". */
+int lli_source_load(const char *name);
+
 /* Fills the model's files and gguf; with the option "convert" it is a copy in another encoding. */
 llminf_status lli_source_read(struct llminf_model *model, const struct lli_source *source, const struct lli_values *values,
                               const struct lli_progress *progress, llminf_error *err);

@@ -21,6 +21,8 @@ static int32_t make_hidden(struct lli_beam_slot *slot, struct lli_group *group, 
         return LLMINF_E_MEMORY;
     t->engine = engine;
     t->group = group;
+    t->seats = group->root->seats;
+    t->adapter_scale = group->root->adapter_scale;
     t->max_length = t->request.n_max = frame->n_max;
     t->request.n_prompt = frame->n_prompt;
     t->request.footprint = lli_table_footprint(&engine->pool, frame->n_max, engine->batch.max_rows);

@@ -406,9 +406,9 @@ uint64_t lli_engine_own_extra(struct lli_engine *engine)
     return ++engine->n_extras;
 }
 
-static int32_t add_salt(struct lli_engine *engine, const char *salt, size_t len)
+static int32_t add_salt(struct lli_engine *engine, const struct lli_salt *salt)
 {
-    char *text = lli_alloc(engine->heap, len);
+    char *text = lli_alloc(engine->heap, salt->len);
     if (!text)
         return LLMINF_E_MEMORY;
     if (engine->n_salts == engine->cap_salts) {
@@ -421,26 +421,36 @@ static int32_t add_salt(struct lli_engine *engine, const char *salt, size_t len)
         engine->salts = salts;
         engine->cap_salts = cap;
     }
-    memcpy(text, salt, len);
+    if (salt->len > 0)
+        memcpy(text, salt->text, salt->len);
     if (engine->n_salts == KEPT_SALTS) { /* the oldest goes: who comes with it again begins anew */
         lli_free(engine->heap, engine->salts[0].text);
         memmove(engine->salts, engine->salts + 1, --engine->n_salts * sizeof *engine->salts);
     }
-    engine->salts[engine->n_salts++] = (struct lli_salt){text, len, lli_engine_own_extra(engine)};
+    struct lli_salt *new = &engine->salts[engine->n_salts++];
+    *new = *salt;
+    new->text = text;
+    new->extra = lli_engine_own_extra(engine);
     return LLMINF_OK;
 }
 
-int32_t lli_engine_salt(uint64_t *extra_out, struct lli_engine *engine, const char *salt, size_t len)
+static int is_same(const struct lli_salt *a, const struct lli_salt *b)
+{
+    return a->len == b->len && a->adapter == b->adapter && a->scale == b->scale &&
+           (a->len == 0 || memcmp(a->text, b->text, a->len) == 0);
+}
+
+int32_t lli_engine_salt(uint64_t *extra_out, struct lli_engine *engine, const struct lli_salt *salt)
 {
     *extra_out = 0;
-    if (len == 0)
+    if (salt->len == 0 && salt->adapter == 0)
         return LLMINF_OK;
     for (uint32_t i = engine->n_salts; i-- > 0;)
-        if (engine->salts[i].len == len && memcmp(engine->salts[i].text, salt, len) == 0) {
+        if (is_same(&engine->salts[i], salt)) {
             *extra_out = engine->salts[i].extra;
             return LLMINF_OK;
         }
-    int32_t status = add_salt(engine, salt, len);
+    int32_t status = add_salt(engine, salt);
     if (status == LLMINF_OK)
         *extra_out = engine->salts[engine->n_salts - 1].extra;
     return status;

@@ -29,6 +29,8 @@ struct lli_backend;
 struct lli_drafter;
 struct lli_forward;
 struct lli_measuring;
+struct lli_salt;
+struct lli_seats;
 
 enum lli_batching { LLI_BATCHING_STATIC, LLI_BATCHING_CONTINUOUS, LLI_BATCHING_INFLIGHT };
 
@@ -104,9 +106,9 @@ void lli_engine_trim(struct lli_engine *engine, int64_t keep_bytes);
 int32_t lli_engine_step(struct lli_engine *engine, int64_t max_ns, struct llminf_error *err);
 int32_t lli_engine_fd(struct lli_engine *engine, int *fd_out, struct llminf_error *err);
 
-/* What stands for a salt in the keys of the prefix index: equal for equal salts (0 for the empty one), and never equal to that
- * of `own`, which is new each time. Under the engine's lock. 0 or MEMORY. */
-int32_t lli_engine_salt(uint64_t *extra_out, struct lli_engine *engine, const char *salt, size_t len);
+/* What stands for a salt in the keys of the prefix index: equal for equal salts and adapters (0 for the empty one without an
+ * adapter), and never equal to that of `own`, which is new each time. Under the engine's lock. 0 or MEMORY. */
+int32_t lli_engine_salt(uint64_t *extra_out, struct lli_engine *engine, const struct lli_salt *salt);
 uint64_t lli_engine_own_extra(struct lli_engine *engine);
 
 /* Sampling is shared by the workers; each has its own scratch. */
@@ -115,9 +117,12 @@ struct lli_picker {
     struct lli_buffer text; /* of stop texts */
 };
 
+/* What decides, beside tokens, whether two sessions may share blocks. */
 struct lli_salt {
-    char *text; /* owned */
+    char *text; /* owned by the engine's list */
     size_t len;
+    int32_t adapter; /* its id; 0: none */
+    double scale;    /* of the adapter */
     uint64_t extra;
 };
 
@@ -157,6 +162,7 @@ struct lli_engine {
     struct lli_queue soft;             /* hold blocks and are not running; the one that ran longest ago is first */
     struct lli_queue deadlines;        /* open requests with one; the next is first */
     struct lli_queue news;             /* whose notify is to be called */
+    struct lli_seats *seats;           /* of the adapters of open sessions */
     struct lli_salt *salts;
     uint32_t n_salts, cap_salts;
     uint64_t n_extras;            /* given out */

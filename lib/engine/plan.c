@@ -138,6 +138,8 @@ static void lay_out(struct lli_batch *batch, uint32_t i)
     struct lli_seq *seq = &plan->seqs[i];
     *seq = (struct lli_seq){.first_row = plan->n_rows, .n_rows = ride->n_rows};
     lli_table_show(seq->blocks, &t->table);
+    seq->seat = t->seats ? t->seats->seat : NULL;
+    seq->adapter_scale = t->adapter_scale;
     ride->first_logits = plan->n_logits;
     for (uint32_t pos = ride->first; pos < ride->first + ride->n_rows; pos++) {
         int flags = pos >= t->n_tokens || lli_request_wants(&t->request, pos, t->n_tokens) ? LLI_ROW_LOGITS : 0;

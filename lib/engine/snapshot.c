@@ -12,31 +12,36 @@
 #include "engine/thread.h"
 #include "engine/timeline.h"
 #include "forward/forward.h"
+#include "model/adapter.h"
 
 #define NAME "session"
-#define VERSION 1u
+#define VERSION 2u  /* version 1 knew no adapters */
 #define NUMERICS 1u /* the arithmetic that made the keys and values (docs/numerics.md) */
 
-enum { PIECE = 65536, HEADER = 72 };
+enum { PIECE = 65536, HEADER = 72 /* of version 1 */, ADAPTER = 16 };
 
 static const char magic[8] = {'L', 'L', 'M', 'I', 'N', 'F', 'S', 'N'};
 
 /* What decides whether the blocks mean the same here. */
 struct shape {
-    uint64_t fingerprint, block_bytes;
+    uint64_t fingerprint, block_bytes, adapter, scale; /* scale: its bits */
     uint32_t kv_type, head_dim, n_kv_heads, n_layers;
 };
 
-static struct shape shape_of(const struct lli_engine *engine)
+static struct shape shape_of(const struct lli_engine *engine, const struct lli_adapter *adapter, double scale)
 {
-    return (struct shape){
+    struct shape shape = {
         .fingerprint = engine->fingerprint,
         .block_bytes = lli_forward_saved_bytes(engine->forward),
         .kv_type = (uint32_t)engine->kv_type,
         .head_dim = engine->config->head_dim,
         .n_kv_heads = engine->config->n_kv_heads,
         .n_layers = engine->config->n_layers,
+        .adapter = adapter ? adapter->fingerprint : 0,
     };
+    if (adapter)
+        memcpy(&shape.scale, &scale, sizeof scale);
+    return shape;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -89,7 +94,7 @@ static void put_u64(struct writer *w, uint64_t value)
 
 static void put_header(struct writer *w, const struct lli_timeline *t, uint32_t n_blocks)
 {
-    struct shape shape = shape_of(t->engine);
+    struct shape shape = shape_of(t->engine, t->seats ? t->seats->adapter : NULL, t->adapter_scale);
     put(w, magic, sizeof magic);
     put_u32(w, VERSION);
     put_u32(w, 0);
@@ -101,6 +106,8 @@ static void put_header(struct writer *w, const struct lli_timeline *t, uint32_t 
     put_u32(w, shape.n_layers);
     put_u32(w, LLI_BLOCK_TOKENS);
     put_u64(w, shape.block_bytes);
+    put_u64(w, shape.adapter);
+    put_u64(w, shape.scale);
     put_u32(w, t->n_tokens);
     put_u32(w, t->n_reached);
     put_u32(w, t->n_said);
@@ -112,7 +119,8 @@ static void put_header(struct writer *w, const struct lli_timeline *t, uint32_t 
 static int32_t write_all(struct writer *w, const struct lli_timeline *t, const struct lli_table *table, void *scratch)
 {
     uint32_t n_blocks = table->n_computed / LLI_BLOCK_TOKENS;
-    uint64_t n_all = HEADER + (uint64_t)t->n_tokens * 4 + n_blocks * (uint64_t)lli_forward_saved_bytes(t->engine->forward) + 8;
+    uint64_t block_bytes = lli_forward_saved_bytes(t->engine->forward);
+    uint64_t n_all = HEADER + ADAPTER + (uint64_t)t->n_tokens * 4 + n_blocks * block_bytes + 8;
     if (w->sink->begin)
         w->status = w->sink->begin(w->sink->user, n_all, w->err);
     if (w->status != LLMINF_OK)
@@ -209,30 +217,37 @@ static int32_t check_number(const char *what, uint64_t is, uint64_t want, struct
                     (unsigned long long)want);
 }
 
-static int32_t check_shape(struct lli_reader *r, const struct lli_engine *engine, struct llminf_error *err)
+/* The adapter that was on top of the model. */
+static int32_t check_adapter(struct lli_reader *r, const struct shape *want, struct llminf_error *err)
 {
-    struct shape want = shape_of(engine);
+    int32_t status = check_number("adapter", lli_reader_u64(r), want->adapter, err);
+    uint64_t scale = lli_reader_u64(r);
+    return status == LLMINF_OK ? check_number("adapter_scale", scale, want->scale, err) : status;
+}
+
+static int32_t check_shape(struct lli_reader *r, const struct shape *want, struct llminf_error *err)
+{
     uint64_t fingerprint = lli_reader_u64(r);
-    int32_t status = check_number("model", fingerprint, want.fingerprint, err);
+    int32_t status = check_number("model", fingerprint, want->fingerprint, err);
     if (status == LLMINF_OK)
         status = check_number("numerics", lli_reader_u32(r), NUMERICS, err);
     if (status == LLMINF_OK)
-        status = check_number("kv_type", lli_reader_u32(r), want.kv_type, err);
+        status = check_number("kv_type", lli_reader_u32(r), want->kv_type, err);
     if (status == LLMINF_OK)
-        status = check_number("head_dim", lli_reader_u32(r), want.head_dim, err);
+        status = check_number("head_dim", lli_reader_u32(r), want->head_dim, err);
     if (status == LLMINF_OK)
-        status = check_number("n_kv_heads", lli_reader_u32(r), want.n_kv_heads, err);
+        status = check_number("n_kv_heads", lli_reader_u32(r), want->n_kv_heads, err);
     if (status == LLMINF_OK)
-        status = check_number("n_layers", lli_reader_u32(r), want.n_layers, err);
+        status = check_number("n_layers", lli_reader_u32(r), want->n_layers, err);
     if (status == LLMINF_OK)
         status = check_number("block", lli_reader_u32(r), LLI_BLOCK_TOKENS, err);
     if (status == LLMINF_OK)
-        status = check_number("block_bytes", lli_reader_u64(r), want.block_bytes, err);
+        status = check_number("block_bytes", lli_reader_u64(r), want->block_bytes, err);
     return status;
 }
 
 static int32_t parse(struct snapshot *out, const struct lli_engine *engine, const uint8_t *bytes, size_t size,
-                     struct llminf_error *err)
+                     const struct shape *want, struct llminf_error *err)
 {
     struct lli_reader r;
     int32_t status = check_sum(bytes, size, err);
@@ -242,9 +257,13 @@ static int32_t parse(struct snapshot *out, const struct lli_engine *engine, cons
     lli_reader_bytes(&r, sizeof magic);
     uint32_t version = lli_reader_u32(&r);
     lli_reader_u32(&r);
-    if (version != VERSION)
-        return lli_fail(err, LLMINF_E_UNSUPPORTED, NAME, "version %u, want %u", version, VERSION);
-    status = check_shape(&r, engine, err);
+    if (version == 0 || version > VERSION)
+        return lli_fail(err, LLMINF_E_UNSUPPORTED, NAME, "version %u, want at most %u", version, VERSION);
+    status = check_shape(&r, want, err);
+    if (status == LLMINF_OK && version == 1)
+        status = check_number("adapter", 0, want->adapter, err);
+    else if (status == LLMINF_OK)
+        status = check_adapter(&r, want, err);
     if (status != LLMINF_OK)
         return status;
     out->n_tokens = lli_reader_u32(&r);
@@ -327,7 +346,8 @@ int32_t lli_snapshot_read(struct lli_timeline **out, struct lli_engine *engine, 
     struct snapshot s;
     struct lli_timeline *t;
     *out = NULL;
-    int32_t status = parse(&s, engine, bytes, size, err);
+    struct shape want = shape_of(engine, options ? options->adapter : NULL, options ? options->adapter_scale : 0);
+    int32_t status = parse(&s, engine, bytes, size, &want, err);
     if (status == LLMINF_OK)
         status = lli_timeline_open(&t, engine, options, err);
     if (status != LLMINF_OK)

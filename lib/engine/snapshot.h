@@ -1,12 +1,12 @@
 /* engine/snapshot.h - a session as bytes, and back.
  *
  *     magic[8] "LLMINFSN" | u32 version | u32 0 | u64 model's fingerprint | u32 numerics, kv type, head size, KV heads, layers,
- *     tokens of a block | u64 bytes of a block | u32 n_tokens, n_reached, n_said, n_blocks | i32 tokens[n_tokens] |
- *     blocks[n_blocks] | u64 checksum of all before it
+ *     tokens of a block | u64 bytes of a block | u64 adapter's fingerprint | f64 its scale | u32 n_tokens, n_reached, n_said,
+ *     n_blocks | i32 tokens[n_tokens] | blocks[n_blocks] | u64 checksum of all before it
  *
- * All little endian. Whole blocks of keys and values are in it; what is behind them is computed again, with the same bits. The
- * checksum is XXH3 over pieces of 64 KiB, each seeded by the one before: it detects damage, not malice, so what is loaded is
- * found by no other session. */
+ * All little endian. Fingerprint and scale are 0 without an adapter; version 1 has neither. Whole blocks of keys and values are
+ * in it; what is behind them is computed again, with the same bits. The checksum is XXH3 over pieces of 64 KiB, each seeded by
+ * the one before: it detects damage, not malice, so what is loaded is found by no other session. */
 #ifndef LLI_ENGINE_SNAPSHOT_H
 #define LLI_ENGINE_SNAPSHOT_H
 
@@ -28,8 +28,8 @@ struct lli_snapshot_sink {
 /* An idle timeline's bytes, piece by piece. BUSY, MEMORY, or what the sink says. */
 int32_t lli_snapshot_write(struct lli_timeline *t, const struct lli_snapshot_sink *sink, struct llminf_error *err);
 
-/* A new timeline. FORMAT for damage, UNSUPPORTED for another version, MISMATCH for another model or kv_type (subject: which),
- * and as lli_timeline_open and append. Without room for its blocks it has none, and computes them again. */
+/* A new timeline. FORMAT for damage, UNSUPPORTED for another version, MISMATCH for another model, kv_type or adapter (subject:
+ * which), and as lli_timeline_open and append. Without room for its blocks it has none, and computes them again. */
 int32_t lli_snapshot_read(struct lli_timeline **out, struct lli_engine *engine, const void *bytes, size_t size,
                           const struct lli_timeline_options *options, struct llminf_error *err);
 

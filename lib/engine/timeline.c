@@ -11,6 +11,7 @@
 #include "engine/drafter.h"
 #include "engine/roster.h"
 #include "engine/thread.h"
+#include "model/adapter.h"
 
 #define NAME "session"
 #define MIN_TOKENS_CAP 64u
@@ -47,6 +48,7 @@ static void free_timeline(struct lli_timeline *t)
 {
     struct lli_engine *engine = t->engine;
     lli_beam_free(t->group);
+    lli_seats_give(engine, t->seats);
     lli_request_finish(&t->request);
     lli_table_finish(&t->table, engine->heap);
     lli_table_finish(&t->draft_table, engine->heap);
@@ -86,12 +88,18 @@ static int32_t make(struct lli_timeline **out, struct lli_engine *engine, struct
 static int32_t find_extra(uint64_t *extra_out, struct lli_engine *engine, const struct lli_timeline_options *options,
                           struct llminf_error *err)
 {
+    const struct lli_salt salt = {
+        .text = (char *)(uintptr_t)options->salt,
+        .len = options->salt_len,
+        .adapter = options->adapter ? options->adapter->id : 0,
+        .scale = options->adapter ? options->adapter_scale : 0,
+    };
     int32_t status = LLMINF_OK;
     pthread_mutex_lock(&engine->lock);
     if (options->no_prefix_cache)
         *extra_out = lli_engine_own_extra(engine);
     else
-        status = lli_engine_salt(extra_out, engine, options->salt, options->salt_len);
+        status = lli_engine_salt(extra_out, engine, &salt);
     pthread_mutex_unlock(&engine->lock);
     return status == LLMINF_OK ? LLMINF_OK : lli_fail_memory(err, "cache_salt", options->salt_len);
 }
@@ -114,7 +122,9 @@ int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, 
     if (status != LLMINF_OK)
         return status;
     options = options ? options : &defaults;
-    status = find_extra(&extra, engine, options, err);
+    status = lli_seats_take(&t->seats, engine, options->adapter, err);
+    if (status == LLMINF_OK)
+        status = find_extra(&extra, engine, options, err);
     if (status != LLMINF_OK) {
         lli_timeline_close(t);
         return status;
@@ -122,6 +132,7 @@ int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, 
     int64_t length = options->max_length < LLI_MAX_CONTEXT ? options->max_length : LLI_MAX_CONTEXT;
     t->max_length = length > 0 ? (uint32_t)length : engine->max_length;
     t->is_pinned = options->is_pinned;
+    t->adapter_scale = options->adapter_scale;
     lli_table_init(&t->table, &engine->pool, extra, engine->no_prefix_cache);
     *out = t;
     return LLMINF_OK;
@@ -267,6 +278,8 @@ static int32_t share(struct lli_timeline *to, const struct lli_timeline *from, s
     if (status == LLMINF_OK) {
         lli_table_fork(&to->table, &engine->pool, &from->table);
         to->max_length = from->max_length;
+        to->seats = lli_seats_share(from->seats);
+        to->adapter_scale = from->adapter_scale;
         to->n_tokens = from->n_tokens;
         to->n_reached = from->n_reached;
         to->n_said = from->n_said;

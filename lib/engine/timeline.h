@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/output.h"
 #include "engine/queue.h"
+#include "engine/seats.h"
 #include "kv/table.h"
 
 enum lli_timeline_state { LLI_TIMELINE_IDLE, LLI_TIMELINE_WAITING, LLI_TIMELINE_RUNNING, LLI_TIMELINE_PAUSED };
@@ -25,7 +26,9 @@ typedef void lli_notify_fn(void *user);
 struct lli_timeline {
     struct lli_engine *engine;
     uint32_t max_length;
-    int is_pinned;                /* keeps its blocks while idle */
+    int is_pinned;           /* keeps its blocks while idle */
+    struct lli_seats *seats; /* its adapter's, or NULL; beams have the session's */
+    double adapter_scale;
     int32_t *tokens;              /* [cap]; grown by the host while idle, slots from n_tokens on written by the step; owned */
     uint32_t cap;                 /* host */
     struct lli_listener listener; /* host */
@@ -72,6 +75,8 @@ struct lli_timeline_options {
     int64_t max_length; /* 0: the model's context length, or what the pool holds if that is less */
     const char *salt;   /* shares blocks with equal salts only; NULL: empty */
     size_t salt_len;
+    struct lli_adapter *adapter; /* NULL: none */
+    double adapter_scale;
     int no_prefix_cache, is_pinned;
 };
 

@@ -4,8 +4,8 @@
 
 int main(void)
 {
-    static const char *const kinds[] = {"model", "context",     "session",       "sampler",       "generate",  "convert",
-                                        "cost",  "stats.model", "stats.context", "stats.session", "stats.cost"};
+    static const char *const kinds[] = {"model",   "context", "session",     "sampler",       "generate",      "adapter",
+                                        "convert", "cost",    "stats.model", "stats.context", "stats.session", "stats.cost"};
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         const char *key;
         for (size_t i = 0; (key = llminf_schema_key(kinds[k], i)) != NULL; i++)
