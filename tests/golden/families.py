@@ -595,11 +595,11 @@ def backends(program, path):
     return [b for b in known if logits(program, path, [3], "--backend", b)[1] is not None]
 
 
-def check_bits(program, path, ids):
+def check_bits(program, path, ids, *more):
     whole, few = str(len(ids)), "1" if len(ids) < 100 else "30"
     runs = [("--backend", b, "--threads", t, "--chunk", c)
             for b, t, c in zip(backends(program, path) * 3, "1231231231", (whole, few, "7", "16") * 3)]
-    return len({logits(program, path, ids, *flags)[0] for flags in runs}) == 1, len(runs)
+    return len({logits(program, path, ids, *flags, *more)[0] for flags in runs}) == 1, len(runs)
 
 
 def check(program, name, folder):

@@ -41,7 +41,10 @@ uint32_t flight_put(struct flight *f, uint32_t n, uint32_t n_shared, uint64_t se
     null_engine_words(story->tokens, n, seed);
     null_engine_words(story->tokens, n_shared < n ? n_shared : n, 0);
     story->n = n;
-    f->t[i] = engine_timeline(&f->e);
+    story->adapter = f->has_adapters ? (int32_t)(i % 3) : 0;
+    story->adapter_scale = i;
+    const struct lli_timeline_options options = {.adapter = null_engine_adapter(story->adapter), .adapter_scale = i};
+    assert_int_equal(lli_timeline_open(&f->t[i], f->e.engine, &options, NULL), LLMINF_OK);
     assert_int_equal(lli_timeline_append(f->t[i], story->tokens, n, NULL), LLMINF_OK);
     f->params[i] = null_engine_params();
     f->params[i].max_tokens = max_tokens;

@@ -12,6 +12,7 @@ enum { FLIGHT_MAX = 48, FLIGHT_RUNNING = 64 };
 struct flight {
     struct null_engine e;
     uint32_t n;
+    int has_adapters; /* session i of flight_put has adapter i % 3, with the scale i */
     struct lli_timeline *t[FLIGHT_MAX];
     struct null_story stories[FLIGHT_MAX]; /* as they were when the generation was asked for */
     struct lli_request_params params[FLIGHT_MAX];

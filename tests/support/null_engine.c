@@ -155,13 +155,19 @@ struct teller {
     size_t new_text;
 };
 
+struct lli_adapter *null_engine_adapter(int32_t id)
+{
+    static struct lli_adapter adapters[] = {{.refs = 1, .id = 1, .fingerprint = 11}, {.refs = 1, .id = 2, .fingerprint = 22}};
+    return id > 0 ? &adapters[id - 1] : NULL;
+}
+
 /* One more token; 1 if it ends the story. */
 static int32_t tell_token(struct teller *teller, struct null_story *s, const struct lli_request_params *p, uint32_t n_prompt)
 {
     float logits[NULL_VOCAB];
     size_t before = teller->text.len, start = 0;
     int32_t token;
-    null_forward_oracle(logits, NULL_VOCAB, s->tokens, s->n);
+    null_forward_oracle_under(logits, NULL_VOCAB, s->tokens, s->n, s->adapter, s->adapter_scale);
     const uint32_t *allowed = NULL;
     if (p->grammar) {
         int32_t failed = lli_matcher_mask(&allowed, &teller->matcher, NULL);

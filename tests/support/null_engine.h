@@ -9,6 +9,7 @@
 
 #include "engine/engine.h"
 #include "engine/timeline.h"
+#include "model/adapter.h"
 #include "null_forward.h"
 #include "support.h"
 
@@ -52,10 +53,15 @@ struct lli_request_params null_engine_params(void);
 struct null_story {
     int32_t tokens[NULL_STORY];
     uint32_t n, n_said;
+    int32_t adapter; /* 0: none */
+    double adapter_scale;
     char text[8 * NULL_STORY]; /* of the last generation, NUL-terminated */
     size_t text_len;
     int reason, index;
 };
+
+/* Adapter 1 or 2, which has no tensors; 0: NULL. Both live for ever. */
+struct lli_adapter *null_engine_adapter(int32_t id);
 
 /* Goes on with the story as one generation alone would. 0, or NUMERIC from the pick. */
 int32_t null_engine_tell(struct null_story *story, const struct lli_request_params *params, uint32_t max_length);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "forward/forward.h"
 #include "kv/table.h"
+#include "model/adapter.h"
 
 struct entry {
     uint64_t hash; /* of the tokens 0..pos */
@@ -24,6 +25,11 @@ struct lli_forward {
     uint32_t n_blocks, n_vocab, max_rows, max_logits, max_pos, n_wanted;
     int is_draft;
     uint32_t wrong, fails, nan, bad; /* see null_forward.h */
+};
+
+struct lli_seat {
+    struct lli_heap *heap;
+    struct lli_adapter *adapter;
 };
 
 static struct {
@@ -145,9 +151,22 @@ static void make_logits(float *out, uint32_t n_vocab, uint64_t hash, int32_t las
     }
 }
 
+/* What a sequence's chain begins with. */
+static uint64_t seed(int32_t adapter, double scale)
+{
+    uint64_t bits;
+    memcpy(&bits, &scale, sizeof bits);
+    return adapter > 0 ? mix(bits + mix((uint64_t)adapter)) : 0;
+}
+
 void null_forward_oracle(float *out, uint32_t n_vocab, const int32_t *tokens, size_t n)
 {
-    uint64_t hash = 0;
+    null_forward_oracle_under(out, n_vocab, tokens, n, 0, 0);
+}
+
+void null_forward_oracle_under(float *out, uint32_t n_vocab, const int32_t *tokens, size_t n, int32_t adapter, double scale)
+{
+    uint64_t hash = seed(adapter, scale);
     for (size_t i = 0; i < n; i++)
         hash = chain(hash, tokens[i], (uint32_t)i);
     make_logits(out, n_vocab, hash, tokens[n - 1]);
@@ -214,6 +233,23 @@ void lli_forward_free(struct lli_forward *f)
     lli_free(f->heap, f);
 }
 
+int32_t lli_forward_seat(struct lli_seat **out, struct lli_forward *f, struct lli_adapter *adapter, struct llminf_error *err)
+{
+    struct lli_seat *seat = lli_alloc(f->heap, sizeof *seat);
+    if (!seat)
+        return lli_fail_memory(err, "adapter", sizeof *seat);
+    lli_adapter_ref(adapter);
+    *seat = (struct lli_seat){f->heap, adapter};
+    *out = seat;
+    return LLMINF_OK;
+}
+
+void lli_forward_unseat(struct lli_seat *seat)
+{
+    lli_adapter_unref(seat->adapter);
+    lli_free(seat->heap, seat);
+}
+
 size_t lli_forward_kv_bytes(const struct lli_forward *f)
 {
     return (size_t)f->n_blocks * LLI_BLOCK_TOKENS * sizeof *f->entries;
@@ -237,7 +273,7 @@ static struct entry *entry_at(const struct lli_forward *f, const struct lli_seq 
 /* The hash of what stands before a position, each entry checked. */
 static uint64_t read_before(const struct lli_forward *f, const struct lli_seq *seq, uint32_t pos)
 {
-    uint64_t hash = 0;
+    uint64_t hash = seq->seat ? seed(seq->seat->adapter->id, seq->adapter_scale) : 0;
     for (uint32_t i = 0; i < pos; i++) {
         const struct entry *entry = entry_at(f, seq, i);
         hash = chain(hash, entry->token, i);

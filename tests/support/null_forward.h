@@ -37,7 +37,8 @@ const char *null_forward_complaint(void);
 int64_t null_forward_steps(void);
 int64_t null_forward_rows(void);
 
-/* The oracle: the logits after these tokens. */
+/* The oracle: the logits after these tokens, without an adapter and with one. */
+void null_forward_oracle_under(float *out, uint32_t n_vocab, const int32_t *tokens, size_t n, int32_t adapter, double scale);
 void null_forward_oracle(float *out, uint32_t n_vocab, const int32_t *tokens, size_t n);
 
 #endif

@@ -117,7 +117,8 @@ static struct beam *search(struct search *s, const struct null_story *prompt, co
         int taken[MOST][NULL_VOCAB] = {{0}};
         for (uint32_t b = 0; b < s->n_live; b++) {
             float logits[NULL_VOCAB];
-            null_forward_oracle(logits, NULL_VOCAB, s->live[b].tokens, s->live[b].n);
+            null_forward_oracle_under(logits, NULL_VOCAB, s->live[b].tokens, s->live[b].n, prompt->adapter,
+                                      prompt->adapter_scale);
             lli_logprob_best(best[b], logits, NULL_VOCAB, 0, NULL_VOCAB);
         }
         s->n_next = 0;
@@ -185,6 +186,7 @@ static void test_beams(void **state)
         for (uint32_t room = 0; room < 3; room++)
             for (uint32_t beams = 2; beams <= MOST; beams += 2) {
                 flight_init(&f, (room == 0 ? 400 : room == 1 ? 12 : 5) * 16 / B);
+                f.has_adapters = beams % 4 == 0;
                 f.e.options.batching = mode;
                 f.e.options.max_running = beams == 4 ? 3 : 16;
                 f.e.options.n_threads = 1 + (int)beams % 2;

@@ -85,10 +85,17 @@ static int step(void)
 
 static void open_session(uint32_t i)
 {
-    struct lli_timeline_options options = {
-        .salt = "x", .salt_len = below(4) == 0, .no_prefix_cache = below(12) == 0, .is_pinned = below(10) == 0};
+    int32_t adapter = (int32_t)(below(2) * below(3));
+    struct lli_timeline_options options = {.salt = "x",
+                                           .salt_len = below(4) == 0,
+                                           .adapter = null_engine_adapter(adapter),
+                                           .adapter_scale = 1 + below(2),
+                                           .no_prefix_cache = below(12) == 0,
+                                           .is_pinned = below(10) == 0};
     assert_int_equal(lli_timeline_open(&f.t[i], f.e.engine, &options, NULL), LLMINF_OK);
     memset(&f.stories[i], 0, sizeof f.stories[i]);
+    f.stories[i].adapter = adapter;
+    f.stories[i].adapter_scale = options.adapter_scale;
     is_open[i] = 0;
 }
 
@@ -279,7 +286,7 @@ static void fly(int n_operations)
     flight_close(&f);
 }
 
-/* 6, 13, 29, 39, 51, 53 */
+/* 6, 8, 13, 29, 39, 51, 53 */
 static void test_random(void **state)
 {
     (void)state;
