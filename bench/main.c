@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/cpus.h"
+#include "forecast.h"
 #include "guess.h"
 #include "kernels.h"
 #include "limits.h"
@@ -57,17 +58,18 @@ static void report_model(struct report *report, const struct options *o, const s
 
 static int run_model(const struct options *o, const struct lli_backend *backend, struct limits *limits, struct report *report)
 {
-    const struct network_room room = speed_room(o);
     struct llminf_error error = {0};
     struct network network;
+    struct network_room room;
     int status = network_open(&network, o->model, &error);
+    room = o->forecast ? forecast_room(o, &network) : speed_room(o);
     if (status == 0)
         status = network_start(&network, backend, limits->workers, o->kv_type, &room, &error);
     if (status < 0) {
         fprintf(stderr, "llminf-bench: %s\n", error.text);
     } else {
         report_model(report, o, &network);
-        status = speed_run(o, &network, limits, report);
+        status = o->forecast ? forecast_run(o, &network, report) : speed_run(o, &network, limits, report);
     }
     network_close(&network);
     return status;
@@ -110,7 +112,7 @@ int main(int argc, char **argv)
         return guess_run(&o, &report) < 0;
     if (o.trace != NULL)
         return trace_run(&o, &report) < 0;
-    for (int cold = o.cold; o.model != NULL && cold >= 0; cold--)
+    for (int cold = o.cold; o.model != NULL && !o.forecast && cold >= 0; cold--)
         if (load_run(&loaded[n_loaded++], &o, cold) < 0)
             options_fail("load", "failed");
     lli_heap_init(&heap, NULL, NULL, NULL);

@@ -8,6 +8,7 @@ KIND is one of
   mixed      lengths with long tails, as of people's chats: 161 tokens in and 338 out in the mean; --rate a second
   burst      quiet, then a quarter of all requests within a tenth of a second, four times
   prefix     one after the other, --tail tokens behind the same 1024: the first one computes them
+  cold       the same, but the 1024 of each are its own
   interrupt  eight sessions that make tokens, then a prompt of 4096
 """
 import argparse
@@ -43,13 +44,18 @@ def prefix(rng, o):
         yield i / o.rate, 1024 + o.tail, 2, 1, 1024
 
 
+def cold(rng, o):
+    for at, prompt, output, _, _ in prefix(rng, o):
+        yield at, prompt, output, 0, 0
+
+
 def interrupt(rng, o):
     for _ in range(8):
         yield 0, 32, 240, 0, 0
     yield 3, 4096, 1, 0, 0
 
 
-KINDS = {f.__name__: f for f in (skewed, mixed, burst, prefix, interrupt)}
+KINDS = {f.__name__: f for f in (skewed, mixed, burst, prefix, cold, interrupt)}
 
 
 def main():

@@ -47,6 +47,7 @@ int32_t network_start(struct network *n, const struct lli_backend *backend, stru
         .max_rows = room->rows,
         .max_logits = room->logits,
         .max_pos = room->positions,
+        .prefault = room->prefault,
     };
     const struct lli_weights *weights = &n->weights;
     n->kv_type = kv_type;

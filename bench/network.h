@@ -29,6 +29,7 @@ struct network {
 struct network_room {
     uint32_t n_blocks; /* without the null block */
     uint32_t rows, logits, positions;
+    int prefault; /* take the memory of all blocks now */
 };
 
 /* 0 or a status; to be closed in either case. */

@@ -11,7 +11,8 @@
 #include "forward/forward.h"
 
 static const char *model, *threads, *backend, *prefill, *decode, *depth, *sessions, *prompt, *gen, *kv, *runs, *buffer, *rows,
-    *types, *shape, *kernel_ms, *json, *kernels, *cold, *trace, *mode, *budget, *step, *target, *running, *scatter, *speculate;
+    *types, *shape, *kernel_ms, *json, *kernels, *cold, *trace, *mode, *budget, *step, *target, *running, *scatter, *speculate,
+    *forecast, *contexts;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; not needed for --kernels", &model},
@@ -21,7 +22,10 @@ static const struct flag flags[] = {
     {"--decode", "N", "tokens one by one; 0: no such test (default 64)", &decode},
     {"--depth", "N", "tokens of context before them (default 0)", &depth},
     {"--scatter", NULL, "decode behind --depth through blocks in order and in random order too", &scatter},
-    {"--sessions", "LIST", "sessions that decode together; 0: no such test (default 1,4,16)", &sessions},
+    {"--forecast", NULL, "what the cost model foresees and what it takes, and nothing else, within --budget", &forecast},
+    {"--contexts", "LIST", "tokens of context and of prompts of --forecast (default 128,512,2048,8192)", &contexts},
+    {"--sessions", "LIST", "sessions that decode together; 0: no such test (default 1,4,16; of --forecast 1,2,4,8,16,32,64)",
+     &sessions},
     {"--prompt", "N", "tokens of context of each (default 128)", &prompt},
     {"--gen", "N", "tokens of each (default 32)", &gen},
     {"--kv", "TYPE", "elements of K and V: f16 (default), f32 or q8_0", &kv},
@@ -135,7 +139,12 @@ void options_read(struct options *out, int argc, char **argv)
     out->buffer_bytes = (size_t)read_number("--buffer", buffer, 0, 0, 1 << 20) << 20;
     out->types = read_types(types);
     out->kernel_seconds = read_number("--kernel-ms", kernel_ms, 50, 1, 60000) / 1e3;
-    read_list(&out->sessions, "--sessions", sessions != NULL ? sessions : "1,4,16", 1024);
+    read_list(&out->sessions, "--sessions",
+              sessions != NULL   ? sessions
+              : forecast != NULL ? "1,2,4,8,16,32,64"
+                                 : "1,4,16",
+              1024);
+    read_list(&out->contexts, "--contexts", contexts != NULL ? contexts : "128,512,2048,8192", 1 << 17);
     read_list(&out->rows, "--rows", rows != NULL ? rows : "1,4,16,512", 4096);
     read_list(&out->shape, "--shape", shape != NULL ? shape : "2048,8192", 1 << 17);
     if (out->shape.n != 2 || out->shape.at[0] % 256 != 0 || out->shape.at[1] % 32 != 0)
@@ -146,6 +155,7 @@ void options_read(struct options *out, int argc, char **argv)
     out->max_running = read_number("--running", running, 0, 0, 4096);
     out->speculate = read_number("--speculate", speculate, 0, 0, 1 << 16);
     out->scatter = scatter != NULL;
+    out->forecast = forecast != NULL;
     out->target_us = read_number("--target", target, 0, 0, 1000000000);
     out->budget_bytes = (size_t)read_number("--budget", budget, 0, 0, 1 << 20) << 20;
     out->json = json != NULL;

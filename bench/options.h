@@ -19,7 +19,7 @@ struct options {
     int kv_type;       /* enum lli_kv_type */
     uint32_t kv_dtype; /* enum lli_type */
     int runs;          /* of each measurement */
-    int json, kernels, cold, scatter;
+    int json, kernels, cold, scatter, forecast;
     const char *trace, *mode; /* NULL: none; of batching */
     uint32_t step_tokens;     /* of a step of the trace; 0: the library's default */
     uint32_t max_running;     /* of the trace; 0: the library's default */
@@ -27,7 +27,7 @@ struct options {
     uint32_t target_us;       /* a step of the trace should last at most; 0: off */
     size_t budget_bytes;      /* of K and V, for the trace; 0: the library's default */
     uint32_t prefill, decode, depth, prompt, gen;
-    struct list sessions;
+    struct list sessions, contexts;
     struct list rows, shape; /* of --kernels: activation rows; K and N */
     uint64_t types;          /* of --kernels: a bit for each; 0: all, and the other kernels */
     size_t buffer_bytes;     /* 0: chosen from the caches */

@@ -93,16 +93,22 @@ static struct lli_plan begin(struct steps *s)
     return (struct lli_plan){.rows = s->rows, .seqs = s->seqs};
 }
 
-int steps_prefill(struct steps *s, uint32_t n)
+int steps_prompt(struct steps *s, uint32_t first, uint32_t n)
 {
-    for (uint32_t first = 0; first < n; first += STEPS_CHUNK) {
+    uint32_t end = first + n;
+    for (; first < end; first += STEPS_CHUNK) {
         struct lli_plan plan = begin(s);
-        for (uint32_t pos = first; pos < n && pos < first + STEPS_CHUNK; pos++)
-            add_row(s, &plan, 0, pos, pos + 1 == n);
+        for (uint32_t pos = first; pos < end && pos < first + STEPS_CHUNK; pos++)
+            add_row(s, &plan, 0, pos, pos + 1 == end);
         if (run(s, &plan) < 0)
             return -1;
     }
     return 0;
+}
+
+int steps_prefill(struct steps *s, uint32_t n)
+{
+    return steps_prompt(s, 0, n);
 }
 
 static void show_progress(uint32_t done, uint32_t all)

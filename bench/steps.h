@@ -31,6 +31,9 @@ void steps_scatter(struct steps *s);
 /* Session 0 computes positions 0 .. n - 1 in chunks; the last one wants logits. */
 int steps_prefill(struct steps *s, uint32_t n);
 
+/* The same from position `first` on: positions first .. first + n - 1. */
+int steps_prompt(struct steps *s, uint32_t first, uint32_t n);
+
 /* Gives every session a context of n positions in a sixteenth of the time: only the first position of each page is
  * computed. The page is cleared then, so the positions behind it hold zeros: K and V of the full size are there to be read. */
 int steps_fill(struct steps *s, uint32_t n);

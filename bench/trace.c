@@ -34,7 +34,9 @@ struct gaps {
  * thread, when none of them is in the making, and counts until the next. Blocks that sessions share count once for each, so
  * with prefixes it may come to more than 1. */
 struct share {
-    double last, sum, seconds; /* last < 0: nothing was in use */
+    double last, sum, seconds;                 /* last < 0: nothing was in use */
+    double held, blocks, sessions;             /* now: positions computed, blocks in use, sessions that have any */
+    double held_sum, blocks_sum, sessions_sum; /* over the same time */
     int64_t last_ns, n_steps;
 };
 
@@ -100,20 +102,28 @@ static int64_t number(const struct run *run, const char *key)
 static void look(struct run *run, int64_t now)
 {
     struct share *share = &run->share;
-    int64_t computed = 0, n_steps = number(run, "steps"), used;
+    int64_t computed = 0, n_steps = number(run, "steps"), used, n_sessions = 0;
     if (n_steps == share->n_steps || pthread_mutex_trylock(&run->lock) != 0)
         return;
     for (size_t i = 0; i < run->n_started; i++) {
         int64_t n = 0;
         if (run->requests[i].session != NULL && llminf_session_int(run->requests[i].session, "computed", &n, NULL) == LLMINF_OK)
             computed += n;
+        n_sessions += n > 0;
     }
     used = number(run, "kv_blocks_used");
     if (share->n_steps > 0 && share->last >= 0) {
-        share->sum += share->last * (double)(now - share->last_ns);
-        share->seconds += (double)(now - share->last_ns);
+        double time = (double)(now - share->last_ns);
+        share->sum += share->last * time;
+        share->held_sum += share->held * time;
+        share->blocks_sum += share->blocks * time;
+        share->sessions_sum += share->sessions * time;
+        share->seconds += time;
     }
     share->last = used > 0 ? (double)computed / (16.0 * (double)used) : -1;
+    share->held = (double)computed;
+    share->blocks = (double)used;
+    share->sessions = (double)n_sessions;
     share->last_ns = now;
     share->n_steps = n_steps;
     pthread_mutex_unlock(&run->lock);
@@ -252,6 +262,19 @@ static size_t part_gaps(struct gaps *gaps)
     return n;
 }
 
+/* K and V in the mean: what the sessions hold, the blocks that this is in, and a place of full length for each. */
+static void report_kv(struct report *report, struct run *run)
+{
+    const struct share *share = &run->share;
+    double position = (double)number(run, "kv_bytes") / (double)number(run, "kv_blocks") / 16, seconds = share->seconds;
+    int64_t limit = 0;
+    llminf_model_int(run->model, "train_length", &limit, NULL);
+    position = seconds > 0 ? position / seconds : 0;
+    report_number(report, "kv_held_bytes", share->held_sum * position, 0);
+    report_number(report, "kv_paged_bytes", share->blocks_sum * 16 * position, 0);
+    report_number(report, "kv_contiguous_bytes", share->sessions_sum * (double)limit * position, 0);
+}
+
 static int report_run(struct run *run, struct report *report, const struct options *o)
 {
     static const char *const first[] = {"first_p50", "first_p90", "first_p99"}, *const gap[] = {"gap_p50", "gap_p90",
@@ -280,6 +303,7 @@ static int report_run(struct run *run, struct report *report, const struct optio
     report_times(report, gap, run->gaps.at, run->gaps.n);
     report_number(report, "hit_share", looked > 0 ? (double)number(run, "prefix_hit_tokens") / looked : 0, 3);
     report_number(report, "kv_utilisation", run->share.seconds > 0 ? run->share.sum / run->share.seconds : 0, 4);
+    report_kv(report, run);
     report_number(report, "preemptions", (double)number(run, "preemptions"), 0);
     report_number(report, "rows_per_step", steps > 0 ? (double)number(run, "rows") / steps : 0, 2);
     report_number(report, "schedule_ns_per_step",

@@ -65,7 +65,7 @@ static void measure(llminf_options *out, llminf_model *model, const llminf_optio
     check(&program, llminf_cost_measure(opened, MEASURE_NS, &f, &b, &error), &error);
     check(&program, llminf_options_set_float(out, "flops_per_s", f, &error), &error);
     check(&program, llminf_options_set_float(out, "bytes_per_s", b, &error), &error);
-    check(&program, llminf_options_set_float(out, "overlap", 3, &error), &error);
+    check(&program, llminf_options_set_float(out, "overlap", 2.5, &error), &error);
     llminf_context_close(opened);
 }
 

@@ -42,7 +42,7 @@ struct lli_rates {
 };
 
 /* p as measured on Zen 5: 8 rows, whose products compute as long as they read, take 1.2 (Q4_0) and 1.3 x (F16) of that. */
-#define LLI_OVERLAP 3.0
+#define LLI_OVERLAP 2.5
 
 /* The parts of a step in ns, and which side of each is the longer one. */
 struct lli_step_cost {

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""llminf-bench and compare.py at work with tiny counts: every line parses and has its fields. No speed is judged.
+"""llminf-bench, compare.py and plot.py at work with tiny counts: every line parses and has its fields. No speed is judged.
 
 usage: smoke.py BENCH MODEL COMPARE
 """
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
+from xml.etree import ElementTree
 
 EACH = {"test": str, "backend": str, "threads": int}
 SPEED = {"tokens_per_second": float, "limit_tokens_per_second": float, "limit_share": float, "bound": str, "limit_drift": float}
@@ -21,11 +23,14 @@ FIELDS = {
     "decode": {"n": int, "depth": int, **SPEED},
     "decode_sessions": {"sessions": int, "prompt": int, "gen": int, **SPEED},
     "trace": {"mode": str, "requests": int, "failed": int, "tokens_per_second": float, "first_p99": float, "gap_p99": float,
-              "hit_share": float, "kv_utilisation": float, "schedule_ns_per_step": int},
+              "hit_share": float, "kv_utilisation": float, "kv_held_bytes": int, "kv_paged_bytes": int, "kv_contiguous_bytes": int, "schedule_ns_per_step": int},
     "scatter": {"n": int, "depth": int, "seconds_in_order": float, "seconds_scattered": float, "step_ratio": float},
     "speculate": {"text": str, "same_tokens": int, "plain_tokens_per_second": float, "tokens_per_second": float, "ratio": float,
                   "drafted": int, "accepted": int},
     "kernel": {"kernel": str, "limit_share": float},
+    "forecast": {"phase": str, "sessions": int, "context": int, "tokens_per_second": float, "predicted": float, "error": float, "drift": float,
+                 "intensity": float, "step_gop_per_second": float, "b_star": float},
+    "forecast_all": {"points": int, "median_error": float, "worst_error": float},
 }
 SMALL = ["--threads", "2", "--runs", "2", "--buffer", "4"]
 
@@ -43,7 +48,7 @@ def check_line(line):
         if not isinstance(result.get(key), kind):
             sys.exit(f"smoke: {key} is {result.get(key)!r}, want {kind.__name__}: {line}")
     for key, value in result.items():
-        if isinstance(value, (int, float)) and not 0 <= value < float("inf"):
+        if isinstance(value, (int, float)) and not (-1 if key == "error" else 0) <= value < float("inf"):
             sys.exit(f"smoke: {key} is {value}: {line}")
     return result
 
@@ -57,6 +62,24 @@ def expect(got, want):
         sys.exit(f"smoke: got {got}, want {want}")
 
 
+def plots(plot, steps, trace):
+    """Every kind gives a whole drawing, all of it inside the frame, with each group's name and unit."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, lines in ("steps", steps), ("some_trace", trace), ("other_trace", trace):
+            pathlib.Path(folder, name + ".json").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        for kind, files, words in (("roofline", ["steps"], ["Gop/s", "limit"]), ("throughput", ["steps"], ["tokens/s", "B* = "]),
+                                   ("kv", ["some_trace"], ["MiB", "some trace"]),
+                                   ("ttft", ["some_trace", "other_trace"], ["ms", "some trace", "other trace"])):
+            svg = run([plot, kind, *(str(pathlib.Path(folder, name + ".json")) for name in files)])
+            texts = [element.text for element in ElementTree.fromstring(svg).iter() if element.tag.endswith("}text")]
+            expect([word for word in words if not any(word in text for text in texts)], [])
+            places = [float(v) for v in re.findall(r'(?:[ cr]x|[ cr]y|width|height)="(-?[0-9.]+)"', svg)]
+            places += [float(v) for pair in re.findall(r'points="([^"]+)"', svg) for v in re.split("[ ,]", pair)]
+            expect(min(places) >= 0 and max(places) <= 760, True)
+        run([plot, "ttft", str(pathlib.Path(folder, "steps.json"))], status=1)
+        run([plot, "pie", str(pathlib.Path(folder, "steps.json"))], status=1)
+
+
 def main(bench, model, compare):
     with tempfile.NamedTemporaryFile("w", suffix=".trace") as trace:
         trace.write("# a trace\n0 40 5 1\n0.01 40 5 1 39\n0.02 7 3 0\n")
@@ -64,7 +87,8 @@ def main(bench, model, compare):
         for mode in "static", "continuous", "inflight":
             result, = run_json(bench, "-m", model, "--trace", trace.name, "--mode", mode)
             expect([result[key] for key in ("test", "mode", "requests", "failed")], ["trace", mode, 3, 0])
-    for kind in "skewed", "mixed", "burst", "prefix", "interrupt":
+            expect(0 < result["kv_held_bytes"] and 0 < result["kv_paged_bytes"] <= result["kv_contiguous_bytes"], True)
+    for kind in "skewed", "mixed", "burst", "prefix", "cold", "interrupt":
         flags = ["--requests", "8", "--seed", "3"]
         lines, again = (run([str(pathlib.Path(compare).with_name("make_trace.py")), kind, *flags]) for _ in range(2))
         expect(lines, again)
@@ -95,6 +119,15 @@ def main(bench, model, compare):
     names = {result["kernel"] for result in kernels[1:]}
     expect(names >= {"matmul", "quantise", "rmsnorm", "exp", "swiglu", "attention_decode", "attention_prefill"}, True)
     expect({result["rows"] for result in kernels[1:] if result["kernel"] == "matmul"}, {1, 3})
+
+    forecast = run_json(bench, "-m", model, "--forecast", "--sessions", "1,3", "--contexts", "20,40", "--runs", "1", "--budget", "64")
+    points = [result for result in forecast if result["test"] == "forecast"]
+    expect([(point["phase"], point["sessions"], point["context"]) for point in points],
+           [("decode", 1, 20), ("decode", 3, 20), ("decode", 1, 40), ("decode", 3, 40), ("prefill", 1, 20), ("prefill", 1, 40)])
+    expect(all(point["tokens_per_second"] > 0 and point["predicted"] > 0 for point in points), True)
+    expect(all(abs(point["predicted"] / point["tokens_per_second"] - 1 - point["error"]) < 0.01 for point in points), True)
+    expect((forecast[-1]["test"], forecast[-1]["points"]), ("forecast_all", 6))
+    plots(str(pathlib.Path(compare).with_name("plot.py")), forecast + kernels, [result])
 
     table = run([bench, *SMALL, "-m", model, *counts])
     expect(all(word in table for word in ("limit_share", "prefill", "decode_sessions")), True)
