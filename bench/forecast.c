@@ -132,8 +132,8 @@ static double change(double a, double b)
     return a > b ? a / b - 1 : b / a - 1;
 }
 
-/* The rates before and after a point: their mean. How much they differ. */
-static double foresee(struct lli_rates *out, struct forecast *f, int with_chunk)
+/* The rates before and after a point's runs: their mean. How much they differ, or the runs do. */
+static double foresee(struct lli_rates *out, struct forecast *f, double *ns, int n, int with_chunk)
 {
     struct anchor after = time_anchors(f, with_chunk), *before = &f->before;
     struct anchor mean = {(before->one + after.one) / 2, (before->many + after.many) / 2, (before->deep + after.deep) / 2,
@@ -141,7 +141,9 @@ static double foresee(struct lli_rates *out, struct forecast *f, int with_chunk)
     double drift = change(before->one, after.one), other = change(before->many, after.many);
     f->before = after;
     solve(out, f, &mean);
-    return drift > other ? drift : other;
+    median(ns, n); /* in order then */
+    drift = drift > other ? drift : other;
+    return drift > ns[n - 1] / ns[0] - 1 ? drift : ns[n - 1] / ns[0] - 1;
 }
 
 /* ---- points ------------------------------------------------------------------------------------------------------ */
@@ -183,7 +185,7 @@ static void decode_point(struct forecast *f, uint32_t sessions, uint32_t context
     for (int try = 0; try < TRIES && drift > MOST_DRIFT; try++) {
         for (int i = 0; i < f->o->runs; i++)
             ns[i] = time_decode(f, sessions, context);
-        drift = foresee(&rates, f, 0);
+        drift = foresee(&rates, f, ns, f->o->runs, 0);
     }
     rates.attention_flops = UNBOUND; /* a row of each sequence: bound by reading */
     report_point(f, "decode", sessions, context, sessions * 1e9 / median(ns, f->o->runs),
@@ -213,7 +215,7 @@ static void prefill_point(struct forecast *f, uint32_t n)
     for (int try = 0; try < TRIES && drift > MOST_DRIFT; try++) {
         for (int i = 0; i < runs; i++)
             ns[i] = time_chunk(f, 0, n);
-        drift = foresee(&rates, f, 1);
+        drift = foresee(&rates, f, ns, runs, 1);
     }
     lli_load_add(&load, 0, n, 1);
     report_point(f, "prefill", 1, n, n * 1e9 / median(ns, runs), n * 1e9 / prompt_ns(f, &rates, n), &rates, &load, drift);

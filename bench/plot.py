@@ -154,6 +154,7 @@ def roofline(files):
     limits = need(of(lines, "limits"), "limits")
     read, whole, floats = (max(line[key] / 1e9 for line in limits) for key in
                            ("read_bytes_per_second", "integer_ops_per_second", "float_ops_per_second"))
+    read = max([read, *(line["read_gb_per_second"] for line in of(lines, "forecast"))])  # the most of a memory that drifts
     kernels = need(of(lines, "kernel", kernel="matmul"), "kernels")
     steps = need(of(lines, "forecast", phase="decode"), "forecasts")
     shortest = min(line["context"] for line in steps)
@@ -164,11 +165,11 @@ def roofline(files):
     plot = Plot("Roofline: what memory gives, what the cores compute, what was reached",
                 ("operations for each byte of weights, K and V that is read", low, high, True),
                 ("Gop/s", min(low * read, *(p[1] for p in points + batches)) / 2, whole * 2, True))
-    for ceiling, name, colour, dash in ((whole, "limit: reading, then products of bytes", COLOURS[4], "line"),
+    for ceiling, name, colour, dash in ((whole, "limit: the most read, then products of bytes", COLOURS[4], "line"),
                                         (floats, "limit of products of floats", COLOURS[5], "6 4")):
-        corner = ceiling / read
+        corner = min(max(ceiling / read, low), high)
         start = low if ceiling == whole else corner
-        plot.series([(start, start * read), (corner, ceiling), (high, ceiling)], colour, "" if dash == "line" else dash)
+        plot.series([(x, min(x * read, ceiling)) for x in (start, corner, high)], colour, "" if dash == "line" else dash)
         plot.key(name, colour, dash)
     plot.marks([p[:2] for p in points], COLOURS[0], "square")
     plot.key(f"{kernels[0]['type']} product alone, by rows", COLOURS[0], "square")
@@ -178,7 +179,7 @@ def roofline(files):
         plot.text(plot.x.at(x) - 9, plot.y.at(y) - 8, f"{n:g}", "end", colour=COLOURS[0])
     for x, y, n in batches:
         plot.text(plot.x.at(x) + 9, plot.y.at(y) + 16, f"{n:g}", colour=COLOURS[1])
-    return plot.svg((WIDTH - RIGHT - 340, HEIGHT - BOTTOM - 100))
+    return plot.svg((WIDTH - RIGHT - 374, HEIGHT - BOTTOM - 104))
 
 
 def throughput(files):
@@ -195,8 +196,9 @@ def throughput(files):
         plot.key(f"context of {context:g}", colour)
     plot.key("foreseen", "#444444", "line")
     star = middle([line["b_star"] for line in lines])
-    at = plot.x.at(star)
-    plot.line([(at, TOP + 14), (at, HEIGHT - BOTTOM)], "#888888", 1.2, "5 4")
+    at = plot.x.at(min(max(star, 1), most))
+    if 1 <= star <= most:
+        plot.line([(at, TOP + 14), (at, HEIGHT - BOTTOM)], "#888888", 1.2, "5 4")
     plot.text(at, TOP + 8, f"B* = {star:.1f}", "middle", colour="#555555")
     return plot.svg((LEFT + 14, TOP + 8))
 
@@ -207,7 +209,7 @@ def kv(files):
         line = need(of(lines, "trace"), "traces")[0]
         groups.append((name, [line[key] / 2 ** 20 for key in ("kv_contiguous_bytes", "kv_paged_bytes", "kv_held_bytes")]))
     plot = Plot("K and V of the sessions that run, in the mean of the trace", None,
-                ("MiB", 0, 1.12 * max(max(values) for _, values in groups), False))
+                ("MiB", 0, 1.45 * max(max(values) for _, values in groups), False))
     plot.bars(groups, ["a place of full length for each", "blocks in use", "what the sessions hold"],
               [COLOURS[4], COLOURS[0], COLOURS[2]], lambda v: f"{v:.0f}" if v >= 100 else f"{v:.1f}")
     return plot.svg((WIDTH - RIGHT - 290, TOP))
@@ -218,7 +220,7 @@ def ttft(files):
     for name, lines in files:
         line = need(of(lines, "trace"), "traces")[0]
         groups.append((name, [1e3 * line[key] for key in ("first_p50", "first_p90")]))
-    plot = Plot("Time to the first token", None, ("ms", 0, 1.2 * max(max(values) for _, values in groups), False))
+    plot = Plot("Time to the first token", None, ("ms", 0, 1.4 * max(max(values) for _, values in groups), False))
     plot.bars(groups, ["median", "90 of 100 are faster"], [COLOURS[0], COLOURS[1]], lambda v: f"{v:.0f}" if v >= 10 else f"{v:.1f}")
     return plot.svg((WIDTH - RIGHT - 210, TOP + 4))
 

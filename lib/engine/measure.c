@@ -81,13 +81,27 @@ static double median(int64_t *values, uint32_t n)
     return (double)values[n / 2] > 1 ? (double)values[n / 2] : 1;
 }
 
+/* What is left of a time that is not hidden behind `other`. */
+static double without(double all, double other)
+{
+    double part = other / all;
+    return part < 0.95 ? all * lli_pow_f64(1 - lli_pow_f64(part, LLI_OVERLAP), 1 / LLI_OVERLAP) : all;
+}
+
+/* One row computes too, many rows read: each time tells the other what to leave out, until both stand still. */
 void lli_measure_solve(struct lli_rates *out, const struct lli_cost *cost, const struct lli_load *one, double one_ns,
                        const struct lli_load *many, double many_ns)
 {
-    double bytes = lli_cost_step_bytes(cost, one) / one_ns, flops = lli_cost_step_flops(cost, many);
-    double part = lli_cost_step_bytes(cost, many) / bytes / many_ns; /* reading, of the time of the larger */
-    double rest = part < 0.95 ? lli_pow_f64(1 - lli_pow_f64(part, LLI_OVERLAP), 1 / LLI_OVERLAP) : 1;
-    *out = (struct lli_rates){.bytes = bytes * 1e9, .flops = flops / (many_ns * rest) * 1e9, .overlap = LLI_OVERLAP};
+    double reads = lli_cost_step_bytes(cost, many) / lli_cost_step_bytes(cost, one);
+    double computes = lli_cost_step_flops(cost, one) / lli_cost_step_flops(cost, many);
+    double read_ns = one_ns, computed_ns = many_ns;
+    for (int i = 0; i < 4; i++) {
+        computed_ns = without(many_ns, read_ns * reads);
+        read_ns = without(one_ns, computed_ns * computes);
+    }
+    *out = (struct lli_rates){.bytes = lli_cost_step_bytes(cost, one) / read_ns * 1e9,
+                              .flops = lli_cost_step_flops(cost, many) / computed_ns * 1e9,
+                              .overlap = LLI_OVERLAP};
     out->attention_flops = out->flops;
 }
 

@@ -20,7 +20,8 @@ int32_t lli_measure_rates(struct lli_rates *out, struct lli_engine *engine, int6
 /* For whoever runs the steps, under the lock, which it gives up meanwhile: what was asked for. 1 if there was something. */
 int lli_measure_serve(struct lli_engine *engine);
 
-/* The rates by which steps of these loads last so long. `one` is bound by reading. The overlap is LLI_OVERLAP. */
+/* The rates by which steps of these loads last so long, with LLI_OVERLAP: `one` reads longer than it computes, `many` the other
+ * way. */
 void lli_measure_solve(struct lli_rates *out, const struct lli_cost *cost, const struct lli_load *one, double one_ns,
                        const struct lli_load *many, double many_ns);
 

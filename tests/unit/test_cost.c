@@ -205,8 +205,8 @@ static void test_overlap(void **state)
     lli_cost_init(&cost, &s, &w, 0);
     lli_measure_solve(&found, &cost, &one, lli_cost_step_ns(&cost, &rates, &one), &many,
                       lli_cost_step_ns(&cost, &rates, &many));
-    near(found.bytes / rates.bytes, 1, 0.01);
-    near(found.flops / rates.flops, 1, 0.01);
+    near(found.bytes / rates.bytes, 1, 1e-3);
+    near(found.flops / rates.flops, 1, 1e-3);
 }
 
 /* What a step gets beside others: one row more would last too long. */
