@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "llminf/status.h"
+#include "model/sliced.h"
 #include "support/listener.h"
 #include "support/network.h"
 #include "support/packed.h"
@@ -426,6 +427,73 @@ static void many_threads_use_a_copy(void **state)
     }
 }
 
+/* ---- a rank's part */
+
+/* Part `index` of 2, of a stage with the last layer. */
+static const struct lli_weights *take_slice(struct lli_packings *packings, const struct lli_packing_source *source,
+                                            uint32_t index, uint32_t lanes)
+{
+    struct lli_slice_sizes sizes = lli_sliced_sizes(source->config);
+    const struct lli_weights *weights;
+    struct lli_slice slice;
+    assert_int_equal(lli_slice_make(&slice, &sizes, 2, index, (struct lli_span){sizes.n_layers - 1, 1}, NULL), 0);
+    assert_int_equal(lli_packings_take_slice(&weights, packings, source, &slice, lanes, 2, NULL, NULL), 0);
+    return weights;
+}
+
+/* One for each slice and number of lanes; both ranks together hold the matrices of their layer once, and the output. */
+static void one_for_each_slice(void **state)
+{
+    const struct lli_weights *whole, *first, *second;
+    struct lli_packings packings;
+    struct network n;
+    (void)state;
+    network_make(&n, &PACKED_LARGE);
+    const struct lli_packing_source source = {&n.config, &n.weights, NULL, NULL};
+    assert_int_equal(lli_packings_init(&packings, &n.heap, NULL), 0);
+    assert_int_equal(take(&whole, &packings, &n, 16, NULL), 0);
+    first = take_slice(&packings, &source, 0, 16);
+    second = take_slice(&packings, &source, 1, 16);
+    assert_true(first != second && first != whole);
+    assert_ptr_equal(take_slice(&packings, &source, 0, 16), first);
+    assert_ptr_equal(take_slice(&packings, &source, 1, 16), second);
+    assert_true(take_slice(&packings, &source, 1, 8) != second);
+    assert_true(first->bytes + second->bytes < whole->bytes / 2 + (64 << 10)); /* of two layers and the embedding */
+    assert_ptr_equal(first->at[LLI_TOKEN_EMBD].data, n.weights.at[LLI_TOKEN_EMBD].data);
+    assert_null(take_slice(&packings, &source, 0, 1)->packed); /* of the file's rows */
+    assert_int_equal(take_slice(&packings, &source, 0, 1)->layers[0].at[LLI_FFN_DOWN].lanes, 1);
+    lli_packings_finish(&packings);
+    network_close(&n);
+}
+
+/* A slice of a copy is that of its file, whatever was lost before, and nothing is lost behind it. */
+static void a_slice_of_a_copy(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_PACKED_SPECS; i++)
+        for (int is_lost = 0; is_lost < 2; is_lost++) {
+            const struct lli_weights *got, *want;
+            struct lli_packings packings;
+            struct copy c;
+            copy_make(&c, NULL, &PACKED_SPECS[i]);
+            if (c.n.config.n_heads * c.n.config.head_dim % 64 == 0) {
+                const struct lli_packing_source source = {&c.n.config, &c.n.weights, NULL, NULL};
+                if (is_lost)
+                    copy_take(&c, 8);
+                assert_int_equal(lli_packings_init(&packings, &c.n.heap, NULL), 0);
+                got = take_slice(&c.packings, &c.source, 1, 16);
+                want = take_slice(&packings, &source, 1, 16);
+                assert_true(is_whole(&c));
+                assert_int_equal(got->bytes, want->bytes);
+                assert_memory_equal(got->packed, want->packed, (size_t)want->bytes);
+                copy_take(&c, 4);
+                assert_true(is_whole(&c));
+                lli_packings_finish(&packings);
+            }
+            copy_close(&c);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +508,8 @@ int main(void)
         cmocka_unit_test(no_memory_loses_nothing),
         cmocka_unit_test(a_hosts_copy_stays),
         cmocka_unit_test(many_threads_use_a_copy),
+        cmocka_unit_test(one_for_each_slice),
+        cmocka_unit_test(a_slice_of_a_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
