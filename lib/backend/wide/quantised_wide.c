@@ -201,18 +201,18 @@ LLI_INLINE void add_packed(lli_floats (*acc)[LLI_GROUPS], const uint8_t *const g
 
 /* n_g groups and some rows of activations, of which this is one part of `n_parts`. What is wanted next is `next`, or, if NULL,
  * the bytes ahead on the streams of these groups. */
-LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,
-                       int n_x, int n_g, const struct wanted *next, const struct format *f)
+LLI_INLINE void direct(const struct lli_product *p, const struct lli_subtree *subtree, const uint8_t *const groups[LLI_GROUPS],
+                       size_t o, size_t n_o, size_t row, int n_x, int n_g, const struct wanted *next, const struct format *f)
 {
     const struct lli_q8 *x[LLI_TILE];
     lli_floats acc[LLI_TILE][LLI_GROUPS], parked[3][LLI_TILE][LLI_GROUPS];
-    size_t skip = skipped(p, f), n = lli_subtree_segments(&p->subtree), s = 0;
+    size_t skip = f->unit == 1 ? 0 : subtree->skip, n = lli_subtree_segments(subtree), s = 0;
     struct place at = {.b = skip, .block = f->header * LLI_LANES + skip * block_bytes(f)};
     struct wanted wanted = next ? *next : (struct wanted){.lines = 0};
     tile_rows(x, p, row, n_x);
     do {
         LLI_UNROLL for (int t = 0; t < n_x; t++) LLI_UNROLL for (int g = 0; g < n_g; g++) acc[t][g] = lli_floats_of(0.0f);
-        for (size_t last = skip + lli_subtree_at(&p->subtree, p->n_in, s + 1); at.b < last; go_on(&at, f)) {
+        for (size_t last = skip + lli_subtree_at(subtree, p->n_in, s + 1); at.b < last; go_on(&at, f)) {
             if (next)
                 ask(&wanted, 2);
             else
@@ -223,6 +223,24 @@ LLI_INLINE void direct(const struct lli_product *p, const uint8_t *const groups[
         lli_tree_join(acc, parked, n_x, n_g, s);
     } while (++s < n);
     LLI_UNROLL for (int t = 0; t < n_x; t++) lli_tree_store(p->out + (row + (size_t)t) * p->out_stride + o, acc[t], n_o, n_g);
+}
+
+LLI_INLINE void direct_rows(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o,
+                            size_t row, int n_x, int n_g, const struct wanted *next, const struct format *f)
+{
+    direct(p, &p->subtree, groups, o, n_o, row, n_x, n_g, next, f);
+}
+
+/* A whole K has code of its own, where the compiler knows its eight segments (Zen 5, Q6_K, 1 row: 4 %). */
+LLI_INLINE void direct_few(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o,
+                           size_t row, int n_x, int n_g, const struct wanted *next, const struct format *f)
+{
+    const struct lli_subtree whole = {0};
+    (void)next;
+    if (p->subtree.n_whole == 0)
+        direct(p, &whole, groups, o, n_o, row, n_x, n_g, NULL, f);
+    else
+        direct(p, &p->subtree, groups, o, n_o, row, n_x, n_g, NULL, f);
 }
 
 /* ---- through expanded chunks */
@@ -477,19 +495,18 @@ LLI_INLINE void multiply(const struct lli_product *p, size_t first, size_t last,
     }
 }
 
-#define DIRECT(name, most, n_x, n_g, fetch, ...)                                                                               \
+#define DIRECT(name, most, n_x, n_g, call, ...)                                                                                \
     static void name(const struct lli_product *p, const uint8_t *const groups[LLI_GROUPS], size_t o, size_t n_o, size_t row,   \
                      const struct wanted *next)                                                                                \
     {                                                                                                                          \
         const struct format format = {__VA_ARGS__};                                                                            \
-        (void)next;                                                                                                            \
         if (n_x <= most)                                                                                                       \
-            direct(p, groups, o, n_o, row, n_x, n_g, fetch, &format);                                                          \
+            call(p, groups, o, n_o, row, n_x, n_g, next, &format);                                                             \
     }
-#define FEW(type, n_x, ...) DIRECT(type##_few_##n_x, LLI_FEW, n_x, LLI_FEW_GROUPS, NULL, __VA_ARGS__)
+#define FEW(type, n_x, ...) DIRECT(type##_few_##n_x, LLI_FEW, n_x, LLI_FEW_GROUPS, direct_few, __VA_ARGS__)
 #define ROWS_OF(type, n_x, ...)                                                                                                \
-    DIRECT(type##_##n_x, lli_dot_tile(format.kind.bits, format.kind.halves, format.kind.offset, 0), n_x, LLI_GROUPS, next,     \
-           __VA_ARGS__)
+    DIRECT(type##_##n_x, lli_dot_tile(format.kind.bits, format.kind.halves, format.kind.offset, 0), n_x, LLI_GROUPS,           \
+           direct_rows, __VA_ARGS__)
 
 #define QUANTISED_TYPE(type, kind, use, ...)                                                                                   \
     FEW(type, 1, {kind}, use, __VA_ARGS__)                                                                                     \
