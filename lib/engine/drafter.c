@@ -94,6 +94,7 @@ static int32_t init_passes(struct lli_drafter *drafter, struct lli_engine *engin
     uint32_t max_seqs = engine->max_running, max_rows = engine->batch.max_rows;
     struct lli_forward_options forward = forward_options(options, drafter->pool.n_blocks, max_rows, max_seqs);
     forward.workers = &engine->workers;
+    drafter->n_positions = lli_config_positions(options->draft_config);
     drafter->riders = lli_alloc_array(drafter->heap, max_seqs, sizeof *drafter->riders);
     if (!drafter->riders || lli_plan_init(&drafter->batch, drafter->heap, max_rows, max_seqs, max_seqs) != LLMINF_OK)
         return lli_fail_memory(err, "draft", (uint64_t)max_rows * sizeof(struct lli_row));
@@ -296,7 +297,7 @@ static void rest(struct lli_engine *engine, struct lli_timeline *t, uint32_t end
 {
     lli_drafter_release(t);
     t->draft.rests_until = engine->batch.plan.number + TRY_EVERY;
-    if (lli_table_blocks(end) > engine->drafter->pool.n_blocks - 1)
+    if (lli_table_blocks(end) > engine->drafter->pool.n_blocks - 1 || end > engine->drafter->n_positions)
         t->draft.by_model = 0; /* there will never be */
 }
 
@@ -314,7 +315,7 @@ uint32_t lli_drafter_board(struct lli_engine *engine, struct lli_timeline *t, ui
         n = 0; /* it reads on in the next step */
     }
     uint32_t end = first + n_rows + (n > 0 ? n - 1 : 0); /* the last guess is not computed */
-    if (lli_table_extend(table, &drafter->pool, end) != LLMINF_OK) {
+    if (end > drafter->n_positions || lli_table_extend(table, &drafter->pool, end) != LLMINF_OK) {
         rest(engine, t, end);
         return 0;
     }

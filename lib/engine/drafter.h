@@ -32,6 +32,7 @@ struct lli_pace {
 struct lli_drafter {
     struct lli_heap *heap;
     int64_t block_bytes;
+    uint32_t n_positions; /* that its model knows */
 
     /* of whoever runs the steps */
     struct lli_forward *forward;

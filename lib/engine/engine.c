@@ -297,6 +297,7 @@ int32_t lli_engine_new(struct lli_engine **out, struct lli_heap *heap, const str
         goto fail;
     engine->watermark = size.n_blocks / WATERMARK > 1 ? size.n_blocks / WATERMARK : 1;
     engine->max_length = usable_positions(size.n_blocks);
+    engine->n_positions = lli_config_positions(options->config);
     if (options->config->train_length > 0 && options->config->train_length < engine->max_length)
         engine->max_length = options->config->train_length;
     if (!engine->host_driven)

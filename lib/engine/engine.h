@@ -134,7 +134,8 @@ struct lli_engine {
     pid_t process;
     uint64_t fingerprint;
     int kv_type;
-    uint32_t max_length; /* of a session that does not say */
+    uint32_t max_length;  /* of a session that does not say */
+    uint32_t n_positions; /* that the model knows */
     size_t text_bytes;   /* no token decodes to more */
     uint32_t max_sessions, max_running, max_waiting, step_tokens, age_steps, bypass_limit, watermark;
     int batching, no_prefix_cache, host_driven;

@@ -344,6 +344,9 @@ static int32_t find_length(uint32_t *n_max_out, const struct lli_timeline *t, ui
     if (footprint > pool->n_blocks - 1)
         return lli_fail(err, LLMINF_E_TOO_LONG, NAME, "up to %u tokens need %u blocks, the whole pool has %u", n_max, footprint,
                         pool->n_blocks - 1);
+    if (n_max > t->engine->n_positions)
+        return lli_fail(err, LLMINF_E_TOO_LONG, NAME, "up to %u tokens, the model knows %u positions", n_max,
+                        t->engine->n_positions);
     *n_max_out = n_max;
     return LLMINF_OK;
 }

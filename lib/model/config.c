@@ -513,6 +513,12 @@ static int32_t find_family(struct source *s)
     return status;
 }
 
+uint32_t lli_config_positions(const struct lli_config *c)
+{
+    int has_table = c->family && ((c->family->needs | c->family->may) & LLI_ROLE(LLI_POSITION_EMBD));
+    return has_table ? c->train_length : LLI_MAX_CONTEXT;
+}
+
 int32_t lli_config_read(struct lli_config *out, const struct lli_gguf *g, uint32_t n_vocab, struct llminf_error *err)
 {
     struct source s = {.g = g, .err = err};

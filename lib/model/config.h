@@ -49,6 +49,9 @@ static inline int lli_config_is_local(const struct lli_config *c, uint32_t layer
     return c->window > 0 && !(c->global_layers[layer / 64] >> layer % 64 & 1);
 }
 
+/* Positions that the network knows: those of a table, if it has one. */
+uint32_t lli_config_positions(const struct lli_config *c);
+
 /* FORMAT, LIMIT, UNSUPPORTED with the key as subject. n_vocab is the tokens' number (the shapes are checked by weights). */
 int32_t lli_config_read(struct lli_config *out, const struct lli_gguf *g, uint32_t n_vocab, struct llminf_error *err);
 

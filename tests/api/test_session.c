@@ -278,6 +278,37 @@ static void test_too_long(void **state)
 }
 
 /* The text does not hang on the size of the reader's buffer. */
+/* A table of learned positions ends: nothing is computed behind it, whatever length a session was promised. */
+static void test_known_positions(void **state)
+{
+    struct test_model_spec spec = {.arch = "gpt2", .n_context = 64};
+    llminf_options *context_options = bag("context", "kv_budget_bytes", "4MiB"), *options = bag("session", "max_length", "500");
+    llminf_options *some = bag("generate", "max_tokens", "4"), *more = bag("generate", "max_tokens", "5");
+    llminf_token ids[60];
+    llminf_error error;
+    struct host h;
+    size_t size;
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        ids[i] = 5 + i % 7;
+    uint8_t *bytes = test_model_make(&spec, &size);
+    assert_int_equal(llminf_model_open_memory(&h.model, bytes, size, NULL, &error), LLMINF_OK);
+    assert_int_equal(llminf_context_open(&h.context, h.model, context_options, &error), LLMINF_OK);
+    assert_int_equal(llminf_session_open(&h.session, h.context, options, &error), LLMINF_OK);
+    assert_int_equal(llminf_session_append(h.session, ids, 60, &error), LLMINF_OK);
+    assert_int_equal(llminf_session_generate(h.session, NULL, NULL, &error), LLMINF_E_TOO_LONG);
+    assert_int_equal(llminf_session_generate(h.session, NULL, more, &error), LLMINF_E_TOO_LONG);
+    assert_non_null(strstr(error.text, "64 positions"));
+    assert_int_equal(llminf_session_generate(h.session, NULL, some, &error), LLMINF_OK);
+    free(read_all(h.session, 64));
+    close_host(&h);
+    llminf_options_close(context_options);
+    llminf_options_close(options);
+    llminf_options_close(some);
+    llminf_options_close(more);
+    free(bytes);
+}
+
 static void test_small_reads(void **state)
 {
     llminf_options *options = bag("generate", "max_tokens", "40");
@@ -543,7 +574,7 @@ int main(void)
         cmocka_unit_test(test_wrong_handles), cmocka_unit_test(test_too_long),  cmocka_unit_test(test_small_reads),
         cmocka_unit_test(test_values),        cmocka_unit_test(test_text),      cmocka_unit_test(test_text_alone),
         cmocka_unit_test(test_threads),       cmocka_unit_test(test_cancel),    cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_sampler),
+        cmocka_unit_test(test_sampler),       cmocka_unit_test(test_known_positions),
     };
     return cmocka_run_group_tests(tests, make_file, drop_file);
 }
