@@ -2,33 +2,21 @@
 #include "cost/ranks.h"
 
 #include "base/error.h"
-#include "base/segments.h"
-
-enum { VOCAB_ROWS = 16 }; /* of the output matrix, that stay together */
+#include "base/slice.h"
+#include "llminf/status.h"
 
 /* ---- who holds what ---------------------------------------------------------------------------------------------- */
 
-/* Where rank r of tp begins in a K of n elements: at a segment. */
-static uint32_t cut(uint32_t n, uint32_t tp, uint32_t r)
+static struct lli_slice_sizes sizes_of(const struct lli_shape *s)
 {
-    return (uint32_t)lli_segment_cut(n, (size_t)LLI_N_SEGMENTS / tp * r);
-}
-
-static uint32_t longest(uint32_t n, uint32_t tp)
-{
-    uint32_t most = 0;
-    for (uint32_t r = 0; r < tp; r++) {
-        uint32_t length = cut(n, tp, r + 1) - cut(n, tp, r);
-        most = length > most ? length : most;
-    }
-    return most;
-}
-
-/* Heads of K and V that the query heads first .. last - 1 use. */
-static uint32_t used(const struct lli_shape *s, uint32_t first, uint32_t last)
-{
-    uint32_t group = s->n_heads / s->n_kv_heads;
-    return last > first ? (last - 1) / group - first / group + 1 : 0;
+    return (struct lli_slice_sizes){
+        .n_layers = s->n_layers,
+        .n_heads = s->n_heads,
+        .n_kv_heads = s->n_kv_heads,
+        .head_dim = s->head_dim,
+        .n_ff = s->n_ff,
+        .n_vocab = s->n_vocab,
+    };
 }
 
 /* Parts of the whole. */
@@ -36,39 +24,34 @@ struct part {
     double heads, keys, ffn, vocab;
 };
 
+static double larger(double part, uint32_t n, uint32_t all)
+{
+    return part * all < n ? (double)n / all : part;
+}
+
+/* The largest part of each that one of the ranks holds. */
 static struct part largest(const struct lli_shape *s, uint32_t tp)
 {
-    uint32_t width = s->n_heads * s->head_dim, keys = 0, groups = (s->n_vocab + VOCAB_ROWS - 1) / VOCAB_ROWS;
-    double vocab = (double)((groups + tp - 1) / tp) * VOCAB_ROWS / s->n_vocab;
-    for (uint32_t r = 0; r < tp; r++) {
-        uint32_t n = used(s, cut(width, tp, r) / s->head_dim, cut(width, tp, r + 1) / s->head_dim);
-        keys = n > keys ? n : keys;
+    const struct lli_slice_sizes sizes = sizes_of(s);
+    struct part p = {0};
+    for (uint32_t i = 0; i < tp; i++) {
+        struct lli_slice slice;
+        if (lli_slice_make(&slice, &sizes, tp, i, (struct lli_span){0}, NULL) != LLMINF_OK)
+            return (struct part){1, 1, 1, 1}; /* not after lli_ranks_check */
+        p.heads = larger(p.heads, slice.heads.n, s->n_heads);
+        p.keys = larger(p.keys, slice.kv_heads.n, s->n_kv_heads);
+        p.ffn = larger(p.ffn, slice.ff.n, s->n_ff);
+        p.vocab = larger(p.vocab, slice.vocab.n, s->n_vocab);
     }
-    return (struct part){
-        .heads = (double)longest(width, tp) / width,
-        .keys = (double)keys / s->n_kv_heads,
-        .ffn = (double)longest(s->n_ff, tp) / s->n_ff,
-        .vocab = vocab < 1 ? vocab : 1,
-    };
+    return p;
 }
 
 int32_t lli_ranks_check(const struct lli_ranks *ranks, const struct lli_shape *s, struct llminf_error *err)
 {
-    uint32_t tp = ranks->tp, width = s->n_heads * s->head_dim;
-    if (tp == 0 || tp > LLI_N_SEGMENTS || LLI_N_SEGMENTS % tp != 0)
-        return lli_fail(err, LLMINF_E_OPTION, "tensor_parallel", "is %u, want 1, 2, 4 or 8", tp);
+    const struct lli_slice_sizes sizes = sizes_of(s);
     if (ranks->pp == 0 || ranks->pp > s->n_layers)
         return lli_fail(err, LLMINF_E_OPTION, "pipeline_parallel", "is %u, want 1 to the %u layers", ranks->pp, s->n_layers);
-    if (s->n_heads % tp != 0)
-        return lli_fail(err, LLMINF_E_OPTION, "tensor_parallel", "%u ranks cannot share %u heads", tp, s->n_heads);
-    if (s->n_kv_heads % tp != 0 && tp % s->n_kv_heads != 0)
-        return lli_fail(err, LLMINF_E_OPTION, "tensor_parallel", "%u ranks cannot share %u heads of K and V", tp,
-                        s->n_kv_heads);
-    for (uint32_t r = 1; r < tp; r++)
-        if (cut(width, tp, r) % s->head_dim != 0)
-            return lli_fail(err, LLMINF_E_OPTION, "tensor_parallel", "%u ranks would cut inside a head of %u, at %u of %u", tp,
-                            s->head_dim, cut(width, tp, r), width);
-    return LLMINF_OK;
+    return lli_slice_check(&sizes, ranks->tp, err);
 }
 
 /* With n layers at the last stage the others have the rest, as equal as can be: the longest of them. */

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "kv/pool.h"
 #include "model/config.h"
-#include "parallel/slice.h"
+#include "base/slice.h"
 
 struct lli_layout {
     uint32_t n_groups, n_places;      /* places of a block, one for each layer of a group */

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "model/config.h"
 #include "model/weights.h"
-#include "parallel/slice.h"
+#include "base/slice.h"
 
 struct llminf_error;
 

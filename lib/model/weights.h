@@ -13,7 +13,7 @@
 #include "file/mapping.h"
 #include "model/config.h"
 #include "model/family.h"
-#include "parallel/slice.h"
+#include "base/slice.h"
 
 /* A matrix [n_mats, n_out, n_in] of rows of n_in elements, or a vector in F32. data NULL: absent. It may be a part of a fused
  * tensor: rows that stand behind those of another role. */

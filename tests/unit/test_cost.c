@@ -312,7 +312,7 @@ static void test_rank_largest(void **state)
     (void)state;
     cost_of(&whole, &s, "f32");
     lli_ranks_cost(&part, &two, &s, &whole, 0);
-    same(part.head_flops, 2.0 * 896 * 512);
+    same(part.head_flops, 2.0 * 896 * 504); /* 63 groups of 16, the last of 8 rows: 31 and 32 */
     same(part.kv_bytes, whole.kv_bytes / 2);
     s = shape_of(TINYLLAMA);
     cost_of(&whole, &s, "f32");

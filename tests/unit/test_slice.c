@@ -1,5 +1,5 @@
 /* What a rank holds of a model (oracles R3, R4): the cuts that the tree of docs/numerics.md allows, and what is refused. */
-#include "parallel/slice.h"
+#include "base/slice.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -134,13 +134,13 @@ static void test_refused(void **state)
 {
     const struct lli_slice_sizes three_kv = {1, 12, 3, 64, 64, 0, 0, 64}, uneven = {1, 6, 2, 16, 64, 0, 0, 64};
     (void)state;
-    expect_refused(&STORIES_15M, 2, "tp: 2 ranks cut 6 heads of 48 at 128, inside head 2");
-    expect_refused(&STORIES_15M, 4, "tp: 4 ranks do not divide 6 heads");
-    expect_refused(&QWEN_2, 4, "tp: 4 ranks do not divide 14 heads");
-    expect_refused(&LLAMA_3, 3, "tp: 3 ranks, want 1, 2, 4 or 8");
-    expect_refused(&LLAMA_3, 16, "tp: 16 ranks, want 1, 2, 4 or 8");
-    expect_refused(&three_kv, 4, "tp: 4 ranks neither divide 3 heads of keys and values nor are a multiple");
-    expect_refused(&uneven, 2, "tp: 2 ranks give heads 2 to 5 to one, of 3 for each head of keys");
+    expect_refused(&STORIES_15M, 2, "tensor_parallel: 2 ranks cut 6 heads of 48 at 128, inside head 2");
+    expect_refused(&STORIES_15M, 4, "tensor_parallel: 4 ranks do not divide 6 heads");
+    expect_refused(&QWEN_2, 4, "tensor_parallel: 4 ranks do not divide 14 heads");
+    expect_refused(&LLAMA_3, 3, "tensor_parallel: 3 ranks, want 1, 2, 4 or 8");
+    expect_refused(&LLAMA_3, 16, "tensor_parallel: 16 ranks, want 1, 2, 4 or 8");
+    expect_refused(&three_kv, 4, "tensor_parallel: 4 ranks neither divide 3 heads of keys and values nor are a multiple");
+    expect_refused(&uneven, 2, "tensor_parallel: 2 ranks give heads 2 to 5 to one, of 3 for each head of keys");
 }
 
 int main(void)

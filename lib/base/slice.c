@@ -1,8 +1,10 @@
-/* parallel/slice.c - see slice.h. What is refused is looked for on all ranks, so that they agree. */
-#include "parallel/slice.h"
+/* base/slice.c - see slice.h. What is refused is looked for on all ranks, so that they agree. */
+#include "base/slice.h"
 
 #include "base/error.h"
 #include "llminf/status.h"
+
+#define KEY "tensor_parallel"
 
 /* K between two segments. */
 static struct lli_span span_of(uint32_t n, uint32_t first_segment, uint32_t n_segments)
@@ -33,24 +35,28 @@ static int is_even(const struct lli_slice_sizes *sizes, const struct lli_span *h
     return heads->first / group == (end - 1) / group;
 }
 
-static int32_t check_heads(const struct lli_slice_sizes *sizes, uint32_t tp, struct llminf_error *err)
+int32_t lli_slice_check(const struct lli_slice_sizes *sizes, uint32_t tp, struct llminf_error *err)
 {
     uint32_t n = sizes->n_heads, n_kv = sizes->n_kv_heads, width = n * sizes->head_dim;
+    if (tp != 1 && tp != 2 && tp != 4 && tp != LLI_MAX_TP)
+        return lli_fail(err, LLMINF_E_OPTION, KEY, "%u ranks, want 1, 2, 4 or 8", tp);
+    if (tp == 1)
+        return LLMINF_OK;
     if (n % tp != 0)
-        return lli_fail(err, LLMINF_E_OPTION, "tp", "%u ranks do not divide %u heads", tp, n);
+        return lli_fail(err, LLMINF_E_OPTION, KEY, "%u ranks do not divide %u heads", tp, n);
     if (n_kv % tp != 0 && tp % n_kv != 0)
-        return lli_fail(err, LLMINF_E_OPTION, "tp", "%u ranks neither divide %u heads of keys and values nor are a multiple",
+        return lli_fail(err, LLMINF_E_OPTION, KEY, "%u ranks neither divide %u heads of keys and values nor are a multiple",
                         tp, n_kv);
     for (uint32_t i = 1; i < tp; i++) {
         uint32_t at = (uint32_t)lli_segment_cut(width, LLI_N_SEGMENTS / tp * i);
         if (at % sizes->head_dim != 0)
-            return lli_fail(err, LLMINF_E_OPTION, "tp", "%u ranks cut %u heads of %u at %u, inside head %u", tp, n,
+            return lli_fail(err, LLMINF_E_OPTION, KEY, "%u ranks cut %u heads of %u at %u, inside head %u", tp, n,
                             sizes->head_dim, at, at / sizes->head_dim);
     }
     for (uint32_t i = 0; i < tp; i++) {
         struct lli_span heads = heads_of(sizes, tp, i);
         if (!is_even(sizes, &heads))
-            return lli_fail(err, LLMINF_E_OPTION, "tp", "%u ranks give heads %u to %u to one, of %u for each head of keys", tp,
+            return lli_fail(err, LLMINF_E_OPTION, KEY, "%u ranks give heads %u to %u to one, of %u for each head of keys", tp,
                             heads.first, heads.first + heads.n - 1, n / n_kv);
     }
     return 0;
@@ -60,11 +66,9 @@ int32_t lli_slice_make(struct lli_slice *out, const struct lli_slice_sizes *size
                        struct lli_span layers, struct llminf_error *err)
 {
     uint32_t group = sizes->n_heads / sizes->n_kv_heads;
-    if (tp != 1 && tp != 2 && tp != 4 && tp != LLI_MAX_TP)
-        return lli_fail(err, LLMINF_E_OPTION, "tp", "%u ranks, want 1, 2, 4 or 8", tp);
     if (layers.n == 0)
         layers = (struct lli_span){0, sizes->n_layers};
-    int32_t status = tp > 1 ? check_heads(sizes, tp, err) : 0;
+    int32_t status = lli_slice_check(sizes, tp, err);
     if (status)
         return status;
     uint32_t n = LLI_N_SEGMENTS / tp, first = index * n;

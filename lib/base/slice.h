@@ -1,10 +1,10 @@
-/* parallel/slice.h - which part of a model a rank holds: numbers in, ranges out.
+/* base/slice.h - which part of a model a rank holds: numbers in, ranges out.
  *
  * tp ranks share each layer, pp stages share the layers. K of the attention's output and of the FFN's down is cut at segments
  * (base/segments.h), so that a rank computes a subtree of the tree of docs/numerics.md; the heads, the hidden columns and the
  * rows of the matrices before follow from that. */
-#ifndef LLI_PARALLEL_SLICE_H
-#define LLI_PARALLEL_SLICE_H
+#ifndef LLI_BASE_SLICE_H
+#define LLI_BASE_SLICE_H
 
 #include <stdint.h>
 
@@ -34,7 +34,10 @@ struct lli_slice {
     struct lli_span vocab;                    /* rows of the LM head */
 };
 
-/* OPTION with "tp" and the numbers if heads cannot be dealt out so; on every rank alike. layers: of the stage; n 0: all. */
+/* OPTION with "tensor_parallel" and the numbers if heads cannot be dealt out to tp ranks; for each of them alike. */
+int32_t lli_slice_check(const struct lli_slice_sizes *sizes, uint32_t tp, struct llminf_error *err);
+
+/* As check says. layers: of the stage; n 0: all. */
 int32_t lli_slice_make(struct lli_slice *out, const struct lli_slice_sizes *sizes, uint32_t tp, uint32_t index,
                        struct lli_span layers, struct llminf_error *err);
 
