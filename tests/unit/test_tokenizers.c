@@ -299,23 +299,6 @@ static const char *const units[] = {
     "a",    "A",      " ", "7", "\n", "\xE4\xB8\xAD", "e\xCC\x81", "\xCC\x81", "\xEF\xBC\xA1\xCC\x81",
     "he w", "hello ", ".", "x", "[U", "\xEA\xB0\x81"};
 
-#define LONG_BYTES ((size_t)1 << 18)
-
-static void encode_long(const char *unit)
-{
-    struct lli_buffer ids;
-    char *text = malloc(LONG_BYTES);
-    size_t n = 0, len = strlen(unit);
-    for (; n + len <= LONG_BYTES; n += len)
-        memcpy(text + n, unit, len);
-    lli_buffer_init(&ids, &t.heap);
-    int64_t start = lli_clock_ns();
-    assert_int_equal(lli_encode(&ids, &t.vocab, text, n, 0, &t.error), 0);
-    assert_true(lli_clock_ns() - start < (int64_t)10 * 1000000000); /* 10^11 steps, of a way that is quadratic, take longer */
-    lli_buffer_finish(&ids);
-    free(text);
-}
-
 static void make_with_map(struct test_vocab *v)
 {
     static const char *const from[] = {"A", "\xEF\xBC\xA1\xCC\x81"}, *const to[] = {"a", "long"};
