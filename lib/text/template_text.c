@@ -6,14 +6,7 @@
 #include "base/casing.h"
 #include "base/utf8.h"
 
-/* The character at byte i. */
-static size_t read_code(uint32_t *code, const struct lli_var *text, size_t i)
-{
-    size_t n = lli_utf8_read(code, text->text + i, text->len - i);
-    return n > 0 ? n : 1;
-}
-
-static int32_t want_text(struct lli_tpl_run *r, const struct lli_var *v)
+int32_t lli_tpl_want_text(struct lli_tpl_run *r, const struct lli_var *v)
 {
     if (v->kind == LLI_VAR_TEXT)
         return LLMINF_OK;
@@ -30,7 +23,7 @@ int32_t lli_tpl_text_case(struct lli_var *out, struct lli_tpl_run *r, const stru
     int inside = 0; /* the character before belongs to the same word */
     for (size_t i = 0, n; status == LLMINF_OK && i < text->len; i += n) {
         uint32_t code = 0, to[2];
-        n = read_code(&code, text, i);
+        n = lli_tpl_read_code(&code, text, i);
         int n_to = 1, is_lower = lli_casing_is_lower(code), has_case = is_lower || lli_casing_is_upper(code);
         int raise = how == LLI_CASE_UPPER || (how == LLI_CASE_SWAP && is_lower) || (how > LLI_CASE_SWAP && !inside);
         if (!raise)
@@ -85,11 +78,11 @@ int32_t lli_tpl_text_strip(struct lli_var *out, struct lli_tpl_run *r, const str
 {
     size_t from = 0, to = text->len;
     uint32_t code;
-    int32_t status = chars ? want_text(r, chars) : LLMINF_OK;
+    int32_t status = chars ? lli_tpl_want_text(r, chars) : LLMINF_OK;
     if (status != LLMINF_OK)
         return status;
     while ((sides & LLI_STRIP_LEFT) && from < to) {
-        size_t n = read_code(&code, text, from);
+        size_t n = lli_tpl_read_code(&code, text, from);
         if (!is_stripped(text, from, n, code, chars))
             break;
         from += n;
@@ -98,7 +91,7 @@ int32_t lli_tpl_text_strip(struct lli_var *out, struct lli_tpl_run *r, const str
         size_t i = to - 1;
         while (i > from && ((uint8_t)text->text[i] & 0xC0) == 0x80)
             i--;
-        read_code(&code, text, i);
+        lli_tpl_read_code(&code, text, i);
         if (!is_stripped(text, i, to - i, code, chars))
             break;
         to = i;
@@ -140,7 +133,7 @@ static int ends_with(const struct lli_var *text, const struct lli_var *with)
 
 static int32_t m_removeprefix(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c)
 {
-    int32_t status = want_text(r, &c->arg[0]);
+    int32_t status = lli_tpl_want_text(r, &c->arg[0]);
     *out = *c->in;
     if (status == LLMINF_OK && starts_with(c->in, &c->arg[0]))
         *out = lli_var_part(c->in, c->arg[0].len, c->in->len - c->arg[0].len);
@@ -149,7 +142,7 @@ static int32_t m_removeprefix(struct lli_var *out, struct lli_tpl_run *r, const 
 
 static int32_t m_removesuffix(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c)
 {
-    int32_t status = want_text(r, &c->arg[0]);
+    int32_t status = lli_tpl_want_text(r, &c->arg[0]);
     *out = *c->in;
     if (status == LLMINF_OK && ends_with(c->in, &c->arg[0]))
         *out = lli_var_part(c->in, 0, c->in->len - c->arg[0].len);
@@ -175,7 +168,7 @@ static int32_t affix(struct lli_var *out, struct lli_tpl_run *r, const struct ll
     int32_t status = window(&part, r, c);
     for (uint32_t i = 0; status == LLMINF_OK && i < n; i++) {
         const struct lli_var *one = with->kind == LLI_VAR_TUPLE ? &with->list->items[i] : with;
-        status = want_text(r, one);
+        status = lli_tpl_want_text(r, one);
         found |= status == LLMINF_OK && has(&part, one);
     }
     *out = lli_var_bool(found);
@@ -192,8 +185,7 @@ static int32_t m_endswith(struct lli_var *out, struct lli_tpl_run *r, const stru
     return affix(out, r, c, ends_with);
 }
 
-/* Byte of the first or last place; SIZE_MAX: none. */
-static size_t find_bytes(const struct lli_var *text, const struct lli_var *what, int from_end)
+size_t lli_tpl_find_bytes(const struct lli_var *text, const struct lli_var *what, int from_end)
 {
     size_t found = SIZE_MAX;
     if (what->len > text->len)
@@ -213,7 +205,7 @@ static size_t find_bytes(const struct lli_var *text, const struct lli_var *what,
 static int32_t find(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c, int from_end, int must)
 {
     struct lli_var part, before;
-    int32_t status = want_text(r, &c->arg[0]);
+    int32_t status = lli_tpl_want_text(r, &c->arg[0]);
     if (status == LLMINF_OK)
         status = window(&part, r, c);
     if (status == LLMINF_OK)
@@ -221,7 +213,7 @@ static int32_t find(struct lli_var *out, struct lli_tpl_run *r, const struct lli
     if (status != LLMINF_OK)
         return status;
     int beyond = c->arg[1].kind == LLI_VAR_INT && c->arg[1].number > (int64_t)lli_var_count(c->in);
-    size_t at = beyond ? SIZE_MAX : find_bytes(&part, &c->arg[0], from_end);
+    size_t at = beyond ? SIZE_MAX : lli_tpl_find_bytes(&part, &c->arg[0], from_end);
     *out = lli_var_int(-1);
     if (at == SIZE_MAX)
         return must ? lli_tpl_fail(r, "the text does not hold what is looked for") : LLMINF_OK;
@@ -254,7 +246,7 @@ static int32_t m_count(struct lli_var *out, struct lli_tpl_run *r, const struct 
 {
     struct lli_var part;
     int64_t n = 0;
-    int32_t status = want_text(r, &c->arg[0]);
+    int32_t status = lli_tpl_want_text(r, &c->arg[0]);
     if (status == LLMINF_OK)
         status = window(&part, r, c);
     if (status != LLMINF_OK)
@@ -262,248 +254,11 @@ static int32_t m_count(struct lli_var *out, struct lli_tpl_run *r, const struct 
     if (c->arg[0].len == 0) {
         n = (int64_t)lli_var_count(&part) + 1;
     } else {
-        for (size_t at; (at = find_bytes(&part, &c->arg[0], 0)) != SIZE_MAX; n++)
+        for (size_t at; (at = lli_tpl_find_bytes(&part, &c->arg[0], 0)) != SIZE_MAX; n++)
             part = lli_var_part(&part, at + c->arg[0].len, part.len - at - c->arg[0].len);
     }
     *out = lli_var_int(n);
     return lli_tpl_charge_bytes(r, c->in->len);
-}
-
-/* ---- cutting and joining */
-
-/* Pieces of the text between white space. from_end: the limit counts from the end. */
-static int32_t split_blanks(struct lli_var_list *list, struct lli_tpl_run *r, const struct lli_var *text, int64_t limit)
-{
-    size_t i = 0;
-    int32_t status = LLMINF_OK;
-    while (status == LLMINF_OK) {
-        uint32_t code;
-        size_t n;
-        while (i < text->len && (n = read_code(&code, text, i)) > 0 && lli_casing_is_space(code))
-            i += n;
-        if (i == text->len)
-            break;
-        size_t from = i;
-        if (limit >= 0 && list->n == (uint64_t)limit) { /* the rest as it is */
-            struct lli_var rest = lli_var_part(text, from, text->len - from);
-            return lli_var_list_add(r, list, &rest);
-        }
-        while (i < text->len && (n = read_code(&code, text, i)) > 0 && !lli_casing_is_space(code))
-            i += n;
-        struct lli_var part = lli_var_part(text, from, i - from);
-        status = lli_var_list_add(r, list, &part);
-    }
-    return status;
-}
-
-/* The same from the end, the last piece first. */
-static int32_t rsplit_blanks(struct lli_var_list *list, struct lli_tpl_run *r, const struct lli_var *text, int64_t limit)
-{
-    struct lli_var rest = *text, part;
-    int32_t status = LLMINF_OK;
-    while (status == LLMINF_OK) {
-        status = lli_tpl_text_strip(&rest, r, &rest, NULL, LLI_STRIP_RIGHT);
-        if (status != LLMINF_OK || rest.len == 0)
-            return status;
-        if (limit >= 0 && list->n == (uint64_t)limit)
-            return lli_var_list_add(r, list, &rest);
-        size_t i = rest.len;
-        while (i > 0) {
-            size_t k = i - 1;
-            uint32_t code;
-            while (k > 0 && ((uint8_t)rest.text[k] & 0xC0) == 0x80)
-                k--;
-            read_code(&code, &rest, k);
-            if (lli_casing_is_space(code))
-                break;
-            i = k;
-        }
-        part = lli_var_part(&rest, i, rest.len - i);
-        status = lli_var_list_add(r, list, &part);
-        rest = lli_var_part(&rest, 0, i);
-    }
-    return status;
-}
-
-static int32_t split_by(struct lli_var_list *list, struct lli_tpl_run *r, const struct lli_var *text, const struct lli_var *by,
-                        int64_t limit, int from_end)
-{
-    struct lli_var rest = *text, part;
-    int32_t status = LLMINF_OK;
-    while (status == LLMINF_OK && (limit < 0 || list->n < (uint64_t)limit)) {
-        size_t at = find_bytes(&rest, by, from_end), behind = at + by->len;
-        if (at == SIZE_MAX)
-            break;
-        part = from_end ? lli_var_part(&rest, behind, rest.len - behind) : lli_var_part(&rest, 0, at);
-        rest = from_end ? lli_var_part(&rest, 0, at) : lli_var_part(&rest, behind, rest.len - behind);
-        status = lli_var_list_add(r, list, &part);
-    }
-    return status == LLMINF_OK ? lli_var_list_add(r, list, &rest) : status;
-}
-
-static void turn_round(struct lli_var_list *list)
-{
-    for (uint32_t i = 0; i < list->n / 2; i++) {
-        struct lli_var v = list->items[i];
-        list->items[i] = list->items[list->n - 1 - i];
-        list->items[list->n - 1 - i] = v;
-    }
-}
-
-static int32_t split(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c, int from_end)
-{
-    const struct lli_var *by = &c->arg[0];
-    int64_t limit;
-    int blanks = by->kind == LLI_VAR_ABSENT || by->kind == LLI_VAR_NONE;
-    int32_t status = lli_tpl_int_arg(&limit, r, &c->arg[1], -1);
-    if (status == LLMINF_OK && !blanks)
-        status = want_text(r, by);
-    if (status == LLMINF_OK && !blanks && by->len == 0)
-        status = lli_tpl_fail(r, "split by an empty text");
-    if (status == LLMINF_OK)
-        status = lli_tpl_charge_bytes(r, c->in->len * (from_end && !blanks ? 1 + (size_t)by->len / 16 : 1));
-    if (status == LLMINF_OK)
-        status = lli_var_list_new(out, r, LLI_VAR_LIST, 0);
-    if (status != LLMINF_OK)
-        return status;
-    if (!blanks)
-        status = split_by(out->list, r, c->in, by, limit, from_end);
-    else if (from_end)
-        status = rsplit_blanks(out->list, r, c->in, limit);
-    else
-        status = split_blanks(out->list, r, c->in, limit);
-    if (from_end)
-        turn_round(out->list);
-    return status == LLMINF_OK ? lli_tpl_charge(r, out->list->n) : status;
-}
-
-static int32_t m_split(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c)
-{
-    return split(out, r, c, 0);
-}
-
-static int32_t m_rsplit(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c)
-{
-    return split(out, r, c, 1);
-}
-
-static int32_t partition(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c, int from_end)
-{
-    const struct lli_var *by = &c->arg[0];
-    int32_t status = want_text(r, by);
-    if (status == LLMINF_OK && by->len == 0)
-        status = lli_tpl_fail(r, "partition by an empty text");
-    if (status == LLMINF_OK)
-        status = lli_var_list_new(out, r, LLI_VAR_TUPLE, 3);
-    if (status != LLMINF_OK)
-        return status;
-    size_t at = find_bytes(c->in, by, from_end);
-    struct lli_var empty = lli_var_ours(""), *items = out->list->items;
-    out->list->n = 3;
-    items[0] = items[1] = items[2] = empty;
-    if (at == SIZE_MAX) {
-        items[from_end ? 2 : 0] = *c->in;
-    } else {
-        items[0] = lli_var_part(c->in, 0, at);
-        items[1] = *by;
-        items[2] = lli_var_part(c->in, at + by->len, c->in->len - at - by->len);
-    }
-    return lli_tpl_charge_bytes(r, c->in->len);
-}
-
-static int32_t m_partition(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c)
-{
-    return partition(out, r, c, 0);
-}
-
-static int32_t m_rpartition(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c)
-{
-    return partition(out, r, c, 1);
-}
-
-int32_t lli_tpl_text_lines(struct lli_var *out, struct lli_tpl_run *r, const struct lli_var *text, int keep_ends)
-{
-    int32_t status = lli_var_list_new(out, r, LLI_VAR_LIST, 0);
-    size_t from = 0;
-    for (size_t i = 0, n; status == LLMINF_OK && i < text->len; i += n) {
-        uint32_t code = 0;
-        n = read_code(&code, text, i);
-        if (!(code >= '\n' && code <= '\r') && !(code >= 0x1C && code <= 0x1E) && code != 0x85 && code != 0x2028 &&
-            code != 0x2029)
-            continue;
-        n += code == '\r' && i + 1 < text->len && text->text[i + 1] == '\n';
-        struct lli_var line = lli_var_part(text, from, (keep_ends ? i + n : i) - from);
-        status = lli_var_list_add(r, out->list, &line);
-        from = i + n;
-    }
-    struct lli_var rest = lli_var_part(text, from, text->len - from);
-    if (status == LLMINF_OK && rest.len > 0)
-        status = lli_var_list_add(r, out->list, &rest);
-    return status == LLMINF_OK ? lli_tpl_charge(r, out->list->n + text->len / 64) : status;
-}
-
-static int32_t m_splitlines(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c)
-{
-    return lli_tpl_text_lines(out, r, c->in, lli_var_truth(&c->arg[0]));
-}
-
-static int32_t m_join(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c)
-{
-    struct lli_var from = c->arg[0];
-    struct lli_var_list *list;
-    size_t mark = lli_tpl_mark(r);
-    int32_t status = lli_var_iterate(&list, r, &from);
-    for (uint32_t i = 0; status == LLMINF_OK && i < list->n; i++) {
-        status = want_text(r, &list->items[i]);
-        if (status == LLMINF_OK && i > 0)
-            status = lli_tpl_put_text(r, c->in);
-        if (status == LLMINF_OK)
-            status = lli_tpl_put_text(r, &list->items[i]);
-    }
-    return status == LLMINF_OK ? lli_tpl_cut(out, r, mark) : status;
-}
-
-int32_t lli_tpl_text_replace(struct lli_var *out, struct lli_tpl_run *r, const struct lli_var *text, const struct lli_var *from,
-                             const struct lli_var *to, int64_t count)
-{
-    size_t mark = lli_tpl_mark(r);
-    struct lli_var rest = *text, part;
-    int32_t status = LLMINF_OK;
-    for (int64_t i = 0; status == LLMINF_OK && (count < 0 || i < count); i++) {
-        size_t at = find_bytes(&rest, from, 0), n = from->len;
-        if (at == SIZE_MAX)
-            break;
-        part = lli_var_part(&rest, 0, at);
-        if (from->len == 0 && i > 0) { /* between all characters */
-            uint32_t code;
-            if (rest.len == 0)
-                break;
-            n = read_code(&code, &rest, 0);
-            part = lli_var_part(&rest, 0, n);
-        }
-        status = lli_tpl_charge(r, i % 4 == 0);
-        if (status == LLMINF_OK)
-            status = lli_tpl_put_text(r, &part);
-        if (status == LLMINF_OK)
-            status = lli_tpl_put_text(r, to);
-        rest = lli_var_part(&rest, at + n, rest.len - at - n);
-    }
-    if (status == LLMINF_OK)
-        status = lli_tpl_put_text(r, &rest);
-    if (status == LLMINF_OK)
-        status = lli_tpl_charge_bytes(r, text->len);
-    return status == LLMINF_OK ? lli_tpl_cut(out, r, mark) : status;
-}
-
-static int32_t m_replace(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c)
-{
-    int64_t count;
-    int32_t status = lli_tpl_int_arg(&count, r, &c->arg[2], -1);
-    if (status == LLMINF_OK)
-        status = want_text(r, &c->arg[0]);
-    if (status == LLMINF_OK)
-        status = want_text(r, &c->arg[1]);
-    return status == LLMINF_OK ? lli_tpl_text_replace(out, r, c->in, &c->arg[0], &c->arg[1], count) : status;
 }
 
 /* ---- padding */
@@ -537,7 +292,7 @@ static int32_t justify(struct lli_var *out, struct lli_tpl_run *r, const struct 
     int64_t width;
     int32_t status = lli_tpl_int_arg(&width, r, &c->arg[0], 0);
     if (status == LLMINF_OK)
-        status = want_text(r, &with);
+        status = lli_tpl_want_text(r, &with);
     if (status == LLMINF_OK && lli_var_count(&with) != 1)
         status = lli_tpl_fail(r, "what fills a text up is one character");
     if (status != LLMINF_OK)
@@ -590,7 +345,7 @@ static int32_t all_are(struct lli_var *out, struct lli_tpl_run *r, const struct 
     int all = text->len > 0 || kind == IS_ASCII;
     for (size_t i = 0, n; all && i < text->len; i += n) {
         uint32_t code = 0;
-        n = read_code(&code, text, i);
+        n = lli_tpl_read_code(&code, text, i);
         int digit = code >= '0' && code <= '9', letter = lli_casing_is_upper(code) || lli_casing_is_lower(code);
         if (code >= 0x80 && !letter && (kind == IS_DIGIT || kind == IS_ALPHA || kind == IS_ALNUM) && !lli_casing_is_space(code))
             return lli_tpl_fail(r, "kinds of characters without case are known in ASCII only");
@@ -635,7 +390,7 @@ static int32_t has_case(struct lli_var *out, struct lli_tpl_run *r, const struct
     int wanted = 0, other = 0;
     for (size_t i = 0, n; i < text->len; i += n) {
         uint32_t code = 0;
-        n = read_code(&code, text, i);
+        n = lli_tpl_read_code(&code, text, i);
         wanted |= upper ? lli_casing_is_upper(code) : lli_casing_is_lower(code);
         other |= upper ? lli_casing_is_lower(code) : lli_casing_is_upper(code);
     }
@@ -671,22 +426,22 @@ const struct lli_tpl_function lli_tpl_text_methods[] = {
     {"isnumeric", "", 0, m_isdigit},
     {"isspace", "", 0, m_isspace},
     {"isupper", "", 0, m_isupper},
-    {"join", "iterable", 1, m_join},
+    {"join", "iterable", 1, lli_tpl_method_join},
     {"ljust", "width fillchar", 1, m_ljust},
     {"lower", "", 0, m_lower},
     {"lstrip", "chars", 0, m_lstrip},
-    {"partition", "sep", 1, m_partition},
+    {"partition", "sep", 1, lli_tpl_method_partition},
     {"removeprefix", "prefix", 1, m_removeprefix},
     {"removesuffix", "suffix", 1, m_removesuffix},
-    {"replace", "old new count", 2, m_replace},
+    {"replace", "old new count", 2, lli_tpl_method_replace},
     {"rfind", "sub start end", 1, m_rfind},
     {"rindex", "sub start end", 1, m_rindex},
     {"rjust", "width fillchar", 1, m_rjust},
-    {"rpartition", "sep", 1, m_rpartition},
-    {"rsplit", "sep maxsplit", 0, m_rsplit},
+    {"rpartition", "sep", 1, lli_tpl_method_rpartition},
+    {"rsplit", "sep maxsplit", 0, lli_tpl_method_rsplit},
     {"rstrip", "chars", 0, m_rstrip},
-    {"split", "sep maxsplit", 0, m_split},
-    {"splitlines", "keepends", 0, m_splitlines},
+    {"split", "sep maxsplit", 0, lli_tpl_method_split},
+    {"splitlines", "keepends", 0, lli_tpl_method_splitlines},
     {"startswith", "prefix start end", 1, m_startswith},
     {"strip", "chars", 0, m_strip},
     {"swapcase", "", 0, m_swapcase},
