@@ -100,6 +100,7 @@ LLMINF_API void llminf_options_close(llminf_options *options);
 /* Sets an int or bool key. */
 LLMINF_API llminf_status llminf_options_set_int(llminf_options *options, const char *key, int64_t value, llminf_error *error);
 LLMINF_API llminf_status llminf_options_set_float(llminf_options *options, const char *key, double value, llminf_error *error);
+/* Where the schema lists values, ASCII letters match in either case: "Q4_K_M" sets "q4_k_m". */
 LLMINF_API llminf_status llminf_options_set_text(llminf_options *options, const char *key, const char *text, int64_t length,
                                                  llminf_error *error);
 

@@ -220,9 +220,10 @@ static llminf_status put_text(llminf_options *options, const struct lli_schema_r
         return lli_fail(error, LLMINF_E_OPTION, row->key, "holds a NUL");
     if (n > (size_t)row->int_max)
         return lli_fail(error, LLMINF_E_OPTION, row->key, "has %zu bytes, want at most %lld", n, (long long)row->int_max);
-    if (!lli_schema_allows(row, text, n))
+    const char *spelt = lli_schema_spelt(row, text, n);
+    if (spelt == NULL)
         return lli_fail(error, LLMINF_E_OPTION, row->key, "\"%.*s\" is not allowed, want one of %s", (int)n, text, row->values);
-    return lli_values_put_text(&options->values, row->key, text, n, error);
+    return lli_values_put_text(&options->values, row->key, spelt, n, error);
 }
 
 static llminf_status put_item(llminf_options *options, const struct lli_schema_row *row, const char *text, size_t n,

@@ -4,6 +4,8 @@
 
 #include "llminf/llminf.h"
 
+#include "base/casing.h"
+
 /* Each macro makes the C fields and the JSON text of a row from the same literals. */
 #define HEAD(type) "{\"type\":\"" type "\",\"default\":"
 #define TAIL(unit, doc) ",\"unit\":\"" unit "\",\"since\":\"0.1.0\",\"doc\":\"" doc "\"}"
@@ -408,19 +410,19 @@ const struct lli_schema_row *lli_schema_find(const struct lli_schema_kind *kind,
     return NULL;
 }
 
-int lli_schema_allows(const struct lli_schema_row *row, const char *text, size_t n)
+const char *lli_schema_spelt(const struct lli_schema_row *row, const char *text, size_t n)
 {
     if (row->values[0] == 0)
-        return 1;
+        return text;
     for (const char *at = row->values; (at = strchr(at, '"')) != NULL;) {
         const char *end = strchr(at + 1, '"');
         if (end == NULL)
             break;
-        if ((size_t)(end - at - 1) == n && memcmp(at + 1, text, n) == 0)
-            return 1;
+        if ((size_t)(end - at - 1) == n && lli_casing_same(at + 1, text, n))
+            return at + 1;
         at = end + 1;
     }
-    return 0;
+    return NULL;
 }
 
 const char *llminf_schema_key(const char *kind, size_t index)

@@ -31,7 +31,7 @@ struct lli_schema_kind {
 const struct lli_schema_kind *lli_schema_kind_find(const char *name);                              /* NULL: unknown */
 const struct lli_schema_row *lli_schema_find(const struct lli_schema_kind *kind, const char *key); /* NULL: unknown */
 
-/* Is text[0..n) one of the row's values (or are there none to keep to)? */
-int lli_schema_allows(const struct lli_schema_row *row, const char *text, size_t n);
+/* text[0..n) in any case, as one of the row's values spells it; itself where there are none to keep to. NULL: none of them. */
+const char *lli_schema_spelt(const struct lli_schema_row *row, const char *text, size_t n);
 
 #endif

@@ -145,6 +145,14 @@ uint32_t lli_casing_lower(uint32_t code)
     return map_code(to_lower, sizeof to_lower / sizeof *to_lower, code);
 }
 
+int lli_casing_same(const char *a, const char *b, size_t n)
+{
+    while (n > 0 && (a[n - 1] == b[n - 1] || (((a[n - 1] | b[n - 1]) & 0x80) == 0 &&
+                                              lli_casing_lower((uint8_t)a[n - 1]) == lli_casing_lower((uint8_t)b[n - 1]))))
+        n--;
+    return n == 0;
+}
+
 int lli_casing_upper(uint32_t out[2], uint32_t code)
 {
     out[0] = code == SHARP_S ? 'S' : upper(code);

@@ -3,12 +3,16 @@
 #ifndef LLI_BASE_CASING_H
 #define LLI_BASE_CASING_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* One character, or the two of a sharp s: writes them to out and returns how many. */
 int lli_casing_upper(uint32_t out[2], uint32_t code);
 int lli_casing_title(uint32_t out[2], uint32_t code);
 uint32_t lli_casing_lower(uint32_t code);
+
+/* Are n bytes of two ASCII words the same in any case? Other bytes have to be equal. */
+int lli_casing_same(const char *a, const char *b, size_t n);
 
 /* What has another case is a letter with case. */
 int lli_casing_is_upper(uint32_t code);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/casing.h"
+
 #define F16_EXPONENT 0x7C00
 #define F32_EXPONENT 0x7F80
 #define E8_EXPONENT 0x00FF /* a byte that is nothing else; the upper one of the word is no part of it */
@@ -41,8 +43,9 @@ const struct lli_dtype *lli_dtype_find(uint32_t id)
 
 const struct lli_dtype *lli_dtype_named(const char *name)
 {
+    size_t n = strlen(name);
     for (size_t i = 0; i < N_TYPES; i++) {
-        if (strcmp(types[i].name, name) == 0)
+        if (strlen(types[i].name) == n && lli_casing_same(types[i].name, name, n))
             return &types[i];
     }
     return NULL;

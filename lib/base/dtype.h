@@ -38,7 +38,7 @@ struct lli_dtype {
 
 /* NULL if the id is no weight type known here. */
 const struct lli_dtype *lli_dtype_find(uint32_t id);
-const struct lli_dtype *lli_dtype_named(const char *name);
+const struct lli_dtype *lli_dtype_named(const char *name); /* in any case; NULL: unknown */
 
 /* Bytes of a row of n elements; n is a multiple of the block. */
 static inline size_t lli_dtype_row_bytes(const struct lli_dtype *t, size_t n)
