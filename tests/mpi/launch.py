@@ -9,11 +9,23 @@ import sys
 
 LIMIT_S = 100
 
+# What a launcher says of its version; flags to run more ranks than CPUs, and to go on without one; how one can go. Hydra
+# (MPICH) ends a job of which a rank was killed, whatever its flags.
+LAUNCHERS = [
+    ("Open MPI", ["--oversubscribe", "--bind-to", "none"], ["--enable-recovery"], ["kill", "stop", "exit"]),
+    ("HYDRA", ["-bind-to", "none"], ["-disable-auto-cleanup"], ["stop", "exit"]),
+]
+
+
+def know(mpirun):
+    version = subprocess.run([mpirun, "--version"], capture_output=True, text=True, timeout=LIMIT_S).stdout
+    return next(row for row in LAUNCHERS if row[0] in version)
+
 
 def run(mpirun, n, command, *flags):
     """(exit status, output) of a job."""
     env = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    result = subprocess.run([mpirun, "-n", str(n), "--oversubscribe", "--bind-to", "none", *flags, *command],
+    result = subprocess.run([mpirun, *know(mpirun)[1], *flags, "-n", str(n), *command],
                             env=env, capture_output=True, text=True, timeout=LIMIT_S)
     return result.returncode, result.stdout + result.stderr
 
@@ -21,9 +33,10 @@ def run(mpirun, n, command, *flags):
 def lose_all(mpirun, n, command):
     """Each way of going, before each call: all others say which rank it was."""
     failures = 0
-    for how in "kill", "stop", "exit":
+    _, _, flags, ways = know(mpirun)
+    for how in ways:
         for call in range(8):
-            _, output = run(mpirun, n, [*command, how, str(call)], "--enable-recovery")
+            _, output = run(mpirun, n, [*command, how, str(call)], *flags)
             ends = [line for line in output.splitlines() if line.startswith("rank ") and " ms" in line]
             named = [line for line in ends if f": rank {n - 1}: " in line]
             if len(ends) != n - 1 or not named:
