@@ -116,7 +116,7 @@ int main(int argc, char **argv)
         if (load_run(&loaded[n_loaded++], &o, cold) < 0)
             options_fail("load", "failed");
     lli_heap_init(&heap, NULL, NULL, NULL);
-    if (lli_workers_init(&workers, &heap, o.threads, SPIN_NS, &error) < 0)
+    if (lli_workers_init(&workers, &heap, o.threads, NULL, SPIN_NS, &error) < 0)
         options_fail("threads", error.text);
     status = run(&o, backend, &workers, &report, loaded, n_loaded);
     lli_workers_finish(&workers);

@@ -45,6 +45,22 @@ static llminf_status take_weights(const struct lli_weights **out, struct llminf_
                              progress, err);
 }
 
+/* Pinned threads are as many as CPUs, if the host does not say how many. */
+static llminf_status read_cpus(struct lli_engine_options *out, const char *text, llminf_error *err)
+{
+    if (text[0] == 0)
+        return LLMINF_OK;
+    if (lli_cpus_read(&out->cpus, text) < 0)
+        return lli_fail(err, LLMINF_E_OPTION, "cpus", "\"%s\", want numbers below %d and ranges of them, as 0-3,8", text,
+                        LLI_CPUS_MOST);
+    int foreign = lli_cpus_foreign(&out->cpus);
+    if (foreign >= 0)
+        return lli_fail(err, LLMINF_E_OPTION, "cpus", "CPU %d is none that this process may use", foreign);
+    if (out->n_threads == 0)
+        out->n_threads = lli_cpus_count(&out->cpus);
+    return LLMINF_OK;
+}
+
 llminf_status lli_context_options(struct lli_engine_options *out, const struct lli_values *values,
                                   const struct llminf_model *model, llminf_error *err)
 {
@@ -70,6 +86,9 @@ llminf_status lli_context_options(struct lli_engine_options *out, const struct l
     };
     if (out->backend == NULL)
         return lli_fail(err, LLMINF_E_OPTION, "backend", "\"%s\" is not usable here; llminf_backend_at lists what is", name);
+    llminf_status status = read_cpus(out, lli_values_text(values, "cpus"), err);
+    if (status != LLMINF_OK)
+        return status;
     if (model != NULL) {
         out->config = &model->config;
         out->weights = &model->weights;

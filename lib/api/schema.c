@@ -85,6 +85,7 @@ static const struct lli_schema_row model_rows[] = {
     CHOICE("convert", "", "encode the matrices anew while loading: a type or a mix as of kind convert; empty: as they are", "",
            ENCODINGS),
     BOOL("vocab_only", 0, "metadata and text only; a context cannot be opened"),
+    LIST("override", 65536, "KEY=VALUE: metadata in the place of the file's, checked as if they stood there"),
     TEXT("chat_template", "", 1048576, "template to use instead of the file's"),
     INT("template_limit_steps", 1000000, 1, 1000000000, NONE, "largest work of one run of a template"),
     INT("template_limit_bytes", 16777216, 1, 1000000000, BYTES, "largest output of one run of a template"),
@@ -113,7 +114,8 @@ static const struct lli_schema_row context_rows[] = {
     INT("age_steps", 1024, 0, 2147483647, NONE, "steps of waiting that raise a priority by 1; 0: never"),
     INT("bypass_limit", 16, 0, 1000, NONE, "how often a generation that does not fit yet may be overtaken"),
     BOOL("host_driven", 0, "no engine thread; the host calls llminf_context_step"),
-    INT("threads", 0, 0, 1024, NONE, "workers; 0: what affinity and cgroup quota allow"),
+    INT("threads", 0, 0, 1024, NONE, "workers; 0: as many as cpus, or what affinity and cgroup quota allow"),
+    TEXT("cpus", "", 4096, "pin workers and the engine thread to these CPUs, as 0-3,8; empty: pin none"),
     INT("spin_ns", 20000, 0, 10000000, NS, "how long an idle worker spins before it sleeps"),
     NAME("backend", "auto", "kernel table; auto: the strongest usable"),
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "file/gguf_override.h"
 #include "file/shard.h"
 #include "model/convert.h"
 #include "model/folder.h"
@@ -160,12 +161,15 @@ static llminf_status encode_anew(struct llminf_model *model, const struct lli_va
 llminf_status lli_source_read(struct llminf_model *model, const struct lli_source *source, const struct lli_values *values,
                               const struct lli_progress *progress, llminf_error *err)
 {
+    const struct lli_value *overrides = lli_values_at(values, "override");
     llminf_status status;
     lli_files_init(&model->files, &model->heap);
     if (source->path != NULL && lli_folder_is(source->path))
         status = read_folder(model, source->path, values, progress, err);
     else
         status = read_files(model, source, values, progress, err);
+    if (status == LLMINF_OK)
+        status = lli_gguf_override(&model->gguf, overrides->items, overrides->n_items, err);
     return status == LLMINF_OK ? encode_anew(model, values, progress, err) : status;
 }
 

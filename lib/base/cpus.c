@@ -10,16 +10,22 @@
 
 #include "base/format.h"
 
-enum { MAX_CPUS = 8192, FILE_BYTES = 2048, PATH_BYTES = 512 };
+enum { MAX_CPUS = 8192, WORD_BITS = 8 * sizeof(unsigned long), FILE_BYTES = 2048, PATH_BYTES = 512 };
+
+/* The affinity mask; 0, or -1: it cannot be read. */
+static int read_affinity(unsigned long mask[MAX_CPUS / WORD_BITS])
+{
+    memset(mask, 0, MAX_CPUS / 8);
+    return sched_getaffinity(0, MAX_CPUS / 8, (cpu_set_t *)(void *)mask);
+}
 
 static int count_affinity(void)
 {
-    unsigned long mask[MAX_CPUS / (8 * sizeof(unsigned long))];
+    unsigned long mask[MAX_CPUS / WORD_BITS];
     int n = 0;
-    memset(mask, 0, sizeof mask);
-    if (sched_getaffinity(0, sizeof mask, (cpu_set_t *)(void *)mask) != 0)
+    if (read_affinity(mask) != 0)
         return 1;
-    for (size_t i = 0; i < sizeof mask / sizeof *mask; i++)
+    for (size_t i = 0; i < MAX_CPUS / WORD_BITS; i++)
         n += __builtin_popcountl(mask[i]);
     return n > 0 ? n : 1;
 }
@@ -136,4 +142,74 @@ int lli_cpus_usable(void)
             n = (int)bound;
     }
     return n;
+}
+
+/* ---- sets -------------------------------------------------------------------------------------------------------- */
+
+/* The number at *at, which then stands behind it; -1: none below LLI_CPUS_MOST. */
+static int read_cpu(const char **at)
+{
+    size_t n = strspn(*at, "0123456789");
+    int64_t value;
+    if (n == 0 || lli_format_read_int(&value, *at, n) != 0 || value >= LLI_CPUS_MOST)
+        return -1;
+    *at += n;
+    return (int)value;
+}
+
+int lli_cpus_read(struct lli_cpus *out, const char *text)
+{
+    memset(out, 0, sizeof *out);
+    for (const char *at = text;; at++) {
+        int first = read_cpu(&at), last = first;
+        if (*at == '-') {
+            at++;
+            last = read_cpu(&at);
+        }
+        if (first < 0 || last < first || (*at != ',' && *at != 0))
+            return -1;
+        for (int cpu = first; cpu <= last; cpu++)
+            out->bits[cpu / 64] |= UINT64_C(1) << cpu % 64;
+        if (*at == 0)
+            return 0;
+    }
+}
+
+int lli_cpus_count(const struct lli_cpus *cpus)
+{
+    int n = 0;
+    for (size_t i = 0; i < LLI_CPUS_MOST / 64; i++)
+        n += __builtin_popcountll(cpus->bits[i]);
+    return n;
+}
+
+static int has(const struct lli_cpus *cpus, int cpu)
+{
+    return cpus->bits[cpu / 64] >> cpu % 64 & 1;
+}
+
+int lli_cpus_at(const struct lli_cpus *cpus, int i)
+{
+    int cpu = 0;
+    while (cpu < LLI_CPUS_MOST && (!has(cpus, cpu) || i-- > 0))
+        cpu++;
+    return cpu < LLI_CPUS_MOST ? cpu : -1;
+}
+
+int lli_cpus_foreign(const struct lli_cpus *cpus)
+{
+    unsigned long mask[MAX_CPUS / WORD_BITS];
+    if (read_affinity(mask) != 0)
+        return lli_cpus_at(cpus, 0);
+    for (int cpu = 0; cpu < LLI_CPUS_MOST; cpu++)
+        if (has(cpus, cpu) && !(mask[(size_t)cpu / WORD_BITS] >> (size_t)cpu % WORD_BITS & 1))
+            return cpu;
+    return -1;
+}
+
+int lli_cpus_pin(pthread_t thread, int cpu)
+{
+    unsigned long mask[LLI_CPUS_MOST / WORD_BITS] = {0};
+    mask[(size_t)cpu / WORD_BITS] = 1ul << (size_t)cpu % WORD_BITS;
+    return pthread_setaffinity_np(thread, sizeof mask, (cpu_set_t *)(void *)mask);
 }

@@ -160,14 +160,30 @@ static int init_locks(struct lli_workers *w)
     return code;
 }
 
-int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, int64_t spin_ns, struct llminf_error *err)
+/* cpu: -1: any. */
+static int32_t start_worker(struct lli_workers *w, struct seat *seat, int cpu, struct llminf_error *err)
+{
+    pthread_t *thread = &w->threads[seat->index];
+    int code = lli_workers_thread(thread, "llminf-worker", STACK_BYTES, run_worker, seat);
+    if (code != 0)
+        return lli_fail_os(err, code, "threads", "cannot start worker %d of %d", seat->index, w->n);
+    w->n_started = seat->index;
+    code = cpu >= 0 ? lli_cpus_pin(*thread, cpu) : 0;
+    return code == 0 ? LLMINF_OK : lli_fail_os(err, code, "cpus", "cannot pin worker %d to CPU %d", seat->index, cpu);
+}
+
+int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, const struct lli_cpus *cpus, int64_t spin_ns,
+                         struct llminf_error *err)
 {
     struct seat *seats;
     int code;
     memset(w, 0, sizeof *w);
     w->heap = heap;
     w->n = n;
-    w->most = (uint32_t)(n <= lli_cpus_usable() ? n : lli_cpus_usable()) - 1;
+    int n_cpus = lli_cpus_usable(), n_pinned = cpus ? lli_cpus_count(cpus) : 0;
+    if (n_pinned > 0 && n_pinned < n_cpus)
+        n_cpus = n_pinned;
+    w->most = (uint32_t)(n <= n_cpus ? n : n_cpus) - 1;
     w->spin_ns = w->most > 0 ? spin_ns : 0; /* who spins on the only CPU delays whom he waits for */
     code = init_locks(w);
     if (code != 0)
@@ -182,12 +198,11 @@ int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, in
     for (int i = 1; i < n; i++) {
         seats[i].workers = w;
         seats[i].index = i;
-        code = lli_workers_thread(&w->threads[i], "llminf-worker", STACK_BYTES, run_worker, &seats[i]);
-        if (code != 0) {
+        int32_t status = start_worker(w, &seats[i], n_pinned > 0 ? lli_cpus_at(cpus, i % n_pinned) : -1, err);
+        if (status != LLMINF_OK) {
             lli_workers_finish(w);
-            return lli_fail_os(err, code, "threads", "cannot start worker %d of %d", i, n);
+            return status;
         }
-        w->n_started = i;
     }
     return LLMINF_OK;
 }

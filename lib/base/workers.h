@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "base/cpus.h"
 
 struct llminf_error;
 
@@ -36,8 +37,10 @@ struct lli_workers {
     int ready; /* locks are initialised */
 };
 
-/* n threads in all, n - 1 of them new (n >= 1). IO with os_error if one does not start. */
-int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, int64_t spin_ns, struct llminf_error *err);
+/* n threads in all, n - 1 of them new (n >= 1): thread i on the i-th of the CPUs, from the first on again, or on any (NULL, or
+ * none). IO with os_error if one does not start, or not there. */
+int32_t lli_workers_init(struct lli_workers *w, struct lli_heap *heap, int n, const struct lli_cpus *cpus, int64_t spin_ns,
+                         struct llminf_error *err);
 
 /* Bytes of heap and of stacks that n workers take. */
 size_t lli_workers_bytes(int n);

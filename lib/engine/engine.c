@@ -214,7 +214,7 @@ static int32_t init_scratch(struct lli_engine *engine, const struct lli_engine_s
 static int32_t init_forward(struct lli_engine *engine, const struct lli_engine_size *size,
                             const struct lli_engine_options *options, struct llminf_error *err)
 {
-    int32_t status = lli_workers_init(&engine->workers, engine->heap, size->n_threads, options->spin_ns, err);
+    int32_t status = lli_workers_init(&engine->workers, engine->heap, size->n_threads, &options->cpus, options->spin_ns, err);
     if (status != LLMINF_OK)
         return status;
     struct lli_forward_options forward = forward_options(size, options);
@@ -247,6 +247,7 @@ static void settle_options(struct lli_engine *engine, const struct lli_engine_si
     engine->fingerprint = options->fingerprint;
     engine->kv_type = options->kv_type;
     engine->event_fd = -1;
+    engine->cpu = lli_cpus_at(&options->cpus, 0);
     engine->max_sessions = options->max_sessions;
     engine->max_running = size->max_running;
     engine->max_waiting = options->max_waiting;

@@ -52,6 +52,7 @@ struct lli_engine_options {
     uint32_t bypass_limit;   /* how often the head may be overtaken while it is blocked */
     int no_prefix_cache, host_driven, kv_prefault;
     int n_threads; /* 0: lli_cpus_usable() */
+    struct lli_cpus cpus; /* that workers and the engine thread are pinned to; empty: none is */
     int64_t spin_ns;
 
     const struct lli_config *draft_config;   /* of a second model with the same vocabulary, which guesses; NULL: none */
@@ -144,6 +145,7 @@ struct lli_engine {
 
     /* of whoever runs the steps: the engine thread, or the host's that is in step() */
     pthread_t thread;
+    int cpu; /* that the engine thread runs on; -1: any */
     struct lli_workers workers;
     struct lli_forward *forward;
     struct lli_batch batch;      /* the step in the making or in flight */

@@ -85,7 +85,8 @@ int32_t lli_thread_start(struct lli_engine *engine, struct llminf_error *err)
     if (failed)
         return lli_fail_os(err, failed, "context", "the engine thread did not start");
     engine->has_thread = 1;
-    return LLMINF_OK;
+    failed = engine->cpu >= 0 ? lli_cpus_pin(engine->thread, engine->cpu) : 0;
+    return failed ? lli_fail_os(err, failed, "cpus", "cannot pin the engine thread to CPU %d", engine->cpu) : LLMINF_OK;
 }
 
 /* The counter of an eventfd is at most 1 here; nothing of this can fail or block. */

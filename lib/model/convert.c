@@ -225,7 +225,7 @@ static int32_t plan(struct converter *c, const struct lli_config *config)
 static int32_t take_memory(struct converter *c)
 {
     int n_threads = c->options->n_threads > 0 ? c->options->n_threads : lli_cpus_usable();
-    int32_t status = lli_workers_init(&c->workers, c->heap, n_threads, 0, c->err);
+    int32_t status = lli_workers_init(&c->workers, c->heap, n_threads, NULL, 0, c->err);
     if (status)
         return status;
     c->piece = lli_alloc(c->heap, PIECE_BYTES);

@@ -62,7 +62,7 @@ static int32_t make(struct lli_weights *out, struct lli_heap *heap, const struct
                     int n_threads, const struct lli_progress *progress, struct llminf_error *err)
 {
     struct lli_workers workers = {0};
-    int32_t status = lli_workers_init(&workers, heap, n_threads, 0, err);
+    int32_t status = lli_workers_init(&workers, heap, n_threads, NULL, 0, err);
     if (status == 0)
         status = lli_packing_make(out, heap, source, lanes, &workers, progress, err);
     lli_workers_finish(&workers);
@@ -122,7 +122,7 @@ static int32_t restore(struct lli_packings *packings, const struct lli_packing_s
     struct lli_packing_source from = *source;
     struct lli_workers workers = {0};
     from.older = &packings->newest->weights;
-    int32_t status = lli_workers_init(&workers, packings->heap, n_threads, 0, err);
+    int32_t status = lli_workers_init(&workers, packings->heap, n_threads, NULL, 0, err);
     if (status == 0)
         status = lli_packing_restore(packings->heap, &from, &workers, err);
     lli_workers_finish(&workers);

@@ -98,6 +98,7 @@ static void sweep(int for_ever)
     int64_t n_sites;
     assert_int_equal(llminf_options_open(&options, "model", NULL), LLMINF_OK);
     assert_int_equal(llminf_options_set_allocator(options, support_alloc, support_release, &heap, NULL), LLMINF_OK);
+    assert_int_equal(llminf_options_add_text(options, "override", "general.name=a cat", -1, NULL), LLMINF_OK);
     assert_int_equal(run(options, first, &n_first), LLMINF_OK);
     assert_int_equal(heap.live_bytes, 0);
     n_sites = heap.n_calls;

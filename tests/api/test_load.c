@@ -1,5 +1,5 @@
-/* A file that was copied: every backend tells the same from it as from a mapped one, it can be converted at any time, and the
- * copy does not stay beside its packing. */
+/* How a file is opened. One that was copied: every backend tells the same from it as from a mapped one, it can be converted at
+ * any time, and the copy does not stay beside its packing. Metadata that a host sets. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -214,9 +214,63 @@ static void test_peak(void **state)
     drop_source(&s);
 }
 
+static llminf_status open_with(llminf_model **out, const struct source *s, const char *const *items, llminf_error *err)
+{
+    llminf_options *options;
+    assert_int_equal(llminf_options_open(&options, "model", NULL), LLMINF_OK);
+    for (; *items; items++)
+        assert_int_equal(llminf_options_add_text(options, "override", *items, -1, NULL), LLMINF_OK);
+    llminf_status status = llminf_model_open_memory(out, s->bytes, s->size, options, err);
+    llminf_options_close(options);
+    return status;
+}
+
+/* Metadata in the place of the file's decide what the model is, and are refused as the file's would be. */
+static void test_overrides(void **state)
+{
+    static const struct {
+        const char *items[3];
+        llminf_status status;
+        const char *subject;
+    } bad[] = {
+        {{"general.architecture=unheard_of"}, LLMINF_E_UNSUPPORTED, "general.architecture"},
+        {{"llama.block_count=3"}, LLMINF_E_FORMAT, "blk.2.attn_norm.weight"},
+        {{"llama.context_length=many"}, LLMINF_E_OPTION, "override"},
+        {{"tokenizer.ggml.tokens=a"}, LLMINF_E_OPTION, "override"},
+        {{"llama.rope.freq_base"}, LLMINF_E_OPTION, "override"},
+    };
+    struct source s;
+    llminf_model *model, *plain;
+    llminf_error err;
+    const char *text, *fingerprint;
+    int64_t n;
+    size_t length;
+    (void)state;
+    make_source(&s, &(struct test_model_spec){.seed = 5});
+    assert_int_equal(llminf_model_open_memory(&plain, s.bytes, s.size, NULL, &err), LLMINF_OK);
+    assert_int_equal(open_with(&model, &s, (const char *const[]){"llama.context_length=99", "general.name=A = B", NULL}, &err),
+                     LLMINF_OK);
+    assert_int_equal(llminf_model_int(model, "llama.context_length", &n, &err), LLMINF_OK);
+    assert_int_equal(n, 99);
+    assert_int_equal(llminf_model_text(model, "general.name", &text, &length, &err), LLMINF_OK);
+    assert_string_equal(text, "A = B");
+    assert_int_equal(llminf_model_text(model, "fingerprint", &text, &length, &err), LLMINF_OK);
+    assert_int_equal(llminf_model_text(plain, "fingerprint", &fingerprint, &length, &err), LLMINF_OK);
+    assert_string_not_equal(text, fingerprint);
+    llminf_model_close(model);
+    llminf_model_close(plain);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(open_with(&model, &s, bad[i].items, &err), bad[i].status);
+        assert_string_equal(err.subject, bad[i].subject);
+        assert_null(model);
+    }
+    drop_source(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_every_backend),
         cmocka_unit_test(test_peak),
     };

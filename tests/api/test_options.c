@@ -5,7 +5,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <math.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -247,6 +250,67 @@ static void test_draft(void **state)
     free(text.bytes);
 }
 
+/* How many threads of the library there are; each runs on `cpu` only. */
+static int count_pinned(int cpu)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    int n = 0;
+    assert_non_null(tasks);
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        char path[300], name[32] = "";
+        cpu_set_t mask;
+        FILE *file;
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+        if (task->d_name[0] == '.' || (file = fopen(path, "r")) == NULL)
+            continue;
+        assert_non_null(fgets(name, sizeof name, file));
+        fclose(file);
+        if (strncmp(name, "llminf-", 7) != 0)
+            continue;
+        assert_int_equal(sched_getaffinity(atoi(task->d_name), sizeof mask, &mask), 0);
+        assert_true(CPU_COUNT(&mask) == 1 && CPU_ISSET(cpu, &mask));
+        n++;
+    }
+    closedir(tasks);
+    return n;
+}
+
+static void test_cpus(void **state)
+{
+    struct small_model model = small(320, 0, 0);
+    llminf_options *options = open_bag("context");
+    llminf_context *context;
+    llminf_error error;
+    cpu_set_t mask;
+    int cpu = 0;
+    char text[16];
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof mask, &mask), 0);
+    while (!CPU_ISSET(cpu, &mask))
+        cpu++;
+    snprintf(text, sizeof text, "%d", cpu);
+    assert_int_equal(llminf_options_set_text(options, "cpus", text, -1, &error), LLMINF_OK);
+    for (int threads = 0; threads <= 3; threads += 3) {
+        assert_int_equal(llminf_options_set_int(options, "threads", threads, &error), LLMINF_OK);
+        assert_int_equal(llminf_context_open(&context, model.handle, options, &error), LLMINF_OK);
+        assert_int_equal(count_pinned(cpu), threads > 0 ? threads : 1); /* the engine's thread is the first worker */
+        llminf_context_close(context);
+    }
+    assert_int_equal(sched_getaffinity(0, sizeof mask, &mask), 0);
+    for (cpu = 0; cpu < CPU_SETSIZE && CPU_ISSET(cpu, &mask); cpu++)
+        ;
+    snprintf(text, sizeof text, "%d", cpu);
+    const char *const bad[] = {"x", "1-0", text};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(llminf_options_set_text(options, "cpus", bad[i], -1, &error), LLMINF_OK);
+        assert_int_equal(llminf_context_open(&context, model.handle, options, &error), LLMINF_E_OPTION);
+        assert_string_equal(error.subject, "cpus");
+    }
+    llminf_options_close(options);
+    llminf_model_close(model.handle);
+    free(model.bytes);
+}
+
 static void test_lists(void **state)
 {
     llminf_options *options = open_bag("generate");
@@ -306,7 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),     cmocka_unit_test(test_ranges), cmocka_unit_test(test_types),
         cmocka_unit_test(test_functions), cmocka_unit_test(test_draft),  cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_schema),    cmocka_unit_test(test_names),
+        cmocka_unit_test(test_schema),    cmocka_unit_test(test_names),  cmocka_unit_test(test_cpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

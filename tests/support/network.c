@@ -90,7 +90,7 @@ int32_t network_start(struct network_run *run, struct network *network, int kv_t
     int32_t status;
     memset(run, 0, sizeof *run);
     run->network = network;
-    status = lli_workers_init(&run->workers, &network->heap, n_threads, 10000, &error);
+    status = lli_workers_init(&run->workers, &network->heap, n_threads, NULL, 10000, &error);
     if (status >= 0 && backend->lanes > 1) {
         const struct lli_packing_source source = {&network->config, weights, NULL, NULL};
         status = lli_packing_make(&run->packed, &network->heap, &source, (uint32_t)backend->lanes, &run->workers, NULL, &error);

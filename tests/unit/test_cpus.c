@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -164,11 +165,62 @@ static void long_files(void **state)
     assert_int_equal(got, 8); /* the group's name is not known, so neither are its ancestors */
 }
 
+/* want: the CPUs in order, NULL: no list. foreign: where the even ones up to 14 are ours. */
+static const struct list {
+    const char *text, *want;
+    int foreign;
+} LISTS[] = {
+    {"0", "0", -1},
+    {"0,2-2,14", "0 2 14", -1},
+    {"0-3,7", "0 1 2 3 7", 1},
+    {"7,0", "0 7", 7},
+    {"2,2,1-2", "1 2", 1},
+    {"14,16", "14 16", 16},
+    {"1023", "1023", 1023},
+    {"63-65", "63 64 65", 63},
+    {"", NULL, 0},
+    {",", NULL, 0},
+    {"1,", NULL, 0},
+    {"-1", NULL, 0},
+    {"3-1", NULL, 0},
+    {"1024", NULL, 0},
+    {"0-1024", NULL, 0},
+    {"1-", NULL, 0},
+    {"0 1", NULL, 0},
+    {"1-2-3", NULL, 0},
+    {"99999999999999999999", NULL, 0},
+};
+
+static void lists(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+        const struct list *row = &LISTS[i];
+        struct lli_cpus cpus;
+        char got[64] = "";
+        size_t n = 0;
+        int status = lli_cpus_read(&cpus, row->text);
+        if ((status < 0) != (row->want == NULL))
+            fail_msg("\"%s\": %d", row->text, status);
+        if (status < 0)
+            continue;
+        for (int at = 0; lli_cpus_at(&cpus, at) >= 0; at++)
+            n += (size_t)snprintf(got + n, sizeof got - n, at > 0 ? " %d" : "%d", lli_cpus_at(&cpus, at));
+        assert_string_equal(got, row->want);
+        kernel.n_cpus = 8;
+        kernel.on = 1;
+        int foreign = lli_cpus_foreign(&cpus);
+        kernel.on = 0;
+        assert_int_equal(foreign, row->foreign);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(usable),
         cmocka_unit_test(long_files),
+        cmocka_unit_test(lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

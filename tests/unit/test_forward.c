@@ -396,7 +396,7 @@ static void test_memory(void **state)
     assert_int_equal(block_bytes, 16 * 2 * 2 * 2 * 2 * 16); /* tokens, K and V, layers, KV heads, F16, head size */
     assert_int_equal(lli_forward_block_bytes(&network.config, LLI_KV_F32), 2 * block_bytes);
     lli_heap_init(&heap, support_alloc, support_release, &counter);
-    assert_int_equal(lli_workers_init(&workers, &network.heap, 1, 0, NULL), 0);
+    assert_int_equal(lli_workers_init(&workers, &network.heap, 1, NULL, 0, NULL), 0);
 
     assert_int_equal(open_forward(&forward, &heap, &network, &workers), 0);
     assert_int_equal(lli_forward_kv_bytes(forward), 4 * block_bytes);

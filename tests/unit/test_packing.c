@@ -32,7 +32,7 @@ static int32_t pack(struct lli_weights *out, struct network *n, uint32_t lanes, 
     const struct lli_packing_source source = {&n->config, &n->weights, NULL, NULL};
     struct lli_workers workers;
     int32_t status;
-    assert_int_equal(lli_workers_init(&workers, &n->heap, n_threads, 0, NULL), 0);
+    assert_int_equal(lli_workers_init(&workers, &n->heap, n_threads, NULL, 0, NULL), 0);
     status = lli_packing_make(out, &n->heap, &source, lanes, &workers, progress, err);
     lli_workers_finish(&workers);
     return status;

@@ -150,7 +150,7 @@ static int32_t run_rank(struct rank *rank)
     if (status == 0)
         status = lli_packings_take_slice(&weights, &c->packings, &source, &slice, lanes, 1, NULL, NULL);
     if (status == 0)
-        status = lli_workers_init(&workers, &n->heap, 1 + rank->comm.index % 2, 0, NULL);
+        status = lli_workers_init(&workers, &n->heap, 1 + rank->comm.index % 2, NULL, 0, NULL);
     if (status < 0)
         return status;
     status = lli_forward_new(&forward, &n->heap, &n->config, weights, &options, NULL);

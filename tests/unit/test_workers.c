@@ -42,7 +42,7 @@ static void run_many(int n, int64_t spin_ns, int n_runs)
     struct lli_workers workers;
     struct tally tally = {0};
     lli_heap_init(&heap, NULL, NULL, NULL);
-    assert_int_equal(lli_workers_init(&workers, &heap, n, spin_ns, NULL), LLMINF_OK);
+    assert_int_equal(lli_workers_init(&workers, &heap, n, NULL, spin_ns, NULL), LLMINF_OK);
     for (int i = 1; i <= n_runs; i++) {
         lli_workers_run(&workers, count_call, &tally);
         assert_int_equal(tally.total, i * n); /* all are done when run returns */
@@ -89,7 +89,7 @@ static void test_pieces(void **state)
         struct pieces pieces = {.n = threads[t]};
         struct tally tally = {0};
         lli_heap_init(&heap, NULL, NULL, NULL);
-        assert_int_equal(lli_workers_init(&workers, &heap, threads[t], t % 2 ? 20000 : 0, NULL), LLMINF_OK);
+        assert_int_equal(lli_workers_init(&workers, &heap, threads[t], NULL, t % 2 ? 20000 : 0, NULL), LLMINF_OK);
         for (int i = 1; i <= 1000; i++) {
             lli_workers_share(&workers, do_piece, &pieces, (size_t)(i % 65));
             if (i % 7 == 0)
@@ -124,7 +124,7 @@ static void test_no_memory(void **state)
         struct lli_workers workers;
         struct llminf_error error;
         lli_heap_init(&heap, support_alloc, support_release, &source);
-        assert_int_equal(lli_workers_init(&workers, &heap, 4, 0, &error), LLMINF_E_MEMORY);
+        assert_int_equal(lli_workers_init(&workers, &heap, 4, NULL, 0, &error), LLMINF_E_MEMORY);
         assert_int_equal(source.live_bytes, 0);
         lli_workers_finish(&workers); /* a failed one may be finished again */
     }
