@@ -102,7 +102,7 @@ size_t lli_bpe_text(char *out, const struct lli_vocab *v, uint32_t id)
  * there they are joined. */
 static int can_join(const struct lli_vocab *v, uint32_t id)
 {
-    return lli_vocab_is_plain(v, id) || (v->by_characters && v->types[id] == LLI_TOKEN_USER_DEFINED);
+    return lli_vocab_is_plain(v, id) || (v->by_characters && lli_vocab_is_models(v, id));
 }
 
 static int32_t find_part(int32_t *out, const struct lli_bpe_merges *m, struct lli_text part, uint64_t rank,

@@ -49,10 +49,11 @@ static int is_hidden(const struct lli_vocab *v, int32_t id)
     return v->types[id] == LLI_TOKEN_CONTROL || v->types[id] == LLI_TOKEN_UNKNOWN;
 }
 
-/* Spaces that encoding may have put in front of this token, the first of a text. */
+/* Spaces that encoding may have put in front of this token, the first of a text; a GGUF file's user-defined ones are as they
+ * stand. */
 static size_t n_prefix(const struct lli_vocab *v, int32_t id)
 {
-    size_t n = 0, most = v->types[id] == LLI_TOKEN_USER_DEFINED ? 0 : v->n_strip;
+    size_t n = 0, most = v->types[id] == LLI_TOKEN_USER_DEFINED && !v->as_spelled ? 0 : v->n_strip;
     while (n < most && n < v->texts[id].len && v->texts[id].bytes[n] == ' ')
         n++;
     return n;

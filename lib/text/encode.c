@@ -17,6 +17,7 @@ static lli_encode_fn *const by_kind[] = {
     [LLI_VOCAB_BPE] = lli_bpe_encode,
     [LLI_VOCAB_UNIGRAM] = lli_unigram_encode,
     [LLI_VOCAB_WORDPIECE] = lli_wordpiece_encode,
+    [LLI_VOCAB_WORDLEVEL] = lli_wordpiece_encode_word,
 };
 
 static int32_t append_id(struct lli_buffer *ids, int32_t id, struct llminf_error *err)
@@ -30,20 +31,20 @@ static int32_t append_bounds(struct lli_buffer *ids, const struct lli_bounds *bo
     return lli_buffer_append(ids, bounds->ids, n) ? lli_fail_memory(err, "tokens", ids->len + n) : LLMINF_OK;
 }
 
-/* A run of text without tokens that are taken whole: normalised, cut, joined. first: it begins the text; in_front: that, or
- * it follows a control token. */
-static int32_t encode_run(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text run,
-                          int first, int in_front, struct llminf_error *err)
-{
-    int32_t status = lli_normal_run(&run, &work->normal, &v->normal, in_front, err);
-    if (status == LLMINF_OK)
-        status = lli_split_run(&work->pieces, v->split, run, first, err);
-    for (size_t i = 0; status == LLMINF_OK && i < lli_pieces_count(&work->pieces); i++) {
-        if (by_kind[v->kind](ids, v, work, lli_pieces_at(&work->pieces, i)))
-            status = lli_fail_memory(err, "text", run.len);
-    }
-    return status;
-}
+/* A walk along a text, from token to token that is taken whole. */
+struct walk {
+    struct lli_buffer *ids;
+    const struct lli_vocab *v;
+    struct lli_encode_work *work;
+    const struct lli_special *special; /* what is sought in the text */
+    const struct lli_buffer *found;    /* struct lli_spelling, from the last byte to the first */
+    struct lli_text text;
+    int first; /* the text begins what is encoded */
+    struct llminf_error *err;
+};
+
+/* What lies between two tokens, not empty. first: it begins what is encoded; in_front: the text, or follows a control token. */
+typedef int32_t between_fn(const struct walk *w, struct lli_text run, int first, int in_front);
 
 /* ---- what a token that is taken whole asks of the text beside it */
 
@@ -68,15 +69,16 @@ static int is_of_word(const struct lli_vocab *v, struct lli_encode_work *work, s
     return lli_split_run(&work->pieces, v->word, character, 0, NULL) == LLMINF_OK && lli_pieces_count(&work->pieces) == 0;
 }
 
-static int may_stand(const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text text, struct lli_spelling s)
+static int may_stand(const struct walk *w, size_t at, size_t end, int edges)
 {
+    struct lli_text text = w->text;
     uint32_t code;
-    size_t at = s.at, end = at + lli_vocab_whole(v, s.id).len;
-    if (!(edges_of(v, s.id) & LLI_EDGE_WORD))
+    if (!(edges & LLI_EDGE_WORD))
         return 1;
-    if (at > 0 && is_of_word(v, work, text, character_before(text, at), at))
+    if (at > 0 && is_of_word(w->v, w->work, text, character_before(text, at), at))
         return 0;
-    return end == text.len || !is_of_word(v, work, text, end, end + lli_utf8_read(&code, text.bytes + end, text.len - end));
+    return end == text.len ||
+           !is_of_word(w->v, w->work, text, end, end + lli_utf8_read(&code, text.bytes + end, text.len - end));
 }
 
 /* Where white space that reaches up to `end` begins, not before `at`. */
@@ -105,37 +107,41 @@ static size_t skip_spaces(struct lli_text text, size_t at)
     return at;
 }
 
-/* The next token that stands at `at` or behind it, as index + 1 of those found; 0 if there is none. They are in falling
- * order. */
-static size_t next_whole(const struct lli_vocab *v, struct lli_encode_work *work, struct lli_text text,
-                         const struct lli_spelling *found, size_t i, size_t at)
+/* The next token that stands at `from` or behind it, as index + 1 of those found; 0 if there is none. They are in falling
+ * order. One that is a part of a word hides those that begin in it, as any other does. */
+static size_t next_whole(const struct walk *w, const struct lli_spelling *found, size_t i, size_t from)
 {
-    while (i > 0 && (found[i - 1].at < at || !may_stand(v, work, text, found[i - 1])))
-        i--; /* it begins inside the token before it, or is a part of a word */
+    for (; i > 0; i--) {
+        size_t at = found[i - 1].at, end = at + lli_special_text(w->special, found[i - 1].id).len;
+        if (at < from)
+            continue; /* it begins inside the one before it */
+        if (may_stand(w, at, end, edges_of(w->v, found[i - 1].id)))
+            break;
+        from = end;
+    }
     return i;
 }
 
-/* From token to token that is spelled in the text, the runs between them on the way. */
-static int32_t encode_runs(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work,
-                           struct lli_text text, const struct lli_buffer *found, struct llminf_error *err)
+static int32_t walk(const struct walk *w, between_fn *between)
 {
-    const struct lli_spelling *spellings = (const struct lli_spelling *)(const void *)found->bytes;
-    size_t at = 0, i = found->len / sizeof *spellings;
+    const struct lli_spelling *spellings = (const struct lli_spelling *)(const void *)w->found->bytes;
+    struct lli_text text = w->text;
+    size_t at = 0, i = w->found->len / sizeof *spellings;
     int in_front = 1;
     while (at < text.len) {
-        i = next_whole(v, work, text, spellings, i, at);
-        int32_t id = i > 0 ? spellings[i - 1].id : LLI_NO_TOKEN, edges = i > 0 ? edges_of(v, id) : 0;
+        i = next_whole(w, spellings, i, at);
+        int32_t id = i > 0 ? spellings[i - 1].id : LLI_NO_TOKEN, edges = i > 0 ? edges_of(w->v, id) : 0;
         size_t stop = i > 0 ? spellings[i - 1].at : text.len, end = edges & LLI_EDGE_LEFT ? trim(text, at, stop) : stop;
         int32_t status = LLMINF_OK;
         if (end > at) {
-            status = encode_run(ids, v, work, (struct lli_text){text.bytes + at, end - at}, at == 0, in_front, err);
+            status = between(w, (struct lli_text){text.bytes + at, end - at}, w->first && at == 0, in_front);
             in_front = 0;
         }
         if (status == LLMINF_OK && id != LLI_NO_TOKEN) {
-            status = append_id(ids, id, err);
-            stop += lli_vocab_whole(v, id).len;
+            status = append_id(w->ids, id, w->err);
+            stop += lli_special_text(w->special, id).len;
             stop = edges & LLI_EDGE_RIGHT ? skip_spaces(text, stop) : stop;
-            in_front = v->types[id] == LLI_TOKEN_CONTROL;
+            in_front = w->v->types[id] == LLI_TOKEN_CONTROL;
         }
         if (status != LLMINF_OK)
             return status;
@@ -143,6 +149,36 @@ static int32_t encode_runs(struct lli_buffer *ids, const struct lli_vocab *v, st
     }
     return LLMINF_OK;
 }
+
+/* ---- what lies between: normalised, sought through once more, cut and joined */
+
+static int32_t encode_pieces(const struct walk *w, struct lli_text run, int first, int in_front)
+{
+    struct lli_pieces *pieces = &w->work->pieces;
+    (void)in_front;
+    int32_t status = lli_split_run(pieces, w->v->split, run, first, w->err);
+    for (size_t i = 0; status == LLMINF_OK && i < lli_pieces_count(pieces); i++) {
+        if (by_kind[w->v->kind](w->ids, w->v, w->work, lli_pieces_at(pieces, i)))
+            status = lli_fail_memory(w->err, "text", run.len);
+    }
+    return status;
+}
+
+static int32_t encode_run(const struct walk *w, struct lli_text run, int first, int in_front)
+{
+    const struct lli_vocab *v = w->v;
+    struct lli_buffer *found = &w->work->late;
+    int32_t status = lli_normal_run(&run, &w->work->normal, &v->normal, in_front, w->err);
+    if (status != LLMINF_OK || !v->late)
+        return status == LLMINF_OK ? encode_pieces(w, run, first, in_front) : status;
+    found->len = 0;
+    if (lli_special_find(found, v->late, run.bytes, run.len, 1))
+        return lli_fail_memory(w->err, "text", found->len);
+    struct walk late = {w->ids, v, w->work, v->late, found, run, first, w->err};
+    return walk(&late, encode_pieces);
+}
+
+/* ---- all of a text */
 
 /* Appends the spellings in text[from, to), control tokens too, with places in the text. */
 static int find_in_part(struct lli_buffer *found, const struct lli_vocab *v, struct lli_text text, size_t from, size_t to)
@@ -165,9 +201,9 @@ static int merge_found(struct lli_buffer *found, const struct lli_vocab *v, cons
     size_t n_x = a->len / sizeof *x, n_y = b->len / sizeof *y, i = 0, k = 0;
     while (i < n_x || k < n_y) {
         int same = i < n_x && k < n_y && x[i].at == y[k].at;
-        int first =
-            k == n_y ||
-            (i < n_x && (same ? lli_vocab_whole(v, x[i].id).len >= lli_vocab_whole(v, y[k].id).len : x[i].at > y[k].at));
+        int first = k == n_y ||
+                    (i < n_x && (same ? lli_special_text(v->special, x[i].id).len >= lli_special_text(v->special, y[k].id).len
+                                      : x[i].at > y[k].at));
         if (lli_buffer_append(found, first ? &x[i] : &y[k], sizeof *x))
             return -1;
         i += (size_t)(first || same);
@@ -204,16 +240,19 @@ static int32_t encode_text(struct lli_buffer *ids, const struct lli_vocab *v, st
     struct lli_buffer found;
     lli_buffer_init(&found, v->heap);
     lli_buffer_init(&work.text, v->heap);
+    lli_buffer_init(&work.late, v->heap);
     lli_merge_init(&work.merge, v->heap);
     lli_normal_work_init(&work.normal, v->heap);
     lli_pieces_init(&work.pieces, v->heap);
     int failed = marks ? find_marked(&found, v, text, marks)
                        : lli_special_find(&found, v->special, text.bytes, text.len, flags & LLI_TEXT_SPECIAL);
-    int32_t status = failed ? lli_fail_memory(err, "text", found.len) : encode_runs(ids, v, &work, text, &found, err);
+    struct walk w = {ids, v, &work, v->special, &found, text, 1, err};
+    int32_t status = failed ? lli_fail_memory(err, "text", found.len) : walk(&w, encode_run);
     lli_pieces_finish(&work.pieces);
     lli_normal_work_finish(&work.normal);
     lli_merge_finish(&work.merge);
     lli_buffer_finish(&work.text);
+    lli_buffer_finish(&work.late);
     lli_buffer_finish(&found);
     return status;
 }

@@ -27,6 +27,7 @@ struct lli_encode_work {
     struct lli_normal_work normal;
     struct lli_pieces pieces;
     struct lli_buffer text; /* a piece as the vocabulary spells it; what a way through it costs */
+    struct lli_buffer late; /* struct lli_spelling: tokens in a normalised run */
 };
 
 /* Appends the ids of a piece, which is not empty. 0, or -1 without memory: ids may hold more than before then. */

@@ -1,7 +1,7 @@
 /* text/hf.c - reads a tokenizer.json: the tokens of its model and those that were added, merges or scores, and what stands
  * around a text. The order of the steps is the order in which they need each other, as in text/vocab.c.
  *
- * An added token is found in the text as it stands, before anything is normalised, whatever `normalized` says. */
+ * A control token is found in the text as it stands, whatever `normalized` says: normalising shall make none of a text. */
 #include "text/hf.h"
 
 #include <string.h>
@@ -188,10 +188,13 @@ static int32_t enter_token(struct tokens *t, int64_t id, uint32_t text, uint32_t
     if (!same || (!is_new && !added))
         return lli_fail(t->hf->err, LLMINF_E_FORMAT, "model.vocab", "id %lld or its text is there twice", (long long)id);
     if (added) {
-        v->types[id] = lli_hf_bool(t->hf, added, "special", 0) ? LLI_TOKEN_CONTROL : LLI_TOKEN_USER_DEFINED;
+        int control = lli_hf_bool(t->hf, added, "special", 0);
+        v->types[id] = control ? LLI_TOKEN_CONTROL : LLI_TOKEN_USER_DEFINED;
         v->edges[id] = (uint8_t)((lli_hf_bool(t->hf, added, "lstrip", 0) ? LLI_EDGE_LEFT : 0) |
                                  (lli_hf_bool(t->hf, added, "rstrip", 0) ? LLI_EDGE_RIGHT : 0) |
-                                 (lli_hf_bool(t->hf, added, "single_word", 0) ? LLI_EDGE_WORD : 0));
+                                 (lli_hf_bool(t->hf, added, "single_word", 0) ? LLI_EDGE_WORD : 0) |
+                                 (lli_hf_bool(t->hf, added, "normalized", !control) && !control ? LLI_EDGE_NORMALIZED : 0) |
+                                 (is_new ? LLI_EDGE_ADDED : 0));
     } else {
         v->types[id] = LLI_TOKEN_NORMAL;
     }
@@ -466,6 +469,16 @@ static int32_t read_wordpiece(struct lli_hf *hf, uint32_t model)
     return lli_token_tree_new(&v->trie, v, LLI_MAX_PIECE_BYTES, hf->err);
 }
 
+/* Each word that the pre-tokenizer leaves is a token, or unknown. */
+static int32_t read_wordlevel(struct lli_hf *hf, uint32_t model)
+{
+    struct lli_vocab *v = hf->v;
+    v->unk = find_id(v, lli_hf_text(hf, model, "unk_token"));
+    for (size_t byte = 0; byte < 256; byte++)
+        v->byte_ids[byte] = LLI_NO_TOKEN;
+    return v->unk == LLI_NO_TOKEN ? lli_fail(hf->err, LLMINF_E_FORMAT, "model.unk_token", "missing, or no token") : LLMINF_OK;
+}
+
 static const struct model_row {
     const char *name;
     int kind;
@@ -474,6 +487,7 @@ static const struct model_row {
     {"BPE", LLI_VOCAB_BPE, read_bpe},
     {"Unigram", LLI_VOCAB_UNIGRAM, read_unigram},
     {"WordPiece", LLI_VOCAB_WORDPIECE, read_wordpiece},
+    {"WordLevel", LLI_VOCAB_WORDLEVEL, read_wordlevel},
 };
 
 /* Old files leave the type of BPE out. */
@@ -490,7 +504,7 @@ static int32_t find_model(const struct model_row **out, const struct lli_hf *hf,
         return LLMINF_OK;
     if (!model)
         return lli_fail(hf->err, LLMINF_E_FORMAT, "model", "missing");
-    return lli_hf_unsupported(hf, "model", lli_hf_text(hf, model, "type"), "BPE, Unigram or WordPiece");
+    return lli_hf_unsupported(hf, "model", lli_hf_text(hf, model, "type"), "BPE, Unigram, WordPiece or WordLevel");
 }
 
 static int32_t read_all(struct lli_hf *hf, const struct lli_hf *config)
@@ -515,9 +529,10 @@ static int32_t read_all(struct lli_hf *hf, const struct lli_hf *config)
         return status;
     lli_vocab_mark_special(v, LLI_NO_TOKEN);
     if ((status = read_bounds(hf, config)) != LLMINF_OK || (status = lli_hf_make_texts(hf)) != LLMINF_OK ||
-        (status = lli_hf_read_words(hf)) != LLMINF_OK)
+        (status = lli_hf_read_words(hf)) != LLMINF_OK || (status = lli_hf_normalize_added(hf)) != LLMINF_OK)
         return status;
-    return lli_special_new(&v->special, v, hf->err);
+    status = lli_special_new(&v->special, v, LLI_SPECIAL_AS_IS, hf->err);
+    return status == LLMINF_OK ? lli_special_new(&v->late, v, LLI_SPECIAL_NORMALIZED, hf->err) : status;
 }
 
 int32_t lli_hf_read(struct lli_vocab *out, struct lli_heap *heap, struct lli_text tokenizer, struct lli_text config,

@@ -49,6 +49,9 @@ int32_t lli_hf_read_pre_tokenizer(struct lli_hf *hf);
 /* What a word is made of, if an added token asks for it. */
 int32_t lli_hf_read_words(struct lli_hf *hf);
 
+/* What added tokens look like in a normalised text, if they are sought there. */
+int32_t lli_hf_normalize_added(struct lli_hf *hf);
+
 /* hf_decode.c: texts, by the decoder. */
 int32_t lli_hf_make_texts(struct lli_hf *hf);
 

@@ -261,6 +261,11 @@ static int32_t make_texts(struct reading *r)
 int32_t lli_hf_make_texts(struct lli_hf *hf)
 {
     struct reading r = {.hf = *hf, .d = {.n = 0}};
-    int32_t status = lli_hf_each(&r.hf, lli_hf_member(hf, 0, DECODER), "decoders", DECODER, read_part);
+    uint32_t decoder = lli_hf_member(hf, 0, DECODER);
+    int32_t status = lli_hf_each(&r.hf, decoder, "decoders", DECODER, read_part);
+    if (!decoder) { /* a space between any two tokens */
+        r.d.steps[r.d.n++] = (struct step){.kind = WORDS, .what = {"", 0}};
+        hf->v->n_strip = 1;
+    }
     return status == LLMINF_OK ? make_texts(&r) : status;
 }

@@ -147,17 +147,10 @@ static int32_t read_bert_normalizer(struct lli_hf *hf, uint32_t part)
 }
 
 static const struct type_row normalizers[] = {
-    {"NFC", NULL, LLI_NORMAL_NFC},
-    {"NFD", NULL, LLI_NORMAL_NFD},
-    {"NFKC", NULL, LLI_NORMAL_NFKC},
-    {"NFKD", NULL, LLI_NORMAL_NFKD},
-    {"Lowercase", NULL, LLI_NORMAL_LOWER},
-    {"Strip", read_strip, 0},
-    {"StripAccents", read_strip_accents, 0},
-    {"Prepend", read_prepend, 0},
-    {"Replace", read_replace, 0},
-    {"Precompiled", read_precompiled, 0},
-    {"BertNormalizer", read_bert_normalizer, 0},
+    {"NFC", NULL, LLI_NORMAL_NFC},   {"NFD", NULL, LLI_NORMAL_NFD},           {"NFKC", NULL, LLI_NORMAL_NFKC},
+    {"NFKD", NULL, LLI_NORMAL_NFKD}, {"Nmt", NULL, LLI_NORMAL_NMT},           {"Lowercase", NULL, LLI_NORMAL_LOWER},
+    {"Strip", read_strip, 0},        {"StripAccents", read_strip_accents, 0}, {"Prepend", read_prepend, 0},
+    {"Replace", read_replace, 0},    {"Precompiled", read_precompiled, 0},    {"BertNormalizer", read_bert_normalizer, 0},
 };
 
 static int32_t read_normalizer(struct lli_hf *hf, uint32_t part)
@@ -170,7 +163,7 @@ static int32_t read_normalizer(struct lli_hf *hf, uint32_t part)
         return normalizers[i].read ? normalizers[i].read(hf, part) : add_step(hf, &step);
     }
     return lli_hf_unsupported(hf, NORMALIZER, type,
-                              "NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Prepend, Replace, Precompiled, "
+                              "NFC, NFD, NFKC, NFKD, Nmt, Lowercase, Strip, StripAccents, Prepend, Replace, Precompiled, "
                               "BertNormalizer or Sequence");
 }
 
@@ -258,6 +251,10 @@ static int32_t read_split(struct lli_hf *hf, uint32_t part)
     if (regex.len == 0)
         return add_literal(hf, lli_hf_text(hf, pattern, "String"), rule);
     rule.pattern = lli_pre_pattern(regex);
+    if (rule.pattern == lli_pre_thousands && rule.inverted)
+        return lli_fail(hf->err, LLMINF_E_UNSUPPORTED, PRE, "Split, inverted, at a regex that matches between characters");
+    if (rule.pattern == lli_pre_thousands)
+        rule.cut = LLI_CUT_APART; /* nothing is matched that could go elsewhere */
     return rule.pattern ? add_rule(hf, rule)
                         : lli_hf_unsupported(hf, "pre_tokenizer Split: regex", regex, "one of those in docs/tokenizers.md");
 }
@@ -356,6 +353,37 @@ int32_t lli_hf_read_pre_tokenizer(struct lli_hf *hf)
                         "BertNormalizer with handle_chinese_chars, but no BertPreTokenizer behind it");
     if (status == LLMINF_OK && hf->n_rules > 0)
         status = lli_split_new(&hf->v->split, hf->v->heap, hf->rules, hf->n_rules, hf->err);
+    return status;
+}
+
+/* One token, by a normaliser's work that is used again and again. */
+static int32_t normalize_token(struct lli_text *out, struct lli_hf *hf, struct lli_normal_work *work, uint32_t id)
+{
+    struct lli_text text = hf->v->tokens[id];
+    int32_t status = lli_normal_run(&text, work, &hf->v->normal, 1, hf->err);
+    if (status != LLMINF_OK)
+        return status;
+    *out = lli_hf_keep(hf, text);
+    return out->bytes ? LLMINF_OK : fail_memory(hf);
+}
+
+int32_t lli_hf_normalize_added(struct lli_hf *hf)
+{
+    struct lli_vocab *v = hf->v;
+    struct lli_normal_work work;
+    struct lli_text *texts = NULL;
+    int32_t status = LLMINF_OK;
+    lli_normal_work_init(&work, v->heap);
+    for (uint32_t id = 0; v->edges && id < v->n && status == LLMINF_OK; id++) {
+        if (!(v->edges[id] & LLI_EDGE_NORMALIZED))
+            continue;
+        if (!texts && !(texts = lli_arena_take(&v->arena, v->n, sizeof *texts)))
+            status = fail_memory(hf);
+        else
+            status = normalize_token(&texts[id], hf, &work, id);
+    }
+    lli_normal_work_finish(&work);
+    v->normalized = texts;
     return status;
 }
 

@@ -288,6 +288,35 @@ static int32_t replace(struct job *job)
     return status;
 }
 
+/* The characters of NMT-NFKC, SentencePiece's rule, that no form of Unicode touches. */
+static const struct {
+    uint32_t first, last;
+    int is_space; /* else nothing is left */
+} nmt_ranges[] = {
+    {0x01, 0x08, 0},     {0x09, 0x0A, 1},     {0x0B, 0x0B, 0},     {0x0C, 0x0D, 1},     {0x0E, 0x1F, 0},
+    {0x7F, 0x7F, 0},     {0x8F, 0x8F, 0},     {0x9F, 0x9F, 0},     {0x1680, 0x1680, 1}, {0x200B, 0x200F, 1},
+    {0x2028, 0x2029, 1}, {0x2581, 0x2581, 1}, {0xFEFF, 0xFEFF, 1}, {0xFFFD, 0xFFFD, 1},
+};
+
+static int32_t nmt(struct job *job)
+{
+    const size_t n_ranges = sizeof nmt_ranges / sizeof *nmt_ranges;
+    int32_t status = LLMINF_OK;
+    for (size_t at = 0; at < job->in.len && status == LLMINF_OK;) {
+        uint32_t code;
+        size_t n = lli_utf8_read(&code, job->in.bytes + at, job->in.len - at), i = 0;
+        while (i < n_ranges && code > nmt_ranges[i].last)
+            i++;
+        int changes = i < n_ranges && code >= nmt_ranges[i].first;
+        if (!changes)
+            status = put(job, job->in.bytes + at, n);
+        else if (nmt_ranges[i].is_space)
+            status = put(job, " ", 1);
+        at += n;
+    }
+    return status;
+}
+
 static int32_t squeeze(struct job *job)
 {
     int32_t status = LLMINF_OK;
@@ -314,7 +343,8 @@ static step_fn *const by_kind[] = {
     [LLI_NORMAL_NFC] = nfc,           [LLI_NORMAL_NFD] = nfd,         [LLI_NORMAL_NFKC] = nfkc,
     [LLI_NORMAL_NFKD] = nfkd,         [LLI_NORMAL_LOWER] = lower,     [LLI_NORMAL_CHARSMAP] = map_characters,
     [LLI_NORMAL_MARKS] = mark_spaces, [LLI_NORMAL_STRIP] = strip,     [LLI_NORMAL_PREPEND] = prepend,
-    [LLI_NORMAL_REPLACE] = replace,   [LLI_NORMAL_SQUEEZE] = squeeze, [LLI_NORMAL_DROP] = drop,
+    [LLI_NORMAL_REPLACE] = replace,   [LLI_NORMAL_SQUEEZE] = squeeze, [LLI_NORMAL_NMT] = nmt,
+    [LLI_NORMAL_DROP] = drop,
 };
 
 int32_t lli_normal_add(struct lli_normal *n, const struct lli_normal_step *step, struct llminf_error *err)

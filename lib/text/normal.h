@@ -20,6 +20,7 @@ enum lli_normal_kind {
     LLI_NORMAL_PREPEND,  /* `with` in front of a text that is not empty */
     LLI_NORMAL_REPLACE,  /* `what` becomes `with` */
     LLI_NORMAL_SQUEEZE,  /* two spaces and more become `with` */
+    LLI_NORMAL_NMT,      /* control characters go, and what moves or breaks lines becomes a space */
     LLI_NORMAL_DROP      /* what the split cuts away goes */
 };
 

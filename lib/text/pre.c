@@ -35,10 +35,11 @@
 #define EXAONE_MOE                                                                                                             \
     ENDINGS "|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*+(?: \\p{L}\\p{M}*+)*+)++|\\p{N}| ?[^" W "\\p{L}\\p{N}]+[\\r\\n/]?|" W     \
             "*[\\r\\n]|" SPACES
+/* Spaces by powers of two. A run of them holds a line end from where it begins on, or not at all: only there is it sought. */
 #define JAIS2                                                                                                                  \
-    ENDINGS "|" LETTERS "|\\p{N}{1,3}|" REST "|" LINES "|" W "{512}(?!" NOT_W ")|" W "{256}(?!" NOT_W ")|" W "{128}(?!" NOT_W  \
-            ")|" W "{64}(?!" NOT_W ")|" W "{32}(?!" NOT_W ")|" W "{16}(?!" NOT_W ")|" W "{8}(?!" NOT_W ")|" W "{4}(?!" NOT_W   \
-            ")|" W "{1,2}(?!" NOT_W ")|" W
+    ENDINGS "|" LETTERS "|\\p{N}{1,3}|" REST "|(?<![^" NOT_W "\\r\\n])" LINES "|" W "{512}(?!" NOT_W ")|" W "{256}(?!" NOT_W   \
+            ")|" W "{128}(?!" NOT_W ")|" W "{64}(?!" NOT_W ")|" W "{32}(?!" NOT_W ")|" W "{16}(?!" NOT_W ")|" W "{8}(?!" NOT_W \
+            ")|" W "{4}(?!" NOT_W ")|" W "{1,2}(?!" NOT_W ")|" W
 
 /* A word ends where small letters are followed by a capital one. */
 #define CAPITAL "\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}"
@@ -50,10 +51,13 @@
 #define GPT4O BY_CASE("(?:" ENDINGS ")?") BY_CASE_REST("\\p{N}{1,3}")
 #define YOUTU BY_CASE("(?:" ENDINGS ")?") BY_CASE_REST("\\p{N}")
 
-#define NO_HAN(class) "(?:(?!\\p{sc:Han})[" class "])"
+/* The same letters but for those of Han, told by what they are not: one class takes no memory for each letter. */
+#define NO_LETTER "\\p{N}\\p{P}\\p{S}\\p{Z}\\p{C}\\p{sc:Han}"
+#define CAPITAL_NO_HAN "[^\\p{Ll}" NO_LETTER "]"
+#define SMALL_NO_HAN "[^\\p{Lu}\\p{Lt}" NO_LETTER "]"
 #define KIMI_K2                                                                                                                \
-    "\\p{sc:Han}+|[^\\r\\n\\p{L}\\p{N}]?" NO_HAN(CAPITAL) "*" NO_HAN(SMALL) "+(?:" ENDINGS ")?|[^\\r\\n\\p{L}\\p{N}]?" NO_HAN( \
-        CAPITAL) "+" NO_HAN(SMALL) "*(?:" ENDINGS ")?|\\p{N}{1,3}|" REST "|" LINES "|" SPACES
+    "\\p{sc:Han}+|[^\\r\\n\\p{L}\\p{N}]?" CAPITAL_NO_HAN "*" SMALL_NO_HAN "+(?:" ENDINGS                                       \
+    ")?|[^\\r\\n\\p{L}\\p{N}]?" CAPITAL_NO_HAN "+" SMALL_NO_HAN "*(?:" ENDINGS ")?|\\p{N}{1,3}|" REST "|" LINES "|" SPACES
 
 /* DeepSeek: letters with cases, punctuation and CJK by their code points. */
 #define DEEPSEEK_LETTERS                                                                                                       \
@@ -82,6 +86,16 @@
     "[\\x{AC00}-\\x{D7A3}\\x{3131}-\\x{318E}]+|[\\x{FF01}\\x{2026}\\x{201C}\\x{201D}\\x{2018}\\x{2019}\\x{2014}\\x{FF1A}"      \
     "\\x{FF1B}\\x{FF0C}\\x{3001}-\\x{303F}\\x{FE30}-\\x{FE4F}]+|[\\x{3105}-\\x{312F}]+|" CJK
 
+/* Groups of three digits from the right, and what is left in front of them. Only where a run begins is all of it looked
+ * through; each later group begins where one ended. */
+#define BY_THREE(digit, run_end) "(?<!" digit ")" digit "{1,3}(?=(?:" digit "{3})*+" run_end ")|\\G(?<=" digit ")" digit "{3}"
+#define TINY_AYA BY_THREE("\\p{Nd}", "(?![\\p{L}\\p{M}\\p{N}\\p{Pc}])")
+#define AFMOE BY_THREE("\\p{N}", "(?!\\p{N})")
+#define AFMOE_SCRIPTS                                                                                                          \
+    "[\\x{4E00}-\\x{9FFF}\\x{3400}-\\x{4DBF}\\x{F900}-\\x{FAFF}\\x{3040}-\\x{30FF}\\x{FF65}-\\x{FF9F}\\x{2F00}-\\x{2FDF}"      \
+    "\\x{E40}-\\x{EFF}\\x{1780}-\\x{17FF}\\x{1000}-\\x{109F}\\x{AA60}-\\x{AA7F}\\x{A9E0}-\\x{A9FF}\\x{AC00}-\\x{D7AF}"         \
+    "\\x{1100}-\\x{11FF}]+"
+
 /* Words up to a space or a sentence's mark, in several scripts. */
 #define BLOOM " ?[^(" W "|.,!?\\x{2026}\\x{3002}\\x{FF0C}\\x{3001}\\x{964}\\x{6D4}\\x{60C})]+"
 
@@ -89,6 +103,14 @@
 #define LINE_OR_ENDS "[^\\n]+|[\\n]+"
 
 const char lli_pre_gpt2[] = GPT2;
+
+/* From one place where a number of whole groups of three digits follows up to the next such place: the groups begin where a
+ * run has shed its one or two digits too many, or where the group before ended. Behind a group may stand what is no digit,
+ * and the digits too many of the run that follows. */
+#define GROUPS "(?=(?:\\p{Nd}{3})"
+#define RUN_ENDS "(?!\\p{Nd}))"
+const char lli_pre_thousands[] = "(?:(?<!\\p{Nd})\\p{Nd}{0,2}\\K" GROUPS "++" RUN_ENDS
+                                 "|(?!\\A)\\G)\\p{Nd}{3}(?:\\P{Nd}++\\p{Nd}{0,2}" GROUPS "*+" RUN_ENDS ")*";
 
 enum { BOS = LLI_PRE_BOS, WHOLE = LLI_PRE_WHOLE, CHARACTERS = LLI_PRE_CHARACTERS };
 
@@ -101,12 +123,15 @@ static const struct lli_pre known[] = {
      0,
      {GPT2}},
     {"gpt-4o llama4 kanana2 minimax-m2 talkie", 0, {GPT4O}},
+    {"tiny_aya cohere2moe", 0, {TINY_AYA, GPT4O}},
     {"tekken", BOS | WHOLE, {TEKKEN}},
     {"deepseek-llm",
      0,
      {"[\\r\\n]", W "?[" DEEPSEEK_LETTERS "]+", W "?" DEEPSEEK_MARKS, TRAILING_SPACES, DEEPSEEK_CJK, "\\p{N}+"}},
     {"deepseek-coder", 0, {"[\\r\\n]", W "?\\p{L}+", W "?\\p{P}+", DEEPSEEK_CJK, "\\p{N}"}},
     {"deepseek-v3 hunyuan-dense joyai-llm hy_v4", 0, {"\\p{N}{1,3}", CJK, DEEPSEEK3("[\\r\\n]*", LINES)}},
+    {"afmoe", 0, {AFMOE, AFMOE_SCRIPTS, DEEPSEEK3("[\\r\\n]*", LINES)}},
+    {"superbpe", 0, {"\\p{N}+", lli_pre_thousands}},
     {"falcon", 0, {"[\\p{P}\\$\\+<=>\\^~\\|`]+", GPT2, THREE_DIGITS}},
     {"smollm starcoder refact command-r codeshell exaone minerva-7b mellum2", 0, {"\\p{N}", GPT2}},
     {"dbrx smaug-bpe glm4 chatglm-bpe", 0, {LLAMA3}},
@@ -178,6 +203,54 @@ static const struct {
     {"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", GPT2},
     {" ?[^(\\s|[.,!?\342\200\246\343\200\202\357\274\214\343\200\201\340\245\244\333\224\330\214])]+", BLOOM},
     {" ?[^(\\s|.,!?\342\200\246\343\200\202\357\274\214\343\200\201\340\245\244\333\224\330\214)]+", BLOOM},
+    {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|\\s*[\\r\\n"
+     "]+|\\s+(?!\\S)|\\s+",
+     SEED_CODER},
+    {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}| ?[^\\s\\p{L"
+     "}\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
+     EXAONE_MOE},
+    {"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*["
+     "\\r\\n]+|\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}"
+     "(?!\\S)|\\s{4}(?!\\S)|\\s{1,2}(?!\\S)|\\s{1}",
+     JAIS2},
+    {"[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+", NO_ENDINGS},
+    {"[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'"
+     "m|'ll|'d)?|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'"
+     "t|'re|'ve|'m|'ll|'d)?|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+     YOUTU},
+    {"[\352\260\200-\355\236\243\343\204\261-\343\206\216]+|[\357\274\201\342\200\246\342\200\234\342\200\235\342"
+     "\200\230\342\200\231\342\200\224\357\274\232\357\274\233\357\274\214\343\200\201-\343\200\277\357\270\260-"
+     "\357\271\217]+|[\343\204\205-\343\204\257]+|[\344\270\200-\351\276\245\343\201\200-\343\202\237\343\202\240-"
+     "\343\203\277]+",
+     YOUTU_SCRIPTS},
+    {"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}"
+     "\\p{S}]+|[\\r\\n]|\\s+(?!\\S)|\\s+",
+     DEEPSEEK3("", "[\\r\\n]")},
+    {"\\s?[A-Za-z\302\265\303\200-\303\226\303\230-\303\266\303\270-\306\272\306\274-\306\277\307\204-\312\223\312"
+     "\225-\312\257\315\260-\315\263\315\266\315\267\315\273-\315\275\315\277\316\206\316\210-\316\212\316\214\316"
+     "\216-\316\241\316\243-\317\265\317\267-\322\201\322\212-\324\257\324\261-\325\226\341\202\240-\341\203\205"
+     "\341\216\240-\341\217\265\341\217\270-\341\217\275\341\262\220-\341\262\272\341\262\275-\341\262\277\341\264"
+     "\200-\341\264\253\341\265\253-\341\265\267\341\265\271-\341\266\232\341\270\200-\341\274\225\341\274\230-"
+     "\341\274\235\341\274\240-\341\275\205\341\275\210-\341\275\215\341\275\220-\341\275\227\341\275\231\341\275"
+     "\233\341\275\235\341\275\237-\341\275\275\341\276\200-\341\276\264\341\276\266-\341\276\274\341\276\276\341"
+     "\277\202-\341\277\204\341\277\206-\341\277\214\341\277\220-\341\277\223\341\277\226-\341\277\233\341\277\240"
+     "-\341\277\254\341\277\262-\341\277\264\341\277\266-\341\277\274\342\204\202\342\204\207\342\204\212-\342\204"
+     "\223\342\204\225\342\204\231-\342\204\235\342\204\244\342\204\246\342\204\250\342\204\252-\342\204\255\342"
+     "\204\257-\342\204\264\342\204\271\342\204\274-\342\204\277\342\205\205-\342\205\211\342\205\216\342\206\203"
+     "\342\206\204\342\260\200-\342\261\273\342\261\276-\342\263\244\342\263\253-\342\263\256\342\263\262\342\263"
+     "\263\352\231\200-\352\231\255\352\232\200-\352\232\233\352\234\242-\352\235\257\352\235\261-\352\236\207\352"
+     "\236\213-\352\236\216\352\255\260-\352\256\277\357\254\200-\357\254\206\357\254\223-\357\254\227\357\274\241"
+     "-\357\274\272\357\275\201-\357\275\232\360\220\220\200-\360\220\221\217\360\220\222\260-\360\220\223\223\360"
+     "\220\223\230-\360\220\223\273\360\220\262\200-\360\220\262\262\360\220\263\200-\360\220\263\262\360\221\242"
+     "\240-\360\221\243\237\360\236\244\200-\360\236\245\203]+",
+     W "?[" DEEPSEEK_LETTERS "]+"},
+    {"\\s?[!-/:-~\357\274\201-\357\274\217\357\274\232-\357\275\236\342\200\230-\342\200\237\\u3000-\343\200\202]+",
+     W "?" DEEPSEEK_MARKS},
+    {"'(?:[sdmt]|ll|ve|re)| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+", GPT2},
+    {"\\d{1,3}(?=(?:\\d{3})*\\b)", TINY_AYA},
+    {"(?=(\\d{3})+(?!\\d))", lli_pre_thousands},
+    {"[^\\n]+|[\\n]+", LINE_OR_ENDS},
+    {"(?:\\r?\\n)+(?!\\r?\\n)", "(?:\\r?\\n)+"},
     {"\\s+", W "+"},
 };
 

@@ -28,6 +28,9 @@ int32_t lli_pre_compile(struct lli_split **out, struct lli_heap *heap, const str
 /* The pattern that means what a regex of a tokenizer.json means; NULL if it is unknown. */
 const char *lli_pre_pattern(struct lli_text regex);
 
+/* What stands for a regex that matches between characters only: a piece for each two places. */
+extern const char lli_pre_thousands[];
+
 /* The cut of GPT-2, which ByteLevel makes unless it is told not to. */
 extern const char lli_pre_gpt2[];
 

@@ -27,7 +27,8 @@ struct word {
 
 struct lli_special {
     struct lli_heap *heap;
-    struct word *words; /* sorted by the text backwards */
+    const struct lli_text *texts; /* [id] of the vocabulary */
+    struct word *words;           /* sorted by the text backwards */
     uint32_t *first, *fail, *end;
     uint8_t *byte;
     uint32_t n_words, n_nodes;
@@ -40,9 +41,14 @@ static uint8_t byte_at(struct lli_text t, size_t depth)
     return (uint8_t)t.bytes[t.len - 1 - depth];
 }
 
-static struct lli_text text_of(const struct lli_vocab *v, const struct word *w)
+struct lli_text lli_special_text(const struct lli_special *s, int32_t id)
 {
-    return lli_vocab_whole(v, w->id);
+    return s->texts[id];
+}
+
+static struct lli_text text_of(const struct lli_special *s, const struct word *w)
+{
+    return s->texts[w->id];
 }
 
 /* How many bytes two tokens share at their ends. */
@@ -71,46 +77,48 @@ static int order_backwards(const void *a, const void *b, const void *user)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static int is_whole(const struct lli_vocab *v, uint32_t id)
+static int is_sought(const struct lli_special *s, const struct lli_vocab *v, enum lli_special_place place, uint32_t id)
 {
-    return lli_vocab_whole(v, (int32_t)id).len > 0 &&
+    int normalized = v->edges && v->edges[id] & LLI_EDGE_NORMALIZED;
+    return s->texts[id].len > 0 && normalized == (place == LLI_SPECIAL_NORMALIZED) &&
            (v->types[id] == LLI_TOKEN_CONTROL || v->types[id] == LLI_TOKEN_USER_DEFINED);
 }
 
 /* Nodes of the tree: one for each byte that a word does not share with the one before it, and the root. */
-static uint64_t count_nodes(const struct lli_special *s, const struct lli_vocab *v)
+static uint64_t count_nodes(const struct lli_special *s)
 {
     uint64_t n = 1;
     for (uint32_t i = 0; i < s->n_words; i++) {
-        struct lli_text t = text_of(v, &s->words[i]);
-        n += t.len - (i ? shared_end(text_of(v, &s->words[i - 1]), t) : 0);
+        struct lli_text t = text_of(s, &s->words[i]);
+        n += t.len - (i ? shared_end(text_of(s, &s->words[i - 1]), t) : 0);
     }
     return n;
 }
 
 /* Two texts may be the same (a control token as it is spelled, a user-defined one with spaces): the lower id stays. */
-static void drop_doubles(struct lli_special *s, const struct lli_vocab *v)
+static void drop_doubles(struct lli_special *s)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->n_words; i++) {
-        if (kept == 0 || !is_same(text_of(v, &s->words[kept - 1]), text_of(v, &s->words[i])))
+        if (kept == 0 || !is_same(text_of(s, &s->words[kept - 1]), text_of(s, &s->words[i])))
             s->words[kept++] = s->words[i];
     }
     s->n_words = kept;
 }
 
-static int32_t collect(struct lli_special *s, const struct lli_vocab *v, uint32_t n, struct llminf_error *err)
+static int32_t collect(struct lli_special *s, const struct lli_vocab *v, enum lli_special_place place, uint32_t n,
+                       struct llminf_error *err)
 {
     s->words = lli_alloc_array(s->heap, n, sizeof *s->words);
     if (!s->words)
         return lli_fail_memory(err, "vocabulary", (uint64_t)n * sizeof *s->words);
     for (uint32_t id = 0; id < v->n; id++) {
-        if (is_whole(v, id))
+        if (is_sought(s, v, place, id))
             s->words[s->n_words++] = (struct word){(int32_t)id, NONE};
     }
-    lli_sort(s->words, s->n_words, sizeof *s->words, order_backwards, v);
-    drop_doubles(s, v);
-    uint64_t n_nodes = count_nodes(s, v);
+    lli_sort(s->words, s->n_words, sizeof *s->words, order_backwards, s);
+    drop_doubles(s);
+    uint64_t n_nodes = count_nodes(s);
     if (n_nodes > LLI_MAX_AUTOMATON_BYTES / NODE_BYTES - 1)
         return lli_fail(err, LLMINF_E_LIMIT, "control tokens", "they need %llu bytes, want at most %u",
                         (unsigned long long)(n_nodes * NODE_BYTES), LLI_MAX_AUTOMATON_BYTES);
@@ -152,17 +160,17 @@ struct span {
 };
 
 /* The children of node k are appended; next is the number of nodes so far. Returns the new number. */
-static uint32_t grow(struct lli_special *s, const struct lli_vocab *v, struct span *spans, uint32_t k, uint32_t next)
+static uint32_t grow(struct lli_special *s, struct span *spans, uint32_t k, uint32_t next)
 {
     struct span here = spans[k];
     uint32_t i = here.low;
-    if (i < here.high && text_of(v, &s->words[i]).len == here.depth)
+    if (i < here.high && text_of(s, &s->words[i]).len == here.depth)
         i++; /* it ends here: shorter words come first, and no two are the same */
     s->first[k] = next;
     while (i < here.high) {
-        uint8_t byte = byte_at(text_of(v, &s->words[i]), here.depth);
+        uint8_t byte = byte_at(text_of(s, &s->words[i]), here.depth);
         uint32_t low = i;
-        while (i < here.high && byte_at(text_of(v, &s->words[i]), here.depth) == byte)
+        while (i < here.high && byte_at(text_of(s, &s->words[i]), here.depth) == byte)
             i++;
         spans[next] = (struct span){low, i, here.depth + 1};
         s->byte[next] = byte;
@@ -181,7 +189,7 @@ static void link_node(struct lli_special *s, const struct lli_vocab *v, const st
     uint32_t shorter = s->end[s->fail[c]], low = spans[c].low;
     s->end[c] = shorter;
     struct word *word = &s->words[low];
-    if (text_of(v, word).len != spans[c].depth)
+    if (text_of(s, word).len != spans[c].depth)
         return;
     s->end[c] = low;
     word->user = v->types[word->id] == LLI_TOKEN_USER_DEFINED ? low : shorter == NONE ? NONE : s->words[shorter].user;
@@ -195,7 +203,7 @@ static void build(struct lli_special *s, const struct lli_vocab *v, struct span 
     s->fail[ROOT] = ROOT;
     s->end[ROOT] = NONE;
     for (uint32_t k = 0; k < s->n_nodes; k++) {
-        next = grow(s, v, spans, k, next);
+        next = grow(s, spans, k, next);
         for (uint32_t c = s->first[k]; c < next; c++)
             link_node(s, v, spans, k, c);
     }
@@ -218,12 +226,15 @@ static int32_t make_nodes(struct lli_special *s, const struct lli_vocab *v, stru
     return LLMINF_OK;
 }
 
-int32_t lli_special_new(struct lli_special **out, const struct lli_vocab *v, struct llminf_error *err)
+int32_t lli_special_new(struct lli_special **out, const struct lli_vocab *v, enum lli_special_place place,
+                        struct llminf_error *err)
 {
+    const struct lli_text *texts = place == LLI_SPECIAL_NORMALIZED ? v->normalized : v->as_spelled ? v->tokens : v->texts;
+    const struct lli_special none = {.texts = texts};
     uint32_t n = 0;
     *out = NULL;
-    for (uint32_t id = 0; id < v->n; id++)
-        n += (uint32_t)is_whole(v, id);
+    for (uint32_t id = 0; id < v->n && texts; id++)
+        n += (uint32_t)is_sought(&none, v, place, id);
     if (n == 0)
         return LLMINF_OK;
     if (n > LLI_MAX_CONTROL_TOKENS)
@@ -233,7 +244,8 @@ int32_t lli_special_new(struct lli_special **out, const struct lli_vocab *v, str
     if (!s)
         return lli_fail_memory(err, "vocabulary", sizeof *s);
     s->heap = v->heap;
-    int32_t status = collect(s, v, n, err);
+    s->texts = texts;
+    int32_t status = collect(s, v, place, n, err);
     if (status == LLMINF_OK)
         status = make_nodes(s, v, err);
     if (status == LLMINF_OK)

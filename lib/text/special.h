@@ -17,10 +17,17 @@ struct lli_spelling {
     int32_t id;
 };
 
-/* Of the control and user-defined tokens of v, by their texts; *out is NULL if there are none. v must outlive it. LIMIT
- * over LLI_MAX_CONTROL_TOKENS or LLI_MAX_AUTOMATON_BYTES. */
-int32_t lli_special_new(struct lli_special **out, const struct lli_vocab *v, struct llminf_error *err);
+/* What is sought, by a bit of lli_vocab's edges: tokens that stand in the text as it is, or in the normalised one. */
+enum lli_special_place { LLI_SPECIAL_AS_IS, LLI_SPECIAL_NORMALIZED };
+
+/* Of the control and user-defined tokens of v that are sought in one place; *out is NULL if there are none. v must outlive
+ * it. LIMIT over LLI_MAX_CONTROL_TOKENS or LLI_MAX_AUTOMATON_BYTES. */
+int32_t lli_special_new(struct lli_special **out, const struct lli_vocab *v, enum lli_special_place place,
+                        struct llminf_error *err);
 void lli_special_free(struct lli_special *s); /* NULL does nothing */
+
+/* What a token looks like there. */
+struct lli_text lli_special_text(const struct lli_special *s, int32_t id);
 
 /* Appends what is spelled in text[0..n), as struct lli_spelling, from the last byte to the first; they may overlap.
  * 0, or -1 without memory. s may be NULL. */

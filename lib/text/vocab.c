@@ -310,7 +310,7 @@ static int32_t read_all(struct lli_vocab *v, const struct lli_gguf *g, struct ll
     if ((status = form->read_rules(v, g, err)) != LLMINF_OK || (status = read_bounds(v, &more, g, err)) != LLMINF_OK ||
         (status = make_texts(v, form, err)) != LLMINF_OK)
         return status;
-    return lli_special_new(&v->special, v, err);
+    return lli_special_new(&v->special, v, LLI_SPECIAL_AS_IS, err);
 }
 
 void lli_vocab_init(struct lli_vocab *out, struct lli_heap *heap)
@@ -341,6 +341,7 @@ uint32_t lli_vocab_compare(const struct lli_vocab *a, const struct lli_vocab *b)
 void lli_vocab_finish(struct lli_vocab *v)
 {
     lli_special_free(v->special);
+    lli_special_free(v->late);
     lli_token_tree_free(v->trie);
     lli_split_free(v->split);
     lli_split_free(v->word);

@@ -19,7 +19,7 @@ struct lli_pre;        /* text/pre.h: a row of pre-tokenizers */
 struct lli_special;    /* text/special.h: automaton over control and user-defined tokens */
 struct lli_token_tree; /* text/token_tree.h: tree of the plain tokens */
 
-enum lli_vocab_kind { LLI_VOCAB_SPM, LLI_VOCAB_BPE, LLI_VOCAB_UNIGRAM, LLI_VOCAB_WORDPIECE };
+enum lli_vocab_kind { LLI_VOCAB_SPM, LLI_VOCAB_BPE, LLI_VOCAB_UNIGRAM, LLI_VOCAB_WORDPIECE, LLI_VOCAB_WORDLEVEL };
 
 /* tokenizer.ggml.token_type */
 enum lli_token_type {
@@ -43,9 +43,11 @@ struct lli_bounds {
 
 /* Of a token that is taken whole. */
 enum {
-    LLI_EDGE_LEFT = 1,  /* takes the white space before it */
-    LLI_EDGE_RIGHT = 2, /* and behind it */
-    LLI_EDGE_WORD = 4   /* is taken only where it is no part of a word */
+    LLI_EDGE_LEFT = 1,       /* takes the white space before it */
+    LLI_EDGE_RIGHT = 2,      /* and behind it */
+    LLI_EDGE_WORD = 4,       /* is taken only where it is no part of a word */
+    LLI_EDGE_NORMALIZED = 8, /* is sought in the normalised text */
+    LLI_EDGE_ADDED = 16      /* is no token of the model, which joins none to it */
 };
 
 /* Two tokens that join. */
@@ -68,25 +70,27 @@ struct lli_vocab {
     uint8_t *is_eog;       /* [n] */
     uint8_t *edges;        /* [n] LLI_EDGE_* of tokens that are taken whole; NULL: none has any */
     size_t longest;        /* bytes of the longest token */
-    struct lli_map by_token;         /* bytes as in the file -> id */
-    struct lli_map merges;           /* BPE: the bytes of a struct lli_pair -> its rank */
-    const struct lli_pair *pairs;    /* BPE: [rank], the keys of merges */
-    const int32_t *joined;           /* BPE: [rank] what the pair becomes */
-    int32_t byte_ids[256];           /* id of the byte, as <0xXX> or as its character; or LLI_NO_TOKEN */
-    int32_t bos, eos, eot, unk, pad; /* or LLI_NO_TOKEN */
-    struct lli_bounds before, after; /* what LLI_TEXT_BOUNDS adds */
-    uint32_t n_strip;                /* spaces in front of a text that decoding drops: encoding may have put them there */
-    int whole_piece_first;           /* BPE: a piece that is a token is taken before any merge */
-    int by_characters;               /* BPE: joins characters; what is no token is spelled in bytes */
-    int fuse_unknown;                /* BPE: unknown characters side by side are one token */
-    int as_spelled;                  /* what is taken whole is found as it stands in the file, not as it decodes */
+    struct lli_map by_token;           /* bytes as in the file -> id */
+    struct lli_map merges;             /* BPE: the bytes of a struct lli_pair -> its rank */
+    const struct lli_pair *pairs;      /* BPE: [rank], the keys of merges */
+    const int32_t *joined;             /* BPE: [rank] what the pair becomes */
+    int32_t byte_ids[256];             /* id of the byte, as <0xXX> or as its character; or LLI_NO_TOKEN */
+    int32_t bos, eos, eot, unk, pad;   /* or LLI_NO_TOKEN */
+    struct lli_bounds before, after;   /* what LLI_TEXT_BOUNDS adds */
+    uint32_t n_strip;                  /* spaces in front of a text that decoding drops: encoding may have put them there */
+    int whole_piece_first;             /* BPE: a piece that is a token is taken before any merge */
+    int by_characters;                 /* BPE: joins characters; what is no token is spelled in bytes */
+    int fuse_unknown;                  /* BPE: unknown characters side by side are one token */
+    int as_spelled;                    /* what is taken whole is found as it stands in the file, not as it decodes */
+    const struct lli_text *normalized; /* [n] what is sought in the normalised text; NULL: nothing is */
     struct lli_text word_start, word_inner; /* WordPiece: what stands before a token that begins a word, or does not */
     const struct lli_pre *pre;              /* BPE of a GGUF file */
     struct lli_normal normal;
     struct lli_split *split;     /* NULL: a run is one piece */
     struct lli_split *word;      /* cuts away what a word is made of; where an edge asks for it */
     struct lli_token_tree *trie; /* unigram, WordPiece */
-    struct lli_special *special;
+    struct lli_special *special; /* what is sought in the text as it is */
+    struct lli_special *late;    /* and in what normalising makes of a run between */
 };
 
 /* From tokenizer.* metadata. The GGUF and its bytes must outlive *out. */
@@ -106,10 +110,10 @@ void lli_vocab_mark_special(struct lli_vocab *v, int32_t eom);
 int32_t lli_vocab_array(const struct lli_gguf_entry **out, const struct lli_gguf *g, const char *key, int of_strings,
                         uint64_t n, struct llminf_error *err);
 
-/* What a token looks like where it is taken whole. */
-static inline struct lli_text lli_vocab_whole(const struct lli_vocab *v, int32_t id)
+/* A user-defined token that the model has too, so that a text may become it in two ways. */
+static inline int lli_vocab_is_models(const struct lli_vocab *v, uint32_t id)
 {
-    return v->as_spelled ? v->tokens[id] : v->texts[id];
+    return v->types[id] == LLI_TOKEN_USER_DEFINED && !(v->edges && v->edges[id] & LLI_EDGE_ADDED);
 }
 
 /* Only these come of joining; all others are taken whole or stand for single bytes. */

@@ -123,3 +123,13 @@ int lli_wordpiece_encode(struct lli_buffer *ids, const struct lli_vocab *v, stru
     ids->len = before;
     return lli_buffer_append(ids, &v->unk, sizeof v->unk);
 }
+
+int lli_wordpiece_encode_word(struct lli_buffer *ids, const struct lli_vocab *v, struct lli_encode_work *work,
+                              struct lli_text piece)
+{
+    uint32_t id;
+    (void)work;
+    if (!lli_map_find(&v->by_token, piece.bytes, piece.len, &id) || !(lli_vocab_is_plain(v, id) || lli_vocab_is_models(v, id)))
+        id = (uint32_t)v->unk;
+    return lli_buffer_append(ids, &id, sizeof id);
+}

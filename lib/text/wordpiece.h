@@ -22,4 +22,7 @@ extern const struct lli_split_rule lli_wordpiece_rules[3];
 
 lli_encode_fn lli_wordpiece_encode;
 
+/* WordLevel: a word is a token or unknown. */
+lli_encode_fn lli_wordpiece_encode_word;
+
 #endif

@@ -59,6 +59,9 @@ BLOOM = r" ?[^(\s|.,!?…。，、।۔،)]+"
 
 CASCADE = "".join(r"|\s{%d}(?!\S)" % 2 ** k for k in range(9, 1, -1))
 
+# What Oniguruma's \b is behind a digit: its words have all numbers in them.
+RUN_ENDS = r"(?![\p{L}\p{M}\p{N}\p{Pc}])"
+
 RULES = {
     "llama-bpe": [with_digits(r"\p{N}{1,3}")],
     "qwen2": [with_digits(r"\p{N}")],
@@ -91,14 +94,25 @@ RULES = {
     "chameleon": ["<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", r"([\t\n]|    |  )", r"\p{N}",
                   r"[\p{P}!-/:-@\[-`{-~]", GPT2],
     "gemma4": [r"[^\n]+|[\n]+"],
+    "tiny_aya": [r"\d{1,3}(?=(?:\d{3})*" + RUN_ENDS + ")", by_case(ENDINGS + "?", r"\p{N}{1,3}")],
+    "afmoe": [r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))", "[一-鿿㐀-䶿豈-\ufaff\u3040-ゟ゠-ヿ･-ﾟ⼀-\u2fdfเ-\u0e7f\u0e80-\u0effក-\u17ffက-႟ꩠ-ꩿꧠ-\ua9ff가-\ud7afᄀ-ᇿ]+",
+              DEEPSEEK3],
+    "superbpe": [r"\p{N}+", r"(?=(\d{3})+(?!\d))"],
     "default": [PUNCTUATION.replace("`", ""), GPT2.replace(r"|\s+(?!\S)|\s+", r"|\s+(?!\S)"), r"\p{N}+", "[0-9][0-9][0-9]"],
 }
+
+# Regexes that a tokenizer.json may spell: those above but for what only GGUF files have, and some more.
+ONLY_NAMED = ["kimi-k2", "chameleon", "default", "falcon", "afmoe", "tiny_aya", "minicpm5", "laguna"]
+SPELLED = sorted({rule for name, rules in RULES.items() if name not in ONLY_NAMED for rule in rules} | {
+    with_digits(r"\p{N}+"), r"\d{1,3}(?=(?:\d{3})*\b)", r"(?:\r?\n)+(?!\r?\n)", "[0-9][0-9][0-9]", r"\s+",
+    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"})
 
 POOLS = [range(0x20, 0x7F), range(0x61, 0x7B), range(0x41, 0x5B), [0x20, 0x20, 9, 10, 13], range(0x30, 0x3A), range(0xA0, 0x250),
          range(0x370, 0x530), range(0x590, 0x700), range(0x900, 0xA00), range(0xE00, 0xE80), range(0x1E00, 0x2000),
          range(0x2000, 0x2070), range(0x300, 0x370), range(0x3000, 0x3100), range(0x4E00, 0x5200), range(0xAC00, 0xAC80),
          range(0xFF00, 0xFFF0), range(0x1F300, 0x1F700), range(0x10000, 0x20000), [0x27, 0x27, 0x73, 0x74, 0x53, 0x6C, 0x4C, 0x64],
-         range(0x80, 0x3000), [0x180E, 0x85, 0xA0, 0x3000, 0x200B, 0x2028]]
+         range(0x80, 0x3000), range(0x30, 0x33), range(0x30, 0x34), [0x31, 0xBD, 0x663, 0x966, 0x5F], [0x180E, 0x85, 0xA0, 0x3000, 0x200B, 0x2028]]
 # Where the regex of a model means (?i:'s), a long s is an s too; here it is none.
 SKIPPED = {0x17F, 0}
 
@@ -132,9 +146,9 @@ def cut(rules, text):
     return [len(piece.encode()) for piece in pieces]
 
 
-def ours(try_text, name, texts):
+def ours(try_text, mode, name, texts):
     data = b"".join(text.encode() + b"\0" for text in texts)
-    out = subprocess.run([try_text, "pieces", name], input=data, check=True, capture_output=True).stdout.decode()
+    out = subprocess.run([try_text, mode, name], input=data, check=True, capture_output=True).stdout.decode()
     return [[int(n) for n in line.split()] for line in out.split("\n")[:-1]]
 
 
@@ -162,15 +176,17 @@ def main():
         write(rng)
         return
     n_texts, n_bad = int(sys.argv[2]) if len(sys.argv) > 2 else 300, 0
-    for name, rules in RULES.items():
+    cases = [("pieces", name, rules) for name, rules in RULES.items()]
+    cases += [("regex", rule, [rule.replace(r"\b", RUN_ENDS)]) for rule in SPELLED]
+    for mode, name, rules in cases:
         texts = [text for text in (random_text(rng) for _ in range(n_texts)) if text]
-        for text, got in zip(texts, ours(sys.argv[1], name, texts)):
+        for text, got in zip(texts, ours(sys.argv[1], mode, name, texts)):
             want = cut(rules, text)
             if got != want:
                 n_bad += 1
                 if n_bad < 10:
                     print(f"{name}: {ascii(text)}: {got}, want {want}")
-    print(f"{len(RULES)} pre-tokenizers, {n_texts} texts each, {n_bad} differ")
+    print(f"{len(RULES)} pre-tokenizers, {len(SPELLED)} regexes, {n_texts} texts each, {n_bad} differ")
     sys.exit(1 if n_bad else 0)
 
 

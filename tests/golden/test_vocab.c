@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "support.h"
+#include "vocab_make.h"
 
 #define BETWEEN "\n__ggml_vocab_test__\n"
 
@@ -201,6 +202,7 @@ static void check_vocab(const char *path)
     assert_int_equal(status, 0);
     check_lines(&v, &in, &out);
     check_random_texts(&v);
+    assert_true(test_text_is_quick(&v));
     lli_vocab_finish(&v);
     lli_gguf_finish(&g);
     assert_int_equal(heap.live_bytes, 0);

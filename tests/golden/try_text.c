@@ -2,7 +2,9 @@
  * goes to stdout: the lengths in bytes of its pieces, or its ids.
  *
  * usage: try-text pieces NAME     as the pre-tokenizer of that name cuts
+ *        try-text regex REGEX     as a regex of a tokenizer.json cuts
  *        try-text ids FILE        of the vocabulary of a GGUF file or a tokenizer.json, with its bounds
+ *        try-text back FILE       the text that its ids decode to, without control tokens, each with a NUL behind it
  *        try-text form NAME       the text itself in NFC, NFD, NFKC, NFKD or small letters (lower)
  *        try-text plain FILE      the same without bounds, and control tokens stay text */
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include "base/limits.h"
 #include "file/gguf.h"
 #include "support.h"
+#include "text/decode.h"
 #include "text/encode.h"
 #include "text/hf.h"
 #include "text/pre.h"
@@ -42,12 +45,22 @@ static char *read_texts(size_t *n_out)
     return all;
 }
 
-static int print_pieces(const char *name, const char *texts, size_t n)
+/* The rules of a name, or of a regex. */
+static int32_t open_split(struct lli_split **out, const char *name, int is_regex)
+{
+    struct lli_text text = {name, strlen(name)};
+    struct lli_split_rule rule = {.pattern = is_regex ? lli_pre_pattern(text) : NULL, .cut = LLI_CUT_APART};
+    const struct lli_pre *pre = is_regex ? NULL : lli_pre_find(text);
+    if (rule.pattern)
+        return lli_split_new(out, &heap, &rule, 1, &err);
+    return pre ? lli_pre_compile(out, &heap, pre, &err) : lli_fail(&err, LLMINF_E_UNSUPPORTED, name, "not known");
+}
+
+static int print_pieces(const char *name, int is_regex, const char *texts, size_t n)
 {
     struct lli_split *split;
     struct lli_pieces pieces;
-    const struct lli_pre *pre = lli_pre_find((struct lli_text){name, strlen(name)});
-    if (!pre || lli_pre_compile(&split, &heap, pre, &err))
+    if (open_split(&split, name, is_regex))
         return fail();
     lli_pieces_init(&pieces, &heap);
     for (size_t at = 0; at < n;) {
@@ -109,17 +122,43 @@ static int print_ids(const struct lli_vocab *v, const char *texts, size_t n, int
     return 0;
 }
 
+/* How texts come back. */
+static int print_back(const struct lli_vocab *v, const char *texts, size_t n)
+{
+    for (size_t at = 0; at < n; at += strlen(texts + at) + 1) {
+        struct lli_buffer ids, back;
+        struct lli_decode state = {.at_start = 1};
+        lli_buffer_init(&ids, &heap);
+        lli_buffer_init(&back, &heap);
+        if (lli_encode(&ids, v, texts + at, strlen(texts + at), LLI_TEXT_SPECIAL, &err))
+            return fail();
+        for (size_t i = 0; i < ids.len; i += sizeof(int32_t)) {
+            int32_t id;
+            memcpy(&id, ids.bytes + i, sizeof id);
+            if (lli_decode_token(&state, &back, v, id, 0))
+                return fail();
+        }
+        if (lli_decode_end(&state, &back))
+            return fail();
+        fwrite(back.bytes, 1, back.len, stdout);
+        putchar('\0');
+        lli_buffer_finish(&ids);
+        lli_buffer_finish(&back);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     size_t n, size;
     char *texts = read_texts(&n);
     lli_heap_init(&heap, NULL, NULL, NULL);
     if (argc != 3 || !texts) {
-        fprintf(stderr, "usage: try-text pieces|form|ids|plain NAME|FILE\n");
+        fprintf(stderr, "usage: try-text pieces|regex|form|ids|plain|back NAME|FILE\n");
         return 2;
     }
-    if (strcmp(argv[1], "pieces") == 0)
-        return print_pieces(argv[2], texts, n);
+    if (strcmp(argv[1], "pieces") == 0 || strcmp(argv[1], "regex") == 0)
+        return print_pieces(argv[2], strcmp(argv[1], "regex") == 0, texts, n);
     if (strcmp(argv[1], "form") == 0)
         return print_form(argv[2], texts, n);
     int flags = strcmp(argv[1], "ids") == 0 ? LLI_TEXT_BOUNDS | LLI_TEXT_SPECIAL : 0;
@@ -133,7 +172,7 @@ int main(int argc, char **argv)
     if (file[0] == '{' ? lli_hf_read(&v, &heap, (struct lli_text){file, size}, (struct lli_text){NULL, 0}, 0, &err)
                        : lli_gguf_read(&g, &heap, file, size, &options, &err) || lli_vocab_read(&v, &heap, &g, &err))
         return fail();
-    int status = print_ids(&v, texts, n, flags);
+    int status = strcmp(argv[1], "back") == 0 ? print_back(&v, texts, n) : print_ids(&v, texts, n, flags);
     lli_vocab_finish(&v);
     lli_gguf_finish(&g);
     free(file);

@@ -1,9 +1,12 @@
 #include "support/vocab_make.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/utf8.h"
+#include "support/support.h"
 #include "text/decode.h"
 #include "text/encode.h"
 
@@ -334,4 +337,53 @@ const char *test_text_back(struct test_text *t, const char *text, size_t n, int 
     lli_buffer_finish(&ids);
     lli_buffer_finish(&back);
     return failed ? NULL : out;
+}
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define IS_WATCHED 1
+#endif
+#endif
+#if !defined(IS_WATCHED) && (defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__))
+#define IS_WATCHED 1
+#endif
+#ifdef IS_WATCHED
+#define MOST_SECONDS 20
+#else
+#define MOST_SECONDS 1
+#endif
+
+static double core_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int is_quick(const struct lli_vocab *v, const char *text, size_t n)
+{
+    struct lli_buffer ids;
+    lli_buffer_init(&ids, v->heap);
+    double start = core_seconds();
+    int32_t status = lli_encode(&ids, v, text, n, LLI_TEXT_REPAIR, NULL);
+    double seconds = core_seconds() - start;
+    lli_buffer_finish(&ids);
+    if (status || seconds >= MOST_SECONDS)
+        fprintf(stderr, "%zu bytes that begin with %#x: status %d, %.3f s\n", n, (unsigned)(uint8_t)text[0], status, seconds);
+    return status == 0 && seconds < MOST_SECONDS;
+}
+
+int test_text_is_quick(const struct lli_vocab *v)
+{
+    enum { BYTES = 1 << 20 };
+    char *text = malloc(BYTES);
+    uint64_t seed = 5;
+    int quick = text != NULL;
+    for (int kind = 0; kind < 3 && quick; kind++) {
+        for (size_t i = 0; i < BYTES; i++)
+            text[i] = kind == 0 ? 'A' : kind == 1 ? ' ' : (char)support_random(&seed);
+        quick = is_quick(v, text, BYTES);
+    }
+    free(text);
+    return quick;
 }

@@ -73,6 +73,10 @@ int64_t test_text_close(struct test_text *t); /* bytes that still live: 0 if all
 /* The tokens of a text as they stand in the file, with a blank between; NULL on failure. Static. */
 const char *test_text_tokens(struct test_text *t, const char *text, size_t n, int flags);
 
+/* Whether a megabyte of A, one of spaces and one of random bytes, repaired, take less than a second of this thread's core
+ * each; 20 where the code is not optimised or watched by a sanitizer. */
+int test_text_is_quick(const struct lli_vocab *v);
+
 /* What the ids of a text decode to, control tokens left out; NULL on failure. Static. */
 const char *test_text_back(struct test_text *t, const char *text, size_t n, int flags);
 

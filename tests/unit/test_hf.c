@@ -150,6 +150,22 @@ static void test_wordpiece(void **state)
     close_text();
 }
 
+static void test_wordlevel(void **state)
+{
+    (void)state;
+    open_good((struct parts){.model = "{\"type\": \"WordLevel\", \"unk_token\": \"[UNK]\", \"vocab\": {\"[UNK]\": 0, "
+                                      "\"hello\": 1, \"wide world\": 2, \".\": 3}}",
+                             .normalizer = "{\"type\": \"Nmt\"}",
+                             .pre = "{\"type\": \"Whitespace\"}",
+                             .added = "[{\"id\": 0, \"content\": \"[UNK]\", \"special\": true}, "
+                                      "{\"id\": 4, \"content\": \"[PAD]\", \"special\": true}]"});
+    assert_string_equal(tokens_of("hello\ttoast.\x01 hel\x01lo", 0), "hello [UNK] . hello");
+    assert_string_equal(tokens_of("wide world", 0), "[UNK] [UNK]");
+    assert_string_equal(tokens_of("[PAD]", 0), "[UNK] [UNK] [UNK]");              /* no control token of a text */
+    assert_string_equal(back_of("hello\xE2\x80\x8B hello.", 0), "hello hello ."); /* no decoder: a space between any two */
+    close_text();
+}
+
 /* What a pre-tokenizer leaves of a text, with a bar behind each piece. */
 static const char *cut(const char *pre, const char *text)
 {
@@ -198,6 +214,8 @@ static void test_pre_tokenizers(void **state)
         {"{\"type\": \"CharDelimiterSplit\", \"delimiter\": \"_\"}", "a_b__c", "a|b|c|"},
         {"{\"type\": \"BertPreTokenizer\"}", "a b's", "a|b|'|s|"},
         {"{\"type\": \"Split\", \"pattern\": {\"Regex\": \"\\\\p{N}{1,3}\"}, \"behavior\": \"Isolated\"}", "a1234", "a|123|4|"},
+        {"{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(?=(\\\\d{3})+(?!\\\\d))\"}, \"behavior\": \"Removed\"}",
+         "a1234b567", "a1|234b|567|"},
         {"{\"type\": \"Split\", \"pattern\": {\"Regex\": \"[\\r\\n]\"}, \"behavior\": \"Isolated\"}", "a\r\nb", "a|\r|\n|b|"},
     };
     (void)state;
@@ -232,6 +250,30 @@ static void test_added_tokens(void **state)
     close_text();
 }
 
+/* Sought as they stand, or in what normalising makes of text and token. */
+static void test_normalized_tokens(void **state)
+{
+    (void)state;
+    open_good((struct parts){
+        .pre = BYTE_LEVEL,
+        .normalizer = "{\"type\": \"Lowercase\"}",
+        .added = "[{\"id\": 300, \"content\": \"Abc\", \"special\": false, \"normalized\": true}, "
+                 "{\"id\": 301, \"content\": \"Xyz\", \"special\": false, \"normalized\": false}, "
+                 "{\"id\": 302, \"content\": \"Cx\", \"special\": false}, "
+                 "{\"id\": 303, \"content\": \"EOS\", \"special\": true, \"normalized\": true}, "
+                 "{\"id\": 304, \"content\": \"no\", \"special\": false, \"single_word\": true, \"normalized\": false}, "
+                 "{\"id\": 305, \"content\": \"od\", \"special\": false, \"normalized\": false}]"});
+    assert_string_equal(tokens_of("ABC abc Abc", 0), "Abc \xC4\xA0 Abc \xC4\xA0 Abc");
+    assert_string_equal(tokens_of("XYZ Xyz", 0), "x y z \xC4\xA0 Xyz");
+    assert_string_equal(tokens_of("abCX", 0), "Abc x"); /* the leftmost */
+    assert_string_equal(tokens_of("abcXyz", 0), "Abc Xyz");
+    assert_string_equal(tokens_of("abCXyz", 0), "Abc Xyz"); /* what stands in the text as it is comes first */
+    assert_string_equal(tokens_of("cX", 0), "Cx");
+    assert_string_equal(tokens_of("eos EOS", LLI_TEXT_SPECIAL), "e o s \xC4\xA0 EOS"); /* normalising makes no control token */
+    assert_string_equal(tokens_of("nod no", 0), "n o d \xC4\xA0 no"); /* a part of a word hides what begins in it */
+    close_text();
+}
+
 static void test_bounds(void **state)
 {
     static const char tokens[] =
@@ -260,7 +302,8 @@ static const struct refusal {
     const char *subject;
 } refusals[] = {
     {{.model = "null"}, LLMINF_E_FORMAT, "model"},
-    {{.model = "{\"type\": \"WordLevel\", \"vocab\": {}}"}, LLMINF_E_UNSUPPORTED, "model"},
+    {{.model = "{\"type\": \"Words\", \"vocab\": {}}"}, LLMINF_E_UNSUPPORTED, "model"},
+    {{.model = "{\"type\": \"WordLevel\", \"vocab\": {\"a\": 0}}"}, LLMINF_E_FORMAT, "model.unk_token"},
     {{.model = "{\"type\": \"BPE\", \"vocab\": [], \"merges\": []}"}, LLMINF_E_FORMAT, "model.vocab"},
     {{.model = "{\"type\": \"BPE\", \"vocab\": {}, \"merges\": []}"}, LLMINF_E_FORMAT, "model.vocab"},
     {{.model = "{\"type\": \"BPE\", \"vocab\": {\"a\": -1}, \"merges\": []}"}, LLMINF_E_FORMAT, "model.vocab"},
@@ -292,7 +335,7 @@ static const struct refusal {
     {{.added = "[1]"}, LLMINF_E_FORMAT, "added_tokens"},
     {{.added = "[{\"id\": 1, \"content\": \"other\"}]"}, LLMINF_E_FORMAT, "model.vocab"},
     {{.added = "[{\"id\": 400, \"content\": \"hello\"}]"}, LLMINF_E_FORMAT, "model.vocab"},
-    {{.normalizer = "{\"type\": \"Nmt\"}"}, LLMINF_E_UNSUPPORTED, "normalizer"},
+    {{.normalizer = "{\"type\": \"ByteLevel\"}"}, LLMINF_E_UNSUPPORTED, "normalizer"},
     {{.normalizer = "{\"type\": \"Replace\", \"pattern\": {\"Regex\": \"a+\"}, \"content\": \"\"}"},
      LLMINF_E_UNSUPPORTED,
      "normalizer Replace: regex"},
@@ -307,6 +350,10 @@ static const struct refusal {
     {{.pre = "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(a+)+b\"}, \"behavior\": \"Isolated\"}"},
      LLMINF_E_UNSUPPORTED,
      "pre_tokenizer Split: regex"},
+    {{.pre = "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(?=(\\\\d{3})+(?!\\\\d))\"}, \"behavior\": \"Removed\", "
+             "\"invert\": true}"},
+     LLMINF_E_UNSUPPORTED,
+     "pre_tokenizer"},
     {{.pre = "{\"type\": \"Split\", \"pattern\": {\"String\": \"\"}, \"behavior\": \"Isolated\"}"},
      LLMINF_E_LIMIT,
      "pre_tokenizer"},
@@ -371,7 +418,8 @@ static void test_no_memory(void **state)
         {.pre = BYTE_LEVEL,
          .decoder = BYTE_LEVEL,
          .normalizer = "{\"type\": \"StripAccents\"}",
-         .added = "[{\"id\": 300, \"content\": \"<l>\", \"special\": true, \"single_word\": true}]",
+         .added = "[{\"id\": 300, \"content\": \"<l>\", \"special\": true, \"single_word\": true}, "
+                  "{\"id\": 301, \"content\": \"<n>\", \"special\": false, \"normalized\": true}]",
          .config = "{\"bos_token\": \"<l>\"}"},
         {.model = UNIGRAM, .pre = "{\"type\": \"Metaspace\", \"replacement\": \"" SPACE "\"}"},
         {.model = WORDS, .decoder = "{\"type\": \"WordPiece\", \"prefix\": \"##\", \"cleanup\": true}"},
@@ -390,6 +438,35 @@ static void test_no_memory(void **state)
             assert_true(status == 0 || status == LLMINF_E_MEMORY);
             close_text();
         }
+    }
+}
+
+/* The kinds of models with what may stand before them: long texts do not take long. */
+static void test_long_texts(void **state)
+{
+    static const char map[] =
+        "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Nmt\"}, {\"type\": \"NFKC\"}, {\"type\": "
+        "\"Lowercase\"}, {\"type\": \"StripAccents\"}, {\"type\": \"Replace\", \"pattern\": {\"Regex\": "
+        "\" {2,}\"}, \"content\": \" \"}]}";
+    static const char added[] =
+        "[{\"id\": 300, \"content\": \"a a\", \"special\": false, \"single_word\": true}, {\"id\": 301, "
+        "\"content\": \" \", \"special\": false, \"single_word\": true, \"lstrip\": true, \"rstrip\": true}, "
+        "{\"id\": 302, \"content\": \"AAAA\", \"special\": false, \"normalized\": true, \"single_word\": true}]";
+    static const struct parts all[] = {
+        {.pre = BYTE_LEVEL, .decoder = BYTE_LEVEL, .normalizer = "{\"type\": \"NFC\"}", .added = added},
+        {.pre = "{\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"use_regex\": false}"},
+        {.model = CHARACTERS, .normalizer = "{\"type\": \"Prepend\", \"prepend\": \"" SPACE "\"}"},
+        {.model = UNIGRAM, .normalizer = map, .pre = "{\"type\": \"Metaspace\", \"replacement\": \"" SPACE "\"}"},
+        {.model = WORDS, .normalizer = "{\"type\": \"BertNormalizer\"}", .pre = "{\"type\": \"BertPreTokenizer\"}"},
+        {.model = "{\"type\": \"WordLevel\", \"unk_token\": \"a\", \"vocab\": {\"a\": 0}}",
+         .pre = "{\"type\": \"Whitespace\"}"},
+        {.model = "{\"type\": \"WordLevel\", \"unk_token\": \"a\", \"vocab\": {\"a\": 0}}", .normalizer = map},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        open_good(all[i]);
+        assert_true(test_text_is_quick(&t.vocab));
+        close_text();
     }
 }
 
@@ -429,10 +506,20 @@ static void test_story(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_byte_level), cmocka_unit_test(test_characters),     cmocka_unit_test(test_unigram),
-        cmocka_unit_test(test_wordpiece),  cmocka_unit_test(test_pre_tokenizers), cmocka_unit_test(test_added_tokens),
-        cmocka_unit_test(test_bounds),     cmocka_unit_test(test_refusals),       cmocka_unit_test(test_cut_files),
-        cmocka_unit_test(test_no_memory),  cmocka_unit_test(test_story),
+        cmocka_unit_test(test_byte_level),
+        cmocka_unit_test(test_characters),
+        cmocka_unit_test(test_unigram),
+        cmocka_unit_test(test_wordpiece),
+        cmocka_unit_test(test_pre_tokenizers),
+        cmocka_unit_test(test_added_tokens),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_wordlevel),
+        cmocka_unit_test(test_normalized_tokens),
+        cmocka_unit_test(test_cut_files),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_story),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,11 +105,11 @@ static const char *const units[] = {"a",
 
 static void test_long_texts(void **state)
 {
-    static const char *const pres[] = {"default",    "gpt-2",  "llama-bpe",    "qwen2",          "smollm",      "qwen35",
-                                       "gpt-4o",     "tekken", "deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon",
-                                       "bloom",      "viking", "jais-2",       "kimi-k2",        "bailingmoe",  "seed-coder",
-                                       "exaone-moe", "laguna", "minicpm5",     "youtu",          "spark2_5",    "ufakzeka",
-                                       "chameleon",  NULL};
+    static const char *const pres[] = {"default",    "gpt-2",    "llama-bpe",    "qwen2",          "smollm",      "qwen35",
+                                       "gpt-4o",     "tekken",   "deepseek-llm", "deepseek-coder", "deepseek-v3", "falcon",
+                                       "bloom",      "viking",   "jais-2",       "kimi-k2",        "bailingmoe",  "seed-coder",
+                                       "exaone-moe", "laguna",   "minicpm5",     "youtu",          "spark2_5",    "ufakzeka",
+                                       "chameleon",  "tiny_aya", "afmoe",        "superbpe",       NULL};
     (void)state;
     for (size_t i = 0; i < sizeof pres / sizeof *pres; i++) {
         if (pres[i])
@@ -118,6 +118,7 @@ static void test_long_texts(void **state)
             open_spm();
         for (size_t k = 0; k < sizeof units / sizeof *units; k++)
             assert_true(encode_long(units[k]) > 0);
+        assert_true(test_text_is_quick(&t.vocab));
         close_text();
     }
 }

@@ -319,6 +319,7 @@ static void test_long_texts(void **state)
         open_made(&v);
         for (size_t k = 0; k < sizeof units / sizeof *units; k++)
             encode_long(units[k]);
+        assert_true(test_text_is_quick(&t.vocab));
         close_text();
     }
 }
