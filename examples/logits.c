@@ -7,7 +7,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-static const char *model_path, *id_list, *out_path, *threads, *backend, *chunk, *kv, *lora;
+static const char *model_path, *id_list, *out_path, *threads, *backend, *chunk, *kv, *lora, *weights;
 
 static const struct flag flags[] = {
     {"-m", "FILE", "GGUF file; without it the bundled model", &model_path},
@@ -17,6 +17,7 @@ static const struct flag flags[] = {
     {"--backend", "NAME", "kernel table (default auto)", &backend},
     {"--chunk", "N", "tokens computed at once (default: all)", &chunk},
     {"--kv", "f16|f32|q8_0", "element type of keys and values (default f16)", &kv},
+    {"--weights", "TYPE", "encode the matrices anew while loading, as q8_0", &weights},
     {"--lora", "FILE[:SCALE]", "an adapter: GGUF or a folder of PEFT, and what it is multiplied by", &lora},
 };
 static const struct program program = {"llminf-logits",
@@ -71,6 +72,7 @@ int main(int argc, char **argv)
     for_model = model_options(&program);
     check(&program, llminf_options_open(&for_context, "context", &error), &error);
     check(&program, llminf_options_open(&for_generate, "generate", &error), &error);
+    set_option(&program, for_model, "convert", weights);
     set_option(&program, for_context, "threads", threads);
     set_option(&program, for_context, "backend", backend);
     set_option(&program, for_context, "kv_type", kv);

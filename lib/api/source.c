@@ -77,9 +77,11 @@ static llminf_status add_text(struct lli_gguf_build *b, struct lli_heap *heap, c
 static const struct lli_json_value *find_template(const struct lli_json *config)
 {
     uint32_t at = config->n > 0 ? lli_json_find(config, 0, "chat_template", strlen("chat_template")) : 0;
+    if (at == 0)
+        return NULL;
     const struct lli_json_value *v = &config->values[at];
-    if (at == 0 || v->kind == LLI_JSON_TEXT)
-        return at == 0 ? NULL : v;
+    if (v->kind == LLI_JSON_TEXT)
+        return v;
     for (uint32_t i = at + 1; v->kind == LLI_JSON_ARRAY && i < v->end; i = lli_json_next(config, i)) {
         uint32_t name = lli_json_find(config, i, "name", strlen("name"));
         uint32_t text = lli_json_find(config, i, "template", strlen("template"));

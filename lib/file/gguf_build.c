@@ -94,6 +94,11 @@ void lli_gguf_build_bool(struct lli_gguf_build *b, const char *key, int value)
     append_values(b, key, LLI_GGUF_BOOL, 0, &v, 1);
 }
 
+void lli_gguf_build_bools(struct lli_gguf_build *b, const char *key, const uint8_t *values, size_t n)
+{
+    append_values(b, key, LLI_GGUF_BOOL, 1, values, n);
+}
+
 void lli_gguf_build_ints(struct lli_gguf_build *b, const char *key, const int32_t *values, size_t n)
 {
     append_values(b, key, LLI_GGUF_I32, 1, values, n);

@@ -27,6 +27,7 @@ void lli_gguf_build_int(struct lli_gguf_build *b, const char *key, int64_t value
 void lli_gguf_build_float(struct lli_gguf_build *b, const char *key, double value);
 void lli_gguf_build_bool(struct lli_gguf_build *b, const char *key, int value);
 void lli_gguf_build_text(struct lli_gguf_build *b, const char *key, const char *text, size_t len);
+void lli_gguf_build_bools(struct lli_gguf_build *b, const char *key, const uint8_t *values, size_t n); /* 0 or 1 each */
 void lli_gguf_build_ints(struct lli_gguf_build *b, const char *key, const int32_t *values, size_t n);
 void lli_gguf_build_floats(struct lli_gguf_build *b, const char *key, const float *values, size_t n);
 void lli_gguf_build_texts(struct lli_gguf_build *b, const char *key, const struct lli_text *texts, size_t n);

@@ -13,6 +13,7 @@
 #include "model/adapter.h"
 #include "model/family.h"
 #include "model/folder.h"
+#include "model/folder_piece.h"
 #include "model/folder_tensors.h"
 
 #define CONFIG "adapter_config.json"
@@ -125,8 +126,8 @@ static int32_t put_metadata(struct folder *f, const struct lli_json *json)
 /* ---- tensors ----------------------------------------------------------------------------------------------------- */
 
 /* "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight" becomes "blk.0.attn_q.weight.lora_a". 0, or -1: it cannot;
- * *is_rotated tells of rows that change places. */
-static int translate(char out[LLI_MAX_TENSOR_NAME + 1], int *is_rotated, const struct folder *f, const char *name)
+ * *how tells of rows that change places. */
+static int translate(char out[LLI_MAX_TENSOR_NAME + 1], enum lli_folder_how *how, const struct folder *f, const char *name)
 {
     static const char weight[] = "weight", adapter[] = "default.";
     char stem[LLI_MAX_SAFETENSORS_NAME + sizeof weight + 1], gguf[LLI_FOLDER_NAME_BYTES];
@@ -139,10 +140,10 @@ static int translate(char out[LLI_MAX_TENSOR_NAME + 1], int *is_rotated, const s
     if (strcmp(end, weight) != 0 || (size_t)(at - rest) > LLI_MAX_SAFETENSORS_NAME)
         return -1;
     lli_format(stem, sizeof stem, "%.*s.%s", (int)(at - rest), rest, weight);
-    if (lli_folder_tensor_name(gguf, is_rotated, stem) || strlen(gguf) + strlen(".lora_a") > LLI_MAX_TENSOR_NAME)
+    if (lli_folder_tensor_name(gguf, how, f->class, stem) || strlen(gguf) + strlen(".lora_a") > LLI_MAX_TENSOR_NAME)
         return -1;
     lli_format(out, LLI_MAX_TENSOR_NAME + 1, "%s.lora_%c", gguf, at[6] == 'A' ? 'a' : 'b');
-    *is_rotated = *is_rotated && at[6] == 'B' && f->class->has_pairs;
+    *how = at[6] == 'B' ? *how : LLI_HOW_PLAIN;
     return 0;
 }
 
@@ -159,20 +160,23 @@ static int32_t check_tensor(const struct folder *f, const struct lli_st_tensor *
     return 0;
 }
 
-/* Whole heads only: what is none is refused when its shape is looked at. */
-static void write_rows(uint8_t *out, const struct lli_st_tensor *t, uint64_t head_dim)
+/* What has other rows than the heads is refused when its shape is looked at. */
+static void write_rows(uint8_t *out, const struct lli_st_tensor *t, const struct lli_folder_heads *heads,
+                       enum lli_folder_how how)
 {
     size_t row_bytes = t->bytes / t->dims[1];
-    int is_whole = head_dim % 2 == 0 && t->dims[1] % head_dim == 0;
+    int is_whole = lli_folder_rows(heads, how) == t->dims[1] && (how == LLI_HOW_QKV || heads->head_dim % 2 == 0);
     for (uint64_t i = 0; i < t->dims[1]; i++)
-        memcpy(out + i * row_bytes, t->data + (is_whole ? lli_folder_row(i, head_dim) : i) * row_bytes, row_bytes);
+        memcpy(out + i * row_bytes, t->data + (is_whole ? lli_folder_row(heads, how, i) : i) * row_bytes, row_bytes);
 }
 
 static int32_t take(struct folder *f, const struct lli_st_tensor *t)
 {
+    const struct lli_config *c = f->options->config;
+    const struct lli_folder_heads heads = {c->n_heads, c->n_kv_heads, c->head_dim, f->class->traits & LLI_FOLDER_PAIRS};
     char name[LLI_MAX_TENSOR_NAME + 1];
-    int is_rotated;
-    if (translate(name, &is_rotated, f, t->name))
+    enum lli_folder_how how;
+    if (translate(name, &how, f, t->name))
         return lli_fail_at(f->b.err, LLMINF_E_UNSUPPORTED, t->pos, t->name, "no adapter is known here for %s", f->class->arch);
     int32_t status = check_tensor(f, t, name[strlen(name) - 1] == 'a');
     if (status)
@@ -180,13 +184,13 @@ static int32_t take(struct folder *f, const struct lli_st_tensor *t)
     struct lli_gguf_tensor out = {.name = name, .type = t->type, .n_dims = t->n_dims, .data = t->data, .bytes = t->bytes};
     out.pos = t->pos;
     memcpy(out.dims, t->dims, sizeof out.dims);
-    if (is_rotated) {
+    if (lli_folder_rows(&heads, how) > 0) {
         size_t at = f->n_anew;
         if (lli_size_add(&f->n_anew, at, t->bytes) || lli_size_pad(&f->n_anew, f->n_anew, 64))
             return lli_fail_memory(f->b.err, t->name, UINT64_MAX);
         if (f->anew) {
             out.data = f->anew + at;
-            write_rows(f->anew + at, t, f->options->config->head_dim);
+            write_rows(f->anew + at, t, &heads, how);
         }
     }
     if (f->anew)

@@ -1,54 +1,36 @@
-/* model/folder_tensors.c - two ways through the files: the first counts the bytes of what must be written anew, the second
- * writes it and enters every tensor. Anew are vectors, which GGUF has in binary32, and what is rotated: there a head's rows are
- * its two halves (0 .. d/2-1, d/2 .. d-1), in GGUF's llama its pairs (0, d/2, 1, d/2+1, ...). */
+/* model/folder_tensors.c - two ways through the files: the first finds out what must be written anew, of which pieces, and
+ * counts its bytes; the second writes it. A tensor that is made of several pieces is complete before memory is taken for it. */
 #include "model/folder_tensors.h"
 
 #include <string.h>
 
 #include "base/error.h"
 #include "base/format.h"
-#include "base/half.h"
-#include "base/mathx.h"
+#include "base/map.h"
 #include "base/size.h"
-#include "model/family.h"
+#include "model/folder_piece.h"
 
-#define PI 3.14159265358979323846
+#define EMBEDDING "token_embd.weight"
+#define OUTPUT "output.weight"
+#define ALIGNMENT 64u
+#define MAX_PARTS LLI_MAX_EXPERTS
 
-enum how { AS_IT_IS, ROTATED_Q, ROTATED_K, NOT_AT_ALL };
-
-struct name {
-    const char *from, *to;
-    enum how how;
-};
-
-static const struct name names[] = {
-    {"model.embed_tokens.weight", "token_embd.weight", AS_IT_IS},
-    {"model.norm.weight", "output_norm.weight", AS_IT_IS},
-    {"lm_head.weight", "output.weight", AS_IT_IS},
-};
-
-static const struct name layer_names[] = {
-    {"input_layernorm.weight", "attn_norm.weight", AS_IT_IS},
-    {"post_attention_layernorm.weight", "ffn_norm.weight", AS_IT_IS},
-    {"self_attn.q_proj.weight", "attn_q.weight", ROTATED_Q},
-    {"self_attn.k_proj.weight", "attn_k.weight", ROTATED_K},
-    {"self_attn.v_proj.weight", "attn_v.weight", AS_IT_IS},
-    {"self_attn.o_proj.weight", "attn_output.weight", AS_IT_IS},
-    {"self_attn.q_proj.bias", "attn_q.bias", ROTATED_Q},
-    {"self_attn.k_proj.bias", "attn_k.bias", ROTATED_K},
-    {"self_attn.v_proj.bias", "attn_v.bias", AS_IT_IS},
-    {"self_attn.o_proj.bias", "attn_output.bias", AS_IT_IS},
-    {"self_attn.q_norm.weight", "attn_q_norm.weight", AS_IT_IS},
-    {"self_attn.k_norm.weight", "attn_k_norm.weight", AS_IT_IS},
-    {"mlp.gate_proj.weight", "ffn_gate.weight", AS_IT_IS},
-    {"mlp.up_proj.weight", "ffn_up.weight", AS_IT_IS},
-    {"mlp.down_proj.weight", "ffn_down.weight", AS_IT_IS},
-    {"self_attn.rotary_emb.inv_freq", "", NOT_AT_ALL}, /* what the base says too */
+/* A tensor that is written anew. */
+struct target {
+    struct lli_gguf_tensor t; /* data NULL; the name is the build's */
+    size_t at;                /* where its bytes are */
+    uint32_t n_parts, n_have;
+    uint64_t have[MAX_PARTS / 64];
 };
 
 struct walk {
     struct lli_gguf_build *b;
     const struct lli_folder_config *config;
+    struct lli_heap *heap;
+    struct lli_folder_heads heads;
+    struct lli_map names; /* of the targets */
+    struct target *targets;
+    size_t n_targets, cap_targets;
     int has_embedding; /* some file has it by its own name */
     uint8_t *anew;     /* NULL: on the first way */
     size_t n_anew;
@@ -56,175 +38,262 @@ struct walk {
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
-static const struct name *find_name(const struct name *table, size_t n, const char *name)
+static void name_tensor(char out[LLI_FOLDER_NAME_BYTES], const struct lli_folder_match *m, const struct lli_folder_tensor *row)
 {
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(table[i].from, name) == 0)
-            return &table[i];
-    return NULL;
-}
-
-/* The row of a name, and GGUF's; NULL: there is none. */
-static const struct name *find_row(char out[LLI_FOLDER_NAME_BYTES], const char *name)
-{
-    int64_t layer = 0;
-    const char *rest = lli_family_layer(&layer, "model.layers.", name);
-    const struct name *row = rest ? find_name(layer_names, sizeof layer_names / sizeof *layer_names, rest)
-                                  : find_name(names, sizeof names / sizeof *names, name);
-    if (row && rest)
-        lli_format(out, LLI_FOLDER_NAME_BYTES, "blk.%lld.%s", (long long)layer, row->to);
-    else if (row)
+    if (m->layer >= 0)
+        lli_format(out, LLI_FOLDER_NAME_BYTES, "blk.%lld.%s", (long long)m->layer, row->to);
+    else
         lli_format(out, LLI_FOLDER_NAME_BYTES, "%s", row->to);
-    return row;
 }
 
-int lli_folder_tensor_name(char out[LLI_FOLDER_NAME_BYTES], int *is_rotated, const char *name)
+int lli_folder_tensor_name(char out[LLI_FOLDER_NAME_BYTES], enum lli_folder_how *how, const struct lli_folder_class *class,
+                           const char *name)
 {
-    const struct name *row = find_row(out, name);
-    *is_rotated = row && (row->how == ROTATED_Q || row->how == ROTATED_K);
-    return row && row->how != NOT_AT_ALL ? 0 : -1;
-}
-
-/* GGUF's name and how it is taken over; -1: there is none. */
-static int translate(char out[LLI_FOLDER_NAME_BYTES], enum how *how, const struct walk *w, const char *name)
-{
-    const struct name *row = find_row(out, name);
-    if (!row)
+    struct lli_folder_match m;
+    lli_folder_class_match(&m, class, name);
+    if (!m.row || m.row->rows != LLI_ROWS_ALL)
         return -1;
-    *how = row->how;
-    if (w->config->is_tied && row == &names[2]) { /* one matrix, under either name */
-        *how = w->has_embedding ? NOT_AT_ALL : AS_IT_IS;
-        lli_format(out, LLI_FOLDER_NAME_BYTES, "%s", names[0].to);
-    }
+    *how = m.row->how == LLI_HOW_TURNED ? LLI_HOW_PLAIN : m.row->how; /* PEFT has them as if they were not */
+    name_tensor(out, &m, m.row);
+    return *how <= LLI_HOW_QKV ? 0 : -1;
+}
+
+static int is_global(const struct lli_folder_match *m, const char *to)
+{
+    return m->row && m->layer < 0 && strcmp(m->row->to, to) == 0;
+}
+
+/* ---- targets ----------------------------------------------------------------------------------------------------- */
+
+static int32_t fail_memory(const struct walk *w, const char *name, size_t bytes)
+{
+    return lli_fail_memory(w->b->err, name, bytes);
+}
+
+static int32_t make_room(struct walk *w)
+{
+    size_t more = w->cap_targets ? 2 * w->cap_targets : 64;
+    if (w->n_targets < w->cap_targets)
+        return 0;
+    struct target *new = lli_realloc(w->heap, w->targets, more * sizeof *new);
+    if (!new)
+        return fail_memory(w, "tensors", more * sizeof *new);
+    w->targets = new;
+    w->cap_targets = more;
     return 0;
 }
 
-/* ---- what is written anew ---------------------------------------------------------------------------------------- */
-
-static float to_float(const struct lli_dtype *type, const uint8_t *at)
+static int32_t add_target(struct walk *w, const char *name, const struct lli_folder_piece *p)
 {
-    uint16_t half;
-    float v;
-    if (type->id == LLI_F32) {
-        memcpy(&v, at, sizeof v);
-        return v;
+    size_t bytes = p->bytes, parts = p->type->id == LLI_MXFP4 ? 1 : p->n_parts, end;
+    int32_t status = make_room(w);
+    if (status)
+        return status;
+    struct target *t = &w->targets[w->n_targets];
+    *t = (struct target){.at = w->n_anew, .n_parts = p->n_parts};
+    if (lli_size_mul(&bytes, bytes, parts) || lli_size_add(&end, w->n_anew, bytes) || lli_size_pad(&end, end, ALIGNMENT))
+        return lli_fail_at(w->b->err, LLMINF_E_LIMIT, p->from->pos, p->from->name, "more bytes than memory can hold");
+    w->n_anew = end;
+    t->t = (struct lli_gguf_tensor){.type = p->type, .n_dims = p->n_dims, .bytes = bytes, .pos = p->from->pos};
+    memcpy(t->t.dims, p->dims, sizeof t->t.dims);
+    t->t.name = lli_arena_text(&w->b->g->arena, name, strlen(name));
+    if (!t->t.name || lli_map_put(&w->names, t->t.name, strlen(name), (uint32_t)w->n_targets) < 0)
+        return fail_memory(w, name, strlen(name));
+    w->n_targets++;
+    return 0;
+}
+
+/* One more piece of a tensor that is there already, or of a new one. */
+static int32_t note_piece(struct walk *w, const char *name, const struct lli_folder_piece *p)
+{
+    uint32_t i;
+    int32_t status = 0;
+    if (!lli_map_find(&w->names, name, strlen(name), &i)) {
+        i = (uint32_t)w->n_targets;
+        status = add_target(w, name, p);
     }
-    memcpy(&half, at, sizeof half);
-    return type->id == LLI_F16 ? lli_half_to_f32(half) : lli_bf16_to_f32(half);
+    if (status)
+        return status;
+    struct target *t = &w->targets[i];
+    if (t->t.type != p->type || t->n_parts != p->n_parts || memcmp(t->t.dims, p->dims, sizeof t->t.dims) != 0)
+        return lli_fail_at(w->b->err, LLMINF_E_FORMAT, p->from->pos, p->from->name,
+                           "of another type or shape than its neighbours");
+    if (t->have[p->part / 64] >> p->part % 64 & 1)
+        return lli_fail_at(w->b->err, LLMINF_E_FORMAT, p->from->pos, p->from->name, "appears twice");
+    t->have[p->part / 64] |= (uint64_t)1 << p->part % 64;
+    t->n_have++;
+    return 0;
 }
 
-uint64_t lli_folder_row(uint64_t i, uint64_t d)
+static int32_t check_complete(const struct walk *w)
 {
-    uint64_t at = i % d;
-    return i - at + at / 2 + (at % 2 ? d / 2 : 0);
-}
-
-/* The tensor's bytes, in the order of GGUF; vectors as binary32. */
-static void write_anew(uint8_t *out, const struct lli_st_tensor *t, uint64_t d, int is_rotated)
-{
-    uint64_t n_rows = t->n_dims == 1 ? t->dims[0] : t->dims[1];
-    size_t row_bytes = n_rows ? t->bytes / n_rows : 0;
-    for (uint64_t i = 0; i < n_rows; i++) {
-        const uint8_t *row = t->data + (is_rotated ? lli_folder_row(i, d) : i) * row_bytes;
-        float v;
-        if (t->n_dims > 1) {
-            memcpy(out + i * row_bytes, row, row_bytes);
-            continue;
-        }
-        v = to_float(t->type, row);
-        memcpy(out + i * sizeof v, &v, sizeof v);
-    }
-}
-
-static int32_t check_heads(const struct walk *w, const struct lli_st_tensor *t, enum how how)
-{
-    uint64_t n_rows = t->n_dims == 1 ? t->dims[0] : t->dims[1];
-    uint64_t want = (uint64_t)(how == ROTATED_Q ? w->config->n_heads : w->config->n_kv_heads) * w->config->head_dim;
-    if (t->n_dims <= 2 && n_rows == want && w->config->head_dim % 2 == 0)
-        return 0;
-    return lli_fail_at(w->b->err, LLMINF_E_FORMAT, t->pos, t->name, "%llu rows, want %llu: heads of %u, which is even",
-                       (unsigned long long)n_rows, (unsigned long long)want, w->config->head_dim);
+    for (size_t i = 0; i < w->n_targets; i++)
+        if (w->targets[i].n_have != w->targets[i].n_parts)
+            return lli_fail_at(w->b->err, LLMINF_E_FORMAT, w->targets[i].t.pos, w->targets[i].t.name,
+                               "%u of its %u parts are there", w->targets[i].n_have, w->targets[i].n_parts);
+    return 0;
 }
 
 /* ---- tensors ----------------------------------------------------------------------------------------------------- */
 
+static uint32_t count_stack(const struct walk *w, enum lli_folder_how how)
+{
+    return how == LLI_HOW_EXPERT    ? w->config->n_experts
+           : how == LLI_HOW_Q_HEAD  ? w->config->n_heads
+           : how == LLI_HOW_KV_HEAD ? w->config->n_kv_heads
+                                    : 0;
+}
+
+/* As it stands in its file. */
+static void add_as_it_is(struct walk *w, const char *name, const struct lli_folder_piece *p)
+{
+    struct lli_gguf_tensor out = {.name = name, .type = p->type, .n_dims = p->n_dims, .data = p->from->data, .bytes = p->bytes};
+    out.pos = p->from->pos;
+    memcpy(out.dims, p->dims, sizeof out.dims);
+    lli_gguf_build_tensor(w->b, &out);
+}
+
+static int32_t take_row(struct walk *w, const struct lli_st_tensor *t, const char *name, const struct lli_folder_tensor *row,
+                        int64_t number)
+{
+    struct lli_folder_piece piece;
+    uint32_t i, n_stacked = count_stack(w, row->how);
+    if (n_stacked > MAX_PARTS)
+        return lli_fail_at(w->b->err, LLMINF_E_LIMIT, t->pos, t->name, "one of %u, the limit is %u", n_stacked, MAX_PARTS);
+    if (n_stacked == 0 && number >= 0)
+        return lli_fail_at(w->b->err, LLMINF_E_FORMAT, t->pos, t->name, "config.json knows no number of experts");
+    int32_t status = lli_folder_piece_make(&piece, t, &w->heads, row, number, n_stacked, w->b->err);
+    if (status)
+        return status;
+    if (!piece.is_new && w->anew)
+        add_as_it_is(w, name, &piece);
+    else if (piece.is_new && !w->anew)
+        status = note_piece(w, name, &piece);
+    else if (piece.is_new && lli_map_find(&w->names, name, strlen(name), &i))
+        lli_folder_piece_write(w->anew + w->targets[i].at, &piece);
+    return status ? status : w->b->status;
+}
+
 static int32_t take(struct walk *w, const struct lli_st_tensor *t)
 {
     char name[LLI_FOLDER_NAME_BYTES];
-    enum how how;
+    struct lli_folder_match m;
     int32_t status = 0;
-    if (translate(name, &how, w, t->name))
-        return lli_fail_at(w->b->err, LLMINF_E_UNSUPPORTED, t->pos, t->name, "not a tensor of %s", w->config->class->name);
-    if (how == NOT_AT_ALL)
+    int64_t number;
+    lli_folder_class_match(&m, w->config->class, t->name);
+    if (m.is_other)
         return 0;
-    if (!t->type)
-        return lli_fail_at(w->b->err, LLMINF_E_UNSUPPORTED, t->pos, t->name, "in %s, want F32, F16 or BF16", t->type_name);
-    if (t->n_dims == 0 || t->bytes == 0)
-        return lli_fail_at(w->b->err, LLMINF_E_FORMAT, t->pos, t->name, "has no elements, or no dimensions");
-    int is_rotated = how != AS_IT_IS && w->config->class->has_pairs;
-    if (is_rotated)
-        status = check_heads(w, t, how);
-    if (status)
-        return status;
-    struct lli_gguf_tensor out = {.name = name, .type = t->type, .n_dims = t->n_dims, .data = t->data, .bytes = t->bytes};
-    out.pos = t->pos;
-    memcpy(out.dims, t->dims, sizeof out.dims);
-    if (is_rotated || (t->n_dims == 1 && t->type->id != LLI_F32)) {
-        size_t at = w->n_anew;
-        out.type = t->n_dims == 1 ? lli_dtype_find(LLI_F32) : t->type;
-        out.bytes = t->n_dims == 1 ? (size_t)t->dims[0] * sizeof(float) : t->bytes;
-        if (lli_size_add(&w->n_anew, at, out.bytes) || lli_size_pad(&w->n_anew, w->n_anew, 64))
-            return lli_fail(w->b->err, LLMINF_E_LIMIT, t->name, "more bytes than memory can hold");
-        if (w->anew) {
-            out.data = w->anew + at;
-            write_anew(w->anew + at, t, w->config->head_dim, is_rotated);
-        }
+    if (!m.row)
+        return lli_fail_at(w->b->err, LLMINF_E_UNSUPPORTED, t->pos, t->name, "not a tensor of %s", w->config->class->name);
+    if (m.layer >= (int64_t)w->config->n_layers)
+        return lli_fail_at(w->b->err, LLMINF_E_FORMAT, t->pos, t->name, "layer %lld of %u", (long long)m.layer,
+                           w->config->n_layers);
+    for (const struct lli_folder_tensor *row = m.row; status == 0 && (row = lli_folder_class_row(&number, row, m.rest));
+         row++) {
+        int is_tied = w->config->is_tied && is_global(&m, OUTPUT); /* one matrix, under either name */
+        if (row->how == LLI_HOW_NOT_AT_ALL || (is_tied && w->has_embedding))
+            continue;
+        name_tensor(name, &m, row);
+        status = take_row(w, t, is_tied ? EMBEDDING : name, row, number);
     }
-    if (w->anew)
-        lli_gguf_build_tensor(w->b, &out);
-    return w->b->status;
+    return status;
 }
 
-/* What divides the angles of pair i in Llama 3 (transformers, modeling_rope_utils: llama3). */
-static float rope_factor(const struct lli_folder_config *c, uint32_t i)
+/* ---- factors of angles ------------------------------------------------------------------------------------------- */
+
+static float long_factor(const struct lli_folder_rope *r, uint32_t i)
 {
-    double wave = 2 * PI * lli_pow_f64(c->rope_base, 2.0 * i / c->head_dim), turns = c->rope_original / wave;
-    if (turns > c->rope_high)
-        return 1;
-    if (turns < c->rope_low)
-        return (float)c->rope_factor;
-    double smooth = (turns - c->rope_low) / (c->rope_high - c->rope_low);
-    return (float)(1 / ((1 - smooth) / c->rope_factor + smooth));
+    double v = 0;
+    lli_folder_to_number(&v, r->long_factors + 1 + i);
+    return (float)v;
 }
 
-static void add_rope_factors(struct walk *w)
+static float short_factor(const struct lli_folder_rope *r, uint32_t i)
 {
-    const struct lli_folder_config *c = w->config;
-    uint32_t n = c->head_dim / 2;
-    struct lli_gguf_tensor t = {.name = "rope_freqs.weight", .type = lli_dtype_find(LLI_F32), .n_dims = 1, .pos = -1};
-    if (c->rope_factor <= 0 || n == 0)
-        return;
-    t.dims[0] = n;
+    double v = 0;
+    lli_folder_to_number(&v, r->short_factors + 1 + i);
+    return (float)v;
+}
+
+static void add_factors(struct walk *w, const char *name, float (*factor)(const struct lli_folder_rope *r, uint32_t i))
+{
+    const struct lli_folder_rope *r = &w->config->rope;
+    struct lli_gguf_tensor t = {.name = name, .type = lli_dtype_find(LLI_F32), .n_dims = 1, .pos = -1};
+    t.dims[0] = r->n_pairs;
     t.dims[1] = t.dims[2] = t.dims[3] = 1;
-    t.bytes = n * sizeof(float);
+    t.bytes = r->n_pairs * sizeof(float);
     if (w->anew) {
         t.data = w->anew + w->n_anew;
-        for (uint32_t i = 0; i < n; i++) {
-            float v = rope_factor(c, i);
+        for (uint32_t i = 0; i < r->n_pairs; i++) {
+            float v = factor(r, i);
             memcpy(w->anew + w->n_anew + i * sizeof v, &v, sizeof v);
         }
         lli_gguf_build_tensor(w->b, &t);
     }
-    w->n_anew += t.bytes;
+    w->n_anew += (t.bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
+
+static void add_rope_factors(struct walk *w)
+{
+    const struct lli_folder_rope *r = &w->config->rope;
+    if (r->n_pairs == 0)
+        return;
+    if (r->factor > 0)
+        add_factors(w, "rope_freqs.weight", lli_folder_rope_factor);
+    if (r->long_factors && r->short_factors) {
+        add_factors(w, "rope_factors_long.weight", long_factor);
+        add_factors(w, "rope_factors_short.weight", short_factor);
+    }
+}
+
+/* ---- the two ways ------------------------------------------------------------------------------------------------ */
 
 static int32_t go(struct walk *w, const struct lli_safetensors *files, size_t n)
 {
     int32_t status = 0;
-    w->n_anew = 0;
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < files[i].n_tensors && status == 0; k++)
             status = take(w, &files[i].tensors[k]);
+    return status;
+}
+
+static void find_embedding(struct walk *w, const struct lli_safetensors *files, size_t n)
+{
+    struct lli_folder_match m;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < files[i].n_tensors && !w->has_embedding; k++) {
+            lli_folder_class_match(&m, w->config->class, files[i].tensors[k].name);
+            w->has_embedding = is_global(&m, EMBEDDING);
+        }
+}
+
+/* The memory of what is written anew becomes the model's. */
+static int32_t take_memory(struct walk *w, struct lli_files *own)
+{
+    struct lli_mapping anew = {.heap = own->heap};
+    size_t factors = 2 * ((size_t)w->config->rope.n_pairs * sizeof(float) + ALIGNMENT); /* of pairs: small */
+    if (lli_size_add(&anew.size, w->n_anew, factors))
+        return lli_fail(w->b->err, LLMINF_E_LIMIT, "tensors", "more bytes than memory can hold");
+    anew.copied = w->anew = lli_alloc_aligned(own->heap, anew.size, ALIGNMENT);
+    anew.bytes = w->anew;
+    return w->anew ? lli_files_add(own, &anew, w->b->err) : fail_memory(w, "tensors", anew.size);
+}
+
+static int32_t run(struct walk *w, struct lli_files *own, const struct lli_safetensors *files, size_t n)
+{
+    find_embedding(w, files, n);
+    int32_t status = go(w, files, n);
+    if (status == 0)
+        status = check_complete(w);
+    if (status == 0)
+        status = take_memory(w, own);
+    if (status == 0)
+        status = go(w, files, n);
+    for (size_t i = 0; i < w->n_targets && status == 0; i++) {
+        struct lli_gguf_tensor *t = &w->targets[i].t;
+        t->data = w->anew + w->targets[i].at;
+        lli_gguf_build_tensor(w->b, t);
+    }
     if (status == 0)
         add_rope_factors(w);
     return status ? status : w->b->status;
@@ -233,18 +302,11 @@ static int32_t go(struct walk *w, const struct lli_safetensors *files, size_t n)
 void lli_folder_tensors(struct lli_gguf_build *b, struct lli_files *own, const struct lli_safetensors *files, size_t n,
                         const struct lli_folder_config *config)
 {
-    struct walk w = {.b = b, .config = config};
-    struct lli_mapping anew = {.heap = own->heap};
-    for (size_t i = 0; i < n; i++)
-        w.has_embedding |= lli_safetensors_find(&files[i], names[0].from) != NULL;
+    struct walk w = {.b = b, .config = config, .heap = own->heap, .names = {.heap = own->heap}};
+    w.heads = (struct lli_folder_heads){config->n_heads, config->n_kv_heads, config->head_dim,
+                                        config->class->traits & LLI_FOLDER_PAIRS};
     if (b->status == 0)
-        b->status = go(&w, files, n);
-    if (b->status)
-        return;
-    anew.size = w.n_anew;
-    anew.copied = w.anew = lli_alloc_aligned(own->heap, w.n_anew + 1, 64); /* not NULL though nothing is anew */
-    anew.bytes = w.anew;
-    b->status = w.anew ? lli_files_add(own, &anew, b->err) : lli_fail_memory(b->err, "tensors", w.n_anew);
-    if (b->status == 0)
-        b->status = go(&w, files, n);
+        b->status = lli_map_init(&w.names, own->heap, 64) ? fail_memory(&w, "tensors", sizeof w) : run(&w, own, files, n);
+    lli_map_finish(&w.names);
+    lli_free(own->heap, w.targets);
 }

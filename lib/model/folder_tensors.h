@@ -8,15 +8,15 @@
 #include "file/gguf_build.h"
 #include "file/files.h"
 #include "file/safetensors.h"
+#include "model/folder_class.h"
 #include "model/folder_config.h"
 
 #define LLI_FOLDER_NAME_BYTES 64
 
-/* GGUF's name of a folder's tensor, and whether its rows are of heads that are rotated. 0, or -1: there is none. */
-int lli_folder_tensor_name(char out[LLI_FOLDER_NAME_BYTES], int *is_rotated, const char *name);
-
-/* Row i of GGUF's order in the folder's, where neighbours are rotated: by heads of d rows. */
-uint64_t lli_folder_row(uint64_t i, uint64_t d);
+/* GGUF's name of a matrix of the network that is one tensor here and there, and what becomes of its rows: PLAIN, Q, K, QKV. 0,
+ * or -1: there is none. */
+int lli_folder_tensor_name(char out[LLI_FOLDER_NAME_BYTES], enum lli_folder_how *how, const struct lli_folder_class *class,
+                           const char *name);
 
 /* Adds those of files[n] to *b. What has to be written anew goes to memory that becomes a part of *files. b->status is the
  * result. */

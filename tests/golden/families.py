@@ -52,7 +52,12 @@ def vocabulary():
             "tokenizer.ggml.scores": [-float(i) for i in range(VOCAB)], "tokenizer.ggml.token_type": kinds}
 
 
-def write(path, arch, keys, tensors):
+def as_f32(_, t):
+    return 0, t.astype("<f4").tobytes()
+
+
+def write(path, arch, keys, tensors, encode=as_f32):
+    """encode(name, tensor): the number of a type, and bytes"""
     meta = {"general.architecture": arch}
     meta.update({"%s.%s" % (arch, k): v for k, v in keys.items()})
     meta.update(vocabulary())
@@ -62,9 +67,9 @@ def write(path, arch, keys, tensors):
         out.append(text(k) + struct.pack("<I", kind) + data)
     at, data = 0, []
     for name, t in tensors.items():
-        shape = t.shape[::-1]
-        out.append(text(name) + struct.pack("<I%dQIQ" % len(shape), len(shape), *shape, 0, at))
-        data.append(t.astype("<f4").tobytes())
+        shape, (number, encoded) = t.shape[::-1], encode(name, t)
+        out.append(text(name) + struct.pack("<I%dQIQ" % len(shape), len(shape), *shape, number, at))
+        data.append(encoded)
         data[-1] += bytes(-len(data[-1]) % 32)
         at += len(data[-1])
     head = b"".join(out)
