@@ -298,6 +298,12 @@ LLMINF_API llminf_status llminf_session_logits(llminf_session *session, size_t p
 LLMINF_API llminf_status llminf_session_logprobs(llminf_session *session, size_t position, llminf_token *tokens,
                                                  float *logprobs, size_t capacity, size_t *count_out, llminf_error *error);
 
+/* The timeline as one vector of n_embd values, in a session with the option "pooling" after a generation with "max_tokens" 0,
+ * which is all that such a session does. LLMINF_E_STATE without pooling, or if tokens were appended since; LLMINF_E_NUMERIC
+ * where a value is out of range. */
+LLMINF_API llminf_status llminf_session_embedding(llminf_session *session, float *vector, size_t capacity, size_t *count_out,
+                                                  llminf_error *error);
+
 /* Tokens, keys and values, with the model's fingerprint and a checksum. The file appears whole or not at all: new file, fsync,
  * rename. May block. */
 LLMINF_API llminf_status llminf_session_save(llminf_session *session, const char *path, llminf_error *error);

@@ -128,6 +128,9 @@ static const struct lli_schema_row session_rows[] = {
     INT("adapter", 0, 0, 2147483647, NONE, "id of the adapter for the whole life of the session; 0: none"),
     FLOAT("adapter_scale", 1.0, -16, 16, "what the adapter adds is multiplied by this"),
     BOOL("pinned", 0, "keep its blocks while idle; if 0 they may be evicted and are computed again"),
+    CHOICE("pooling", "none", "a session for embeddings: which positions make one; model: as the file says", "none", "last",
+           "mean", "cls", "model"),
+    BOOL("normalize", 1, "an embedding has length 1"),
 };
 
 static const struct lli_schema_row sampler_rows[] = {

@@ -8,12 +8,31 @@
 #include "model/adapter.h"
 #include "text/encode.h"
 
+/* Which positions the option means; "model": those that the file does. */
+static llminf_status find_pooling(int *out, const char *text, const struct lli_config *config, llminf_error *error)
+{
+    static const char *const names[] = {"none", "mean", "cls", "last"}; /* in the order of enum lli_pooling_kind */
+    *out = (int)(config->pooling < sizeof names / sizeof *names ? config->pooling : LLI_POOLING_NONE);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], text) == 0) {
+            *out = (int)i;
+            return LLMINF_OK;
+        }
+    if (config->pooling > LLI_POOLING_LAST)
+        return lli_fail(error, LLMINF_E_UNSUPPORTED, "pooling", "the file's pooling_type is %u, want none, mean, cls or last",
+                        config->pooling);
+    if (config->pooling == LLI_POOLING_NONE)
+        return lli_fail(error, LLMINF_E_OPTION, "pooling", "is \"model\", whose file names none: want last, mean or cls");
+    return LLMINF_OK;
+}
+
 llminf_status lli_session_new(llminf_session **out, llminf_context *context, const llminf_options *options,
                               lli_session_make *make, const void *arg, llminf_error *error)
 {
     struct lli_values values = {0};
     struct lli_adapter *adapter = NULL;
     struct llminf_session *session;
+    int pooling = LLI_POOLING_NONE;
     llminf_status status;
     if (lli_check_out(out, "out", error) != LLMINF_OK)
         return LLMINF_E_INVALID;
@@ -26,6 +45,8 @@ llminf_status lli_session_new(llminf_session **out, llminf_context *context, con
         return lli_fail_memory(error, "session", sizeof *session);
     status = lli_values_copy(&values, &context->model->heap, "session", options, error);
     if (status == LLMINF_OK)
+        status = find_pooling(&pooling, lli_values_text(&values, "pooling"), &context->model->config, error);
+    if (status == LLMINF_OK)
         status = lli_adapters_take(&adapter, &context->model->adapters, lli_values_int(&values, "adapter"), error);
     if (status == LLMINF_OK) {
         const char *salt = lli_values_text(&values, "cache_salt");
@@ -37,6 +58,8 @@ llminf_status lli_session_new(llminf_session **out, llminf_context *context, con
             .is_pinned = (int)lli_values_int(&values, "pinned"),
             .adapter = adapter,
             .adapter_scale = lli_values_float(&values, "adapter_scale"),
+            .pooling = pooling,
+            .is_normalized = (int)lli_values_int(&values, "normalize"),
         };
         status = make(&session->timeline, context, &timeline, arg, error);
         lli_adapter_unref(adapter);
@@ -281,6 +304,25 @@ llminf_status llminf_session_logits(llminf_session *session, size_t position, fl
         status = lli_check_room(&copy, logits, capacity, *count_out, error);
     if (status == LLMINF_OK && copy)
         status = lli_timeline_logits(session->timeline, position, logits, *count_out, count_out, error);
+    lli_check_leave(session);
+    return status;
+}
+
+llminf_status llminf_session_embedding(llminf_session *session, float *vector, size_t capacity, size_t *count_out,
+                                       llminf_error *error)
+{
+    int copy;
+    llminf_status status = lli_check_out(count_out, "count_out", error);
+    if (status != LLMINF_OK)
+        return status;
+    *count_out = 0;
+    if ((status = enter(session, error)) != LLMINF_OK)
+        return status;
+    status = lli_timeline_embedding(session->timeline, NULL, 0, count_out, error);
+    if (status == LLMINF_OK)
+        status = lli_check_room(&copy, vector, capacity, *count_out, error);
+    if (status == LLMINF_OK && copy)
+        status = lli_timeline_embedding(session->timeline, vector, *count_out, count_out, error);
     lli_check_leave(session);
     return status;
 }

@@ -140,12 +140,18 @@ static void lay_out(struct lli_batch *batch, uint32_t i)
     lli_table_show(seq->blocks, &t->table);
     seq->seat = t->seats ? t->seats->seat : NULL;
     seq->adapter_scale = t->adapter_scale;
+    seq->pooled = t->pooling.sum;
+    lli_pooling_begin(&t->pooling);
     ride->first_logits = plan->n_logits;
     for (uint32_t pos = ride->first; pos < ride->first + ride->n_rows; pos++) {
         int flags = pos >= t->n_tokens || lli_request_wants(&t->request, pos, t->n_tokens) ? LLI_ROW_LOGITS : 0;
         if (pos + 1 == t->n_tokens && ride->n_drafts > 0)
             flags = LLI_ROW_LOGITS;
         plan->n_logits += flags != 0;
+        if (lli_pooling_wants(&t->pooling, pos, t->n_tokens)) {
+            flags |= LLI_ROW_POOL;
+            plan->n_pooled++;
+        }
         if (pos < t->table.n_computed)
             flags |= LLI_ROW_NO_STORE;
         plan->rows[plan->n_rows++] =
@@ -158,7 +164,7 @@ static void lay_out(struct lli_batch *batch, uint32_t i)
 void lli_plan_close(struct lli_batch *batch)
 {
     struct lli_plan *plan = &batch->plan;
-    plan->n_rows = plan->n_logits = plan->n_copies = 0;
+    plan->n_rows = plan->n_logits = plan->n_copies = plan->n_pooled = 0;
     plan->n_seqs = batch->n_rides;
     for (uint32_t i = 0; i < batch->n_rides; i++)
         lay_out(batch, i);

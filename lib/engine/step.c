@@ -228,10 +228,13 @@ static void commit_ride(struct lli_engine *engine, struct lli_ride *ride)
         ride->n_picked = 0; /* nobody hears of these tokens, so the rows of those that were guessed do not stay */
     count_rows(engine, t, ride);
     lli_drafter_commit(engine, t, ride);
-    if (ride->status == LLMINF_OK)
+    if (ride->status == LLMINF_OK) {
         keep_rows(engine, t, ride);
-    else
+        lli_pooling_commit(&t->pooling, ride->first + ride->n_rows, t->n_tokens);
+    } else {
         lli_table_roll_back(&t->table, &engine->pool);
+        lli_pooling_reset(&t->pooling);
+    }
     if (t->group)
         lli_beam_commit(engine, t, ride);
     else if (is_cancelled)

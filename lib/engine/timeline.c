@@ -50,6 +50,7 @@ static void free_timeline(struct lli_timeline *t)
     lli_beam_free(t->group);
     lli_seats_give(engine, t->seats);
     lli_request_finish(&t->request);
+    lli_pooling_finish(&t->pooling, engine->heap);
     lli_table_finish(&t->table, engine->heap);
     lli_table_finish(&t->draft_table, engine->heap);
     lli_buffer_finish(&t->listener.text);
@@ -125,6 +126,9 @@ int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, 
     status = lli_seats_take(&t->seats, engine, options->adapter, err);
     if (status == LLMINF_OK)
         status = find_extra(&extra, engine, options, err);
+    if (status == LLMINF_OK)
+        status =
+            lli_pooling_init(&t->pooling, engine->heap, options->pooling, options->is_normalized, engine->config->n_embd, err);
     if (status != LLMINF_OK) {
         lli_timeline_close(t);
         return status;
@@ -226,6 +230,7 @@ static void cut(struct lli_timeline *t, uint32_t n)
     t->n_reached = least(t->n_reached, n);
     t->n_said = least(t->n_said, n);
     lli_request_cut(&t->request, n);
+    lli_pooling_cut(&t->pooling, n);
     lli_roster_cut(t->engine, t, n);
     lli_output_cut(&t->output, n);
 }
@@ -283,6 +288,7 @@ static int32_t share(struct lli_timeline *to, const struct lli_timeline *from, s
         to->n_tokens = from->n_tokens;
         to->n_reached = from->n_reached;
         to->n_said = from->n_said;
+        lli_pooling_copy(&to->pooling, &from->pooling);
         to->last_step = from->last_step;
         lli_roster_settle(engine, to);
     }
@@ -305,6 +311,9 @@ int32_t lli_timeline_fork(struct lli_timeline **out, struct lli_timeline *t, str
     if (status == LLMINF_OK &&
         lli_table_reserve(&copy->table, engine->heap, engine->pool.n_groups, lli_table_blocks(n_tokens)) != LLMINF_OK)
         status = lli_fail_memory(err, NAME, lli_table_blocks(n_tokens) * sizeof(uint32_t));
+    if (status == LLMINF_OK)
+        status =
+            lli_pooling_init(&copy->pooling, engine->heap, t->pooling.kind, t->pooling.is_normalized, t->pooling.n_embd, err);
     if (status == LLMINF_OK) {
         if (n_tokens > 0)
             memcpy(copy->tokens, t->tokens, n_tokens * sizeof *t->tokens);
@@ -470,6 +479,9 @@ int32_t lli_timeline_generate(struct lli_timeline *t, const struct lli_request_p
         return status;
     if (n_prompt == 0)
         return lli_fail(err, LLMINF_E_STATE, NAME, "is empty, want at least 1 token");
+    if (t->pooling.kind != LLI_POOLING_NONE && params->max_tokens != 0)
+        return lli_fail(err, LLMINF_E_OPTION, "max_tokens",
+                        "%lld in a session with pooling, want 0: it computes its tokens only", (long long)params->max_tokens);
     status = prepare(&making, t, params, n_prompt, err);
     if (status == LLMINF_OK) {
         pthread_mutex_lock(&t->engine->lock);
@@ -632,6 +644,24 @@ int32_t lli_timeline_logprobs(struct lli_timeline *t, size_t pos, struct lli_log
         return lli_fail(err, LLMINF_E_TOO_SMALL, "capacity", "is %zu, want %zu", cap, n);
     memcpy(out, scored->rows + (pos - scored->first) * n, n * sizeof *out);
     return LLMINF_OK;
+}
+
+int32_t lli_timeline_embedding(struct lli_timeline *t, float *out, size_t cap, size_t *n_out, struct llminf_error *err)
+{
+    uint32_t n_tokens, n_embd = t->engine->config->n_embd;
+    *n_out = 0;
+    int32_t status = enter_idle(t, &n_tokens, err);
+    if (status != LLMINF_OK)
+        return status;
+    *n_out = n_embd;
+    if (!out && cap == 0)
+        return LLMINF_OK;
+    if (cap < n_embd)
+        return lli_fail(err, LLMINF_E_TOO_SMALL, "capacity", "is %zu, want %u", cap, n_embd);
+    status = lli_pooling_read(&t->pooling, n_tokens, out, err);
+    if (status != LLMINF_OK)
+        *n_out = 0;
+    return status;
 }
 
 static int64_t public_state(const struct lli_timeline *t)

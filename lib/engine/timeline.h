@@ -1,8 +1,8 @@
 /* engine/timeline.h - one session: its tokens, its block table, its state, and what its readers see.
  *
  * States: engine/roster.h. The calls below are made by one thread at a time on one timeline, but for wait, cancel and stats,
- * which any thread may call. While a generation runs, append, truncate, fork, generate, logits and logprobs give BUSY. After
- * fork() the child gets STATE from everything but close. */
+ * which any thread may call. While a generation runs, append, truncate, fork, generate, logits, logprobs and embedding give
+ * BUSY. After fork() the child gets STATE from everything but close. */
 #ifndef LLI_ENGINE_TIMELINE_H
 #define LLI_ENGINE_TIMELINE_H
 
@@ -14,6 +14,7 @@
 #include "engine/draft.h"
 #include "engine/engine.h"
 #include "engine/output.h"
+#include "engine/pooling.h"
 #include "engine/queue.h"
 #include "engine/seats.h"
 #include "kv/table.h"
@@ -48,21 +49,24 @@ struct lli_timeline {
     uint32_t n_said;                    /* tokens when the last generation ended; echo begins here */
     struct lli_table table;             /* covers what is computed, in flight also the rows of the plan */
     struct lli_request request;         /* running, or the last one */
-    struct lli_draft draft;             /* proposals; in flight the step's */
-    struct lli_table draft_table;       /* over the drafter's pool; empty unless it runs */
-    struct lli_group *group;            /* of beams, or NULL: as a session its own, as a hidden timeline the session's */
-    int stop_reason, stop_index;        /* of the last generation */
-    lli_notify_fn *notify;              /* NULL: nobody asked */
+    struct lli_pooling pooling;
+    struct lli_draft draft;       /* proposals; in flight the step's */
+    struct lli_table draft_table; /* over the drafter's pool; empty unless it runs */
+    struct lli_group *group;      /* of beams, or NULL: as a session its own, as a hidden timeline the session's */
+    int stop_reason, stop_index;  /* of the last generation */
+    lli_notify_fn *notify;        /* NULL: nobody asked */
     void *notify_user;
     int has_news, is_told; /* to be told; being told right now */
 };
 
-/* The first position whose row is due: what is not computed, or the last one again, or one whose logits are asked for. */
+/* The first position whose row is due: what is not computed, or the last one again, or one whose logits are asked for or that
+ * is to be pooled. */
 static inline uint32_t lli_timeline_next(const struct lli_timeline *t)
 {
     uint32_t first = t->table.n_computed < t->n_tokens ? t->table.n_computed : t->n_tokens - 1;
-    uint32_t asked = lli_request_from(&t->request);
-    return asked < first ? asked : first;
+    uint32_t asked = lli_request_from(&t->request), pooled = lli_pooling_from(&t->pooling);
+    first = asked < first ? asked : first;
+    return pooled < first ? pooled : first;
 }
 
 /* It, or one of its beams, is in the plan in flight. */
@@ -78,6 +82,8 @@ struct lli_timeline_options {
     struct lli_adapter *adapter; /* NULL: none */
     double adapter_scale;
     int no_prefix_cache, is_pinned;
+    int pooling; /* enum lli_pooling_kind: of a session for embeddings, which computes prompts only */
+    int is_normalized;
 };
 
 /* Bytes of heap that one of n tokens takes, with a generation that keeps no logits and asks for nothing else. */
@@ -107,7 +113,7 @@ int32_t lli_timeline_truncate(struct lli_timeline *t, size_t n_keep, struct llmi
 int32_t lli_timeline_tokens(struct lli_timeline *t, size_t from, int32_t *out, size_t cap, size_t *n_out,
                             struct llminf_error *err);
 
-/* Queues and returns. STATE without a token, TOO_LONG, FULL, MEMORY, BUSY. */
+/* Queues and returns. STATE without a token, OPTION for new tokens of a session with pooling, TOO_LONG, FULL, MEMORY, BUSY. */
 int32_t lli_timeline_generate(struct lli_timeline *t, const struct lli_request_params *params, struct llminf_error *err);
 
 /* The next text or tokens of the generation. OK with at least one byte or token; AGAIN (timeout over, nothing); DONE; or the
@@ -136,6 +142,9 @@ int32_t lli_timeline_notify(struct lli_timeline *t, lli_notify_fn *notify, void 
 /* n_vocab logits after the token at a position. NOT_FOUND if they were not kept. */
 int32_t lli_timeline_logits(struct lli_timeline *t, size_t pos, float *out, size_t cap, size_t *n_out,
                             struct llminf_error *err);
+
+/* n_embd values. STATE without pooling, or while the timeline is not computed whole; NUMERIC. */
+int32_t lli_timeline_embedding(struct lli_timeline *t, float *out, size_t cap, size_t *n_out, struct llminf_error *err);
 
 /* The log-probability of the token at a position, and the best ones in its place. NOT_FOUND if they were not kept. */
 int32_t lli_timeline_logprobs(struct lli_timeline *t, size_t pos, struct lli_logprob *out, size_t cap, size_t *n_out,

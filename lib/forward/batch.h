@@ -10,8 +10,9 @@
 struct lli_seat;
 
 enum {
-    LLI_ROW_LOGITS = 1,  /* this row's logits are wanted */
-    LLI_ROW_NO_STORE = 2 /* K and V of this position are in the cache already: compute, do not write */
+    LLI_ROW_LOGITS = 1,   /* this row's logits are wanted */
+    LLI_ROW_NO_STORE = 2, /* K and V of this position are in the cache already: compute, do not write */
+    LLI_ROW_POOL = 4      /* its final hidden state is added to the sequence's sum */
 };
 
 struct lli_row {
@@ -27,12 +28,13 @@ struct lli_seq {
                                              * covers all its rows, and what they see */
     const struct lli_seat *seat;            /* its adapter's (forward/adapt.h); NULL: none */
     double adapter_scale;
+    float *pooled;  /* [n_embd] out: the sum of rows flagged POOL, of all steps; NULL: there are none */
     int32_t status; /* out: 0, or LLMINF_E_NUMERIC: this sequence met a NaN or Inf */
 };
 
 struct lli_plan {
     uint64_t number;
-    uint32_t n_rows, n_seqs, n_copies, n_logits; /* n_logits: rows flagged LOGITS */
+    uint32_t n_rows, n_seqs, n_copies, n_logits, n_pooled; /* n_logits, n_pooled: rows flagged so */
     struct lli_row *rows;
     struct lli_seq *seqs;
     const struct lli_copy *copies; /* made before any row is computed; no block is both read and written */

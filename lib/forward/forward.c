@@ -17,6 +17,7 @@
 #include "forward/moe.h"
 #include "forward/norm.h"
 #include "forward/pass.h"
+#include "forward/pooled.h"
 #include "model/sliced.h"
 
 struct lli_forward {
@@ -177,10 +178,12 @@ void lli_forward_run(struct lli_forward *f, struct lli_plan *plan)
         else
             lli_ffn_run(pass, layer);
     }
-    if (is_last)
+    if (is_last) {
         run_logits(pass);
-    else
+        lli_pooled_run(pass);
+    } else {
         lli_comm_send(pass->comm, pass->comm->rank + pass->comm->tp, pass->scratch.x, stream_bytes);
+    }
     set_statuses(pass, plan);
     pass->plan = NULL;
     lli_fenv_leave(state);

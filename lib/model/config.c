@@ -121,6 +121,7 @@ static int32_t read_sizes(struct lli_config *c, struct source *s)
         {&c->n_heads, {"attention.head_count", 1, LLI_MAX_HEADS, -1, 1}},
         {&c->n_experts, {"expert_count", 0, LLI_MAX_EXPERTS, 0, 0}},
         {&c->n_experts_used, {"expert_used_count", 0, LLI_MAX_EXPERTS, 0, 0}},
+        {&c->pooling, {"pooling_type", 0, UINT32_MAX, LLI_POOLING_NONE, 0}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         int32_t status = read_int(rows[i].out, s, &rows[i].row);

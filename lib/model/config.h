@@ -15,6 +15,9 @@ struct lli_family;
 enum lli_rope_scaling { LLI_ROPE_NONE, LLI_ROPE_LINEAR, LLI_ROPE_YARN, LLI_ROPE_LONGROPE };
 enum lli_rope_pairs { LLI_ROPE_ADJACENT, LLI_ROPE_HALVES, LLI_ROPE_UNUSED }; /* (2i, 2i+1) or (i, i + d/2) */
 
+/* How a file says that hidden states become an embedding; the numbers of GGUF. */
+enum lli_pooling_kind { LLI_POOLING_NONE, LLI_POOLING_MEAN, LLI_POOLING_CLS, LLI_POOLING_LAST };
+
 struct lli_rope {
     int pairs, scaling;
     uint32_t n_dims;     /* rotated dimensions of a head, even; 0: nothing is rotated */
@@ -41,6 +44,7 @@ struct lli_config {
     float embedding_scale, residual_scale; /* of a token's vector; of what is added to the stream; 1: none */
     float logit_scale, logit_softcap;      /* 1: none; 0: none */
     float norm_eps;
+    uint32_t pooling;                      /* as the file has it, which may be no lli_pooling_kind */
     struct lli_rope rope, local_rope; /* of layers that see all, and of those with the window */
 };
 

@@ -148,6 +148,7 @@ class Model:
 
     def logits(self, x, tied=False, bias=False):
         self.layer = None
+        self.hidden = x
         if tied:
             return x @ self.w("token_embd.weight", VOCAB, self.d).T
         return self.linear(x, "output", VOCAB, bias)
