@@ -9,6 +9,7 @@
 #include "file/shard.h"
 #include "model/convert.h"
 #include "model/folder.h"
+#include "model/folder_generation.h"
 #include "text/hf.h"
 
 #define TOKENIZER "tokenizer.huggingface.json"
@@ -178,11 +179,12 @@ llminf_status lli_source_read(struct llminf_model *model, const struct lli_sourc
 llminf_status lli_source_vocab(struct llminf_model *model, llminf_error *err)
 {
     const struct lli_gguf *g = &model->gguf;
+    const struct lli_hf_more more = {.n_least = count_rows(g), .ends = lli_gguf_find(g, LLI_FOLDER_ENDS)};
     struct lli_text tokenizer, config;
     if (lli_gguf_find(g, "tokenizer.ggml.model") != NULL || lli_gguf_find(g, TOKENIZER) == NULL)
         return lli_vocab_read(&model->vocab, &model->heap, g, err);
     llminf_status status = lli_gguf_get_text(&tokenizer, g, TOKENIZER, NULL, err);
     if (status == LLMINF_OK)
         status = lli_gguf_get_text(&config, g, TOKENIZER_CONFIG, NULL, err);
-    return status == LLMINF_OK ? lli_hf_read(&model->vocab, &model->heap, tokenizer, config, count_rows(g), err) : status;
+    return status == LLMINF_OK ? lli_hf_read(&model->vocab, &model->heap, tokenizer, config, &more, err) : status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/casing.h"
+#include "base/format.h"
 
 #define F16_EXPONENT 0x7C00
 #define F32_EXPONENT 0x7F80
@@ -49,6 +50,27 @@ const struct lli_dtype *lli_dtype_named(const char *name)
             return &types[i];
     }
     return NULL;
+}
+
+const char *lli_dtype_other(uint32_t id)
+{
+    static const struct {
+        uint32_t id;
+        const char *name;
+    } others[] = {{9, "q8_1"},   {15, "q8_k"},  {16, "iq2_xxs"}, {17, "iq2_xs"}, {18, "iq3_xxs"}, {19, "iq1_s"},
+                  {21, "iq3_s"}, {22, "iq2_s"}, {24, "i8"},      {25, "i16"},    {26, "i32"},     {27, "i64"},
+                  {28, "f64"},   {29, "iq1_m"}, {34, "tq1_0"},   {35, "tq2_0"},  {40, "nvfp4"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].id == id)
+            return others[i].name;
+    return NULL;
+}
+
+void lli_dtype_names(char *out, size_t cap)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < N_TYPES && len < cap; i++)
+        len += lli_format(out + len, cap - len, i > 0 ? ", %s" : "%s", types[i].name);
 }
 
 int64_t lli_dtype_check(const struct lli_dtype *t, const void *blocks, size_t n_blocks)

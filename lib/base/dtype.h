@@ -40,6 +40,12 @@ struct lli_dtype {
 const struct lli_dtype *lli_dtype_find(uint32_t id);
 const struct lli_dtype *lli_dtype_named(const char *name); /* in any case; NULL: unknown */
 
+/* What an id of ggml's is called that is none of ours; NULL: unknown to us altogether. */
+const char *lli_dtype_other(uint32_t id);
+
+/* All names, to be shown, as many as fit into cap bytes. */
+void lli_dtype_names(char *out, size_t cap);
+
 /* Bytes of a row of n elements; n is a multiple of the block. */
 static inline size_t lli_dtype_row_bytes(const struct lli_dtype *t, size_t n)
 {

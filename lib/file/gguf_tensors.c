@@ -39,6 +39,15 @@ static void read_dims(size_t *n, struct lli_gguf_tensor *t, struct lli_gguf_curs
 /* Stands for the types of later releases where tensors are only listed. */
 static const struct lli_dtype unknown_type = {.id = UINT32_MAX, .name = "unknown", .block = 1};
 
+static void refuse_type(struct lli_gguf_cursor *c, uint32_t id)
+{
+    const char *name = lli_dtype_other(id);
+    char known[200];
+    lli_dtype_names(known, sizeof known);
+    lli_gguf_cursor_fail(c, LLMINF_E_UNSUPPORTED, "weight type %u%s%s%s is not known, want %s", id, name ? " (" : "",
+                         name ? name : "", name ? ")" : "", known);
+}
+
 static void read_type(struct lli_gguf_tensor *t, size_t n, struct lli_gguf_cursor *c)
 {
     uint32_t id = lli_gguf_cursor_u32(c);
@@ -48,7 +57,7 @@ static void read_type(struct lli_gguf_tensor *t, size_t n, struct lli_gguf_curso
     if (!t->type && c->list_only)
         t->type = &unknown_type;
     if (!t->type)
-        lli_gguf_cursor_fail(c, LLMINF_E_UNSUPPORTED, "weight type %u is not known", id);
+        refuse_type(c, id);
     else if (t->dims[0] % t->type->block)
         lli_gguf_cursor_fail(c, LLMINF_E_FORMAT, "row of %llu elements, %s wants a multiple of %u",
                              (unsigned long long)t->dims[0], t->type->name, t->type->block);

@@ -485,7 +485,7 @@ static int32_t refuse_other_arithmetic(const struct source *s)
 
 static int32_t refuse_family(const struct source *s, const char *key, const struct lli_text *name)
 {
-    char known[256];
+    char known[300];
     size_t n = 0;
     for (size_t i = 0; lli_family_at(i) && n < sizeof known; i++)
         n += lli_format(known + n, sizeof known - n, i > 0 ? ", %s" : "%s", lli_family_at(i)->name);

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "file/safetensors.h"
 #include "model/folder_config.h"
+#include "model/folder_generation.h"
 #include "model/folder_tensors.h"
 
 #define MAX_FILES 1024u
@@ -180,6 +181,18 @@ static int32_t read_tensors(struct files *f, const struct lli_folder_config *con
     return status;
 }
 
+/* What ends a generation; the file need not be there. */
+static int32_t read_generation(struct files *f, const struct lli_json *config)
+{
+    struct lli_json generation;
+    int is_there_out;
+    int32_t status = lli_folder_json(&generation, &is_there_out, f->heap, f->path, "generation_config.json", f->b->err);
+    if (status == 0)
+        lli_folder_generation(f->b, &generation, config);
+    lli_json_finish(&generation);
+    return status ? status : f->b->status;
+}
+
 int32_t lli_folder_read(struct lli_gguf_build *b, struct lli_files *files, const char *path,
                         const struct lli_folder_options *options)
 {
@@ -194,6 +207,8 @@ int32_t lli_folder_read(struct lli_gguf_build *b, struct lli_files *files, const
     *f = (struct files){.heap = heap, .path = path, .options = options, .b = b, .files = files};
     if (b->status == 0)
         lli_folder_config(&folder, b, &config);
+    if (b->status == 0)
+        b->status = read_generation(f, &config);
     if (b->status == 0 && !options->no_tensors)
         b->status = read_tensors(f, &folder);
     lli_json_finish(&config);

@@ -1,5 +1,6 @@
 /* model/folder.h - a Hugging Face folder, shown as a GGUF file would show it: config.json as metadata, the tensors of all its
- * safetensors under GGUF's names, in the order of rows and the types that GGUF has them in. What text needs is not here. */
+ * safetensors under GGUF's names, in the order of rows and the types that GGUF has them in, generation_config.json as what ends
+ * a generation. The tokenizer is not here. */
 #ifndef LLI_MODEL_FOLDER_H
 #define LLI_MODEL_FOLDER_H
 

@@ -507,6 +507,23 @@ static int32_t find_model(const struct model_row **out, const struct lli_hf *hf,
     return lli_hf_unsupported(hf, "model", lli_hf_text(hf, model, "type"), "BPE, Unigram, WordPiece or WordLevel");
 }
 
+/* What the model says beside the tokenizer. An id without a token never occurs. */
+static int32_t mark_ends(struct lli_hf *hf)
+{
+    struct lli_vocab *v = hf->v;
+    for (uint64_t i = 0; hf->ends && i < hf->ends->n; i++) {
+        int64_t id;
+        if (lli_gguf_int(&id, hf->ends, i))
+            return lli_fail(hf->err, LLMINF_E_FORMAT, hf->ends->key, "values of type %u, want ids", hf->ends->kind);
+        if (id < 0 || id >= v->n || v->tokens[id].len == 0)
+            continue;
+        lli_vocab_mark_end(v, (int32_t)id);
+        if (v->eos == LLI_NO_TOKEN)
+            v->eos = (int32_t)id;
+    }
+    return LLMINF_OK;
+}
+
 static int32_t read_all(struct lli_hf *hf, const struct lli_hf *config)
 {
     const struct model_row *row;
@@ -528,27 +545,29 @@ static int32_t read_all(struct lli_hf *hf, const struct lli_hf *config)
     if ((status = row->read(hf, model)) != LLMINF_OK)
         return status;
     lli_vocab_mark_special(v, LLI_NO_TOKEN);
-    if ((status = read_bounds(hf, config)) != LLMINF_OK || (status = lli_hf_make_texts(hf)) != LLMINF_OK ||
-        (status = lli_hf_read_words(hf)) != LLMINF_OK || (status = lli_hf_normalize_added(hf)) != LLMINF_OK)
+    if ((status = mark_ends(hf)) != LLMINF_OK || (status = read_bounds(hf, config)) != LLMINF_OK ||
+        (status = lli_hf_make_texts(hf)) != LLMINF_OK || (status = lli_hf_read_words(hf)) != LLMINF_OK ||
+        (status = lli_hf_normalize_added(hf)) != LLMINF_OK)
         return status;
     status = lli_special_new(&v->special, v, LLI_SPECIAL_AS_IS, hf->err);
     return status == LLMINF_OK ? lli_special_new(&v->late, v, LLI_SPECIAL_NORMALIZED, hf->err) : status;
 }
 
 int32_t lli_hf_read(struct lli_vocab *out, struct lli_heap *heap, struct lli_text tokenizer, struct lli_text config,
-                    uint32_t n_least, struct llminf_error *err)
+                    const struct lli_hf_more *more, struct llminf_error *err)
 {
-    struct lli_hf hf = {.v = out, .n_least = n_least < LLI_MAX_TOKENS ? n_least : LLI_MAX_TOKENS, .err = err},
-                  more = {.v = out, .err = err};
+    struct lli_hf hf = {.v = out, .ends = more ? more->ends : NULL, .err = err}, beside = {.v = out, .err = err};
+    if (more)
+        hf.n_least = more->n_least < LLI_MAX_TOKENS ? more->n_least : LLI_MAX_TOKENS;
     lli_vocab_init(out, heap);
     out->bos = out->eos = out->eot = out->unk = out->pad = LLI_NO_TOKEN;
     int32_t status = lli_json_read(&hf.json, heap, tokenizer.bytes, tokenizer.len, FILE_NAME, err);
     if (status == LLMINF_OK && config.bytes)
-        status = lli_json_read(&more.json, heap, config.bytes, config.len, "tokenizer_config.json", err);
+        status = lli_json_read(&beside.json, heap, config.bytes, config.len, "tokenizer_config.json", err);
     if (status == LLMINF_OK)
-        status = read_all(&hf, &more);
+        status = read_all(&hf, &beside);
     lli_json_finish(&hf.json);
-    lli_json_finish(&more.json);
+    lli_json_finish(&beside.json);
     if (status != LLMINF_OK)
         lli_vocab_finish(out);
     return status;

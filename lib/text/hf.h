@@ -5,11 +5,17 @@
 #include "base/json.h"
 #include "text/vocab.h"
 
+/* What a model says of its vocabulary elsewhere. */
+struct lli_hf_more {
+    uint32_t n_least;                  /* ids: a model may have more rows than tokens */
+    const struct lli_gguf_entry *ends; /* ids that end a generation; NULL: none but those known by their texts */
+};
+
 /* From the text of tokenizer.json, and of the tokenizer_config.json beside it (BOS, EOS; bytes NULL: there is none). Both may
- * be freed then. It has n_least ids at least, unused where there is no token: a model may have more rows than tokens. What is
- * not supported is UNSUPPORTED and named. */
+ * be freed then. more may be NULL; of its ids there are n_least at least, unused where there is no token. What is not supported is
+ * UNSUPPORTED and named. */
 int32_t lli_hf_read(struct lli_vocab *out, struct lli_heap *heap, struct lli_text tokenizer, struct lli_text config,
-                    uint32_t n_least, struct llminf_error *err);
+                    const struct lli_hf_more *more, struct llminf_error *err);
 
 /* ---- inside: what the parts of the reader share */
 
@@ -19,7 +25,8 @@ struct lli_hf {
     struct llminf_error *err;
     struct lli_split_rule rules[LLI_MAX_RULES]; /* of the pre-tokenizer */
     size_t n_rules;
-    uint32_t n_least; /* ids */
+    uint32_t n_least;                  /* ids */
+    const struct lli_gguf_entry *ends; /* or NULL */
     int split_cjk;    /* the normalizer keeps CJK characters apart */
     int byte_level;   /* tokens are spelled in GPT-2's characters */
 };

@@ -183,7 +183,7 @@ static void mark_control(struct lli_vocab *v, int32_t id)
     v->types[id] = LLI_TOKEN_CONTROL;
 }
 
-static void mark_end(struct lli_vocab *v, int32_t id)
+void lli_vocab_mark_end(struct lli_vocab *v, int32_t id)
 {
     mark_control(v, id);
     v->is_eog[id] = 1;
@@ -243,11 +243,11 @@ void lli_vocab_mark_special(struct lli_vocab *v, int32_t eom)
             continue;
         if (lli_map_find(&v->by_token, ends[i], strlen(ends[i]), &id) &&
             (v->types[id] == LLI_TOKEN_CONTROL || v->types[id] == LLI_TOKEN_USER_DEFINED))
-            mark_end(v, (int32_t)id);
+            lli_vocab_mark_end(v, (int32_t)id);
     }
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
         if (told[i] != LLI_NO_TOKEN)
-            mark_end(v, told[i]);
+            lli_vocab_mark_end(v, told[i]);
     }
     if (v->bos != LLI_NO_TOKEN)
         mark_control(v, v->bos);

@@ -104,6 +104,7 @@ uint32_t lli_vocab_compare(const struct lli_vocab *a, const struct lli_vocab *b)
  * LLI_NO_TOKEN. */
 void lli_vocab_init(struct lli_vocab *out, struct lli_heap *heap);
 void lli_vocab_mark_special(struct lli_vocab *v, int32_t eom);
+void lli_vocab_mark_end(struct lli_vocab *v, int32_t id); /* one more */
 
 /* The array at a key: of strings, or of anything else for others to judge. FORMAT if there is none, or not of n
  * elements (n = UINT64_MAX: any number). */

@@ -514,6 +514,53 @@ static void test_folder(void **state)
     assert_int_equal(unlink(path_of("b")), 0);
 }
 
+/* generation_config.json beside a folder's files: what ends a generation, here and in the GGUF file that it becomes. */
+static void test_ends(void **state)
+{
+    static const char *const names[] = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"};
+    static const char generation[] = "{\"eos_token_id\": [2, 300], \"temperature\": 0.5}";
+    const char *shared = support_shared(), *copy = path_of("folder");
+    char from[1024], to[1100];
+    llminf_model *model;
+    llminf_error error;
+    int64_t id;
+    double temperature;
+    (void)state;
+    snprintf(from, sizeof from, "%s/models/story-llama-hf/config.json", shared != NULL ? shared : "");
+    if (shared == NULL || access(from, R_OK) != 0)
+        skip();
+    assert_int_equal(mkdir(copy, 0700), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(from, sizeof from, "%s/models/story-llama-hf/%s", shared, names[i]);
+        snprintf(to, sizeof to, "%s/%s", copy, names[i]);
+        assert_int_equal(symlink(from, to), 0);
+    }
+    snprintf(to, sizeof to, "%s/generation_config.json", copy);
+    FILE *file = fopen(to, "wb");
+    assert_true(file != NULL && fputs(generation, file) >= 0 && fclose(file) == 0);
+    for (int i = 0; i < 2; i++) {
+        if (llminf_model_open(&model, i == 0 ? copy : path_of("a"), NULL, &error) != LLMINF_OK)
+            fail_msg("%s", error.text);
+        for (llminf_token token = 298; token < 303; token++)
+            assert_int_equal((llminf_text_kind(model, token) & LLMINF_TOKEN_EOG) != 0, token == 300);
+        assert_true(llminf_text_kind(model, 2) & LLMINF_TOKEN_EOG);
+        assert_int_equal(llminf_model_int(model, "tokenizer.huggingface.eog_token_ids[1]", &id, &error), LLMINF_OK);
+        assert_int_equal(id, 300);
+        assert_int_equal(llminf_model_float(model, "general.sampling.temp", &temperature, &error), LLMINF_OK);
+        assert_true(temperature == 0.5);
+        if (i == 0)
+            convert(model, path_of("a"), "f32", 1);
+        llminf_model_close(model);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(from, sizeof from, "%s/%s", copy, names[i]);
+        assert_int_equal(unlink(from), 0);
+    }
+    assert_int_equal(unlink(to), 0);
+    assert_int_equal(rmdir(copy), 0);
+    assert_int_equal(unlink(path_of("a")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +568,7 @@ int main(void)
         cmocka_unit_test(test_threads),    cmocka_unit_test(test_in_place),      cmocka_unit_test(test_pure),
         cmocka_unit_test(test_progress),   cmocka_unit_test(test_arguments),     cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_memory),     cmocka_unit_test(test_while_loading), cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_ends),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

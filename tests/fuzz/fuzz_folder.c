@@ -8,6 +8,7 @@
 #include "llminf/status.h"
 #include "model/config.h"
 #include "model/folder_config.h"
+#include "model/folder_generation.h"
 #include "model/folder_tensors.h"
 #include "model/weights.h"
 
@@ -51,6 +52,8 @@ static void read_folder(struct lli_heap *heap, const struct lli_json *json, cons
     lli_files_init(&files, heap);
     lli_gguf_build_begin(&b, &g, heap, &error);
     lli_folder_config(&config, &b, json);
+    if (b.status == LLMINF_OK)
+        lli_folder_generation(&b, json, json);
     if (b.status == LLMINF_OK)
         lli_folder_tensors(&b, &files, file, 1, &config);
     if (b.status == LLMINF_OK)

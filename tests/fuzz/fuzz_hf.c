@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         config = (struct lli_text){(const char *)nul + 1, size - file.len - 1};
     memset(&host, 0, sizeof host);
     lli_heap_init(&heap, support_alloc, support_release, &host);
-    int32_t status = lli_hf_read(&v, &heap, file, config, 0, NULL);
+    int32_t status = lli_hf_read(&v, &heap, file, config, NULL, NULL);
     if (status > 0)
         abort();
     if (status == 0)

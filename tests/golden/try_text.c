@@ -169,7 +169,7 @@ int main(int argc, char **argv)
     char *file = (char *)support_read(argv[2], &size);
     if (!file)
         return fail();
-    if (file[0] == '{' ? lli_hf_read(&v, &heap, (struct lli_text){file, size}, (struct lli_text){NULL, 0}, 0, &err)
+    if (file[0] == '{' ? lli_hf_read(&v, &heap, (struct lli_text){file, size}, (struct lli_text){NULL, 0}, NULL, &err)
                        : lli_gguf_read(&g, &heap, file, size, &options, &err) || lli_vocab_read(&v, &heap, &g, &err))
         return fail();
     int status = strcmp(argv[1], "back") == 0 ? print_back(&v, texts, n) : print_ids(&v, texts, n, flags);

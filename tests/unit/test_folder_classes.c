@@ -16,6 +16,7 @@
 #include "model/family.h"
 #include "model/folder_class.h"
 #include "model/folder_config.h"
+#include "model/folder_generation.h"
 #include "model/folder_tensors.h"
 #include "support/support.h"
 
@@ -309,12 +310,90 @@ static void what_null_means(void **state)
     }
 }
 
+/* ---- generation_config.json ----------------------------------------------------------------------------------------- */
+
+static void what_ends_a_generation(void **state)
+{
+    static const struct {
+        const char *generation, *config; /* generation NULL: there is none */
+        const char *ends;
+        int32_t status;
+    } rows[] = {
+        {"{\"eos_token_id\":2}", "{}", "2", LLMINF_OK},
+        {"{\"eos_token_id\":[2,7]}", "{\"eos_token_id\":3}", "2 7", LLMINF_OK},
+        {"{\"eos_token_id\":[-1,7,5000000000]}", "{}", "7", LLMINF_OK},
+        {"{}", "{\"eos_token_id\":3}", NULL, LLMINF_OK},
+        {"{\"eos_token_id\":null}", "{\"eos_token_id\":3}", NULL, LLMINF_OK},
+        {NULL, "{\"eos_token_id\":[3,4]}", "3 4", LLMINF_OK},
+        {NULL, "{\"eos_token_id\":null}", NULL, LLMINF_OK},
+        {"{\"eos_token_id\":\"2\"}", "{}", NULL, LLMINF_E_FORMAT},
+        {"{\"eos_token_id\":[2,[3]]}", "{}", NULL, LLMINF_E_FORMAT},
+        {"{\"eos_token_id\":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,"
+         "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}",
+         "{}", NULL, LLMINF_E_LIMIT},
+        {"{\"temperature\":-1}", "{}", NULL, LLMINF_E_FORMAT},
+        {"{\"top_k\":1.5}", "{}", NULL, LLMINF_E_FORMAT},
+        {"{\"top_p\":\"1\"}", "{}", NULL, LLMINF_E_FORMAT},
+        {"[]", "{}", NULL, LLMINF_OK},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct read r = {0};
+        struct lli_json generation = {0};
+        struct lli_gguf_build b;
+        char ends[64] = "";
+        lli_heap_init(&r.heap, support_alloc, support_release, &r.counter);
+        assert_int_equal(lli_json_read(&r.json, &r.heap, rows[i].config, strlen(rows[i].config), "config.json", &r.err), 0);
+        if (rows[i].generation)
+            assert_int_equal(
+                lli_json_read(&generation, &r.heap, rows[i].generation, strlen(rows[i].generation), "generation", &r.err), 0);
+        lli_gguf_build_begin(&b, &r.g, &r.heap, &r.err);
+        lli_folder_generation(&b, &generation, &r.json);
+        assert_int_equal(b.status, rows[i].status);
+        assert_int_equal(lli_gguf_build_end(&b), rows[i].status);
+        const struct lli_gguf_entry *e = lli_gguf_find(&r.g, LLI_FOLDER_ENDS);
+        for (uint64_t k = 0; e && k < e->n; k++) {
+            int64_t id;
+            assert_int_equal(lli_gguf_int(&id, e, k), 0);
+            snprintf(ends + strlen(ends), sizeof ends - strlen(ends), k > 0 ? " %lld" : "%lld", (long long)id);
+        }
+        if (b.status == 0)
+            assert_string_equal(ends, rows[i].ends ? rows[i].ends : "");
+        lli_json_finish(&generation);
+        close_all(&r);
+    }
+}
+
+static void how_its_makers_sample(void **state)
+{
+    static const char text[] = "{\"temperature\":0.6,\"top_k\":20,\"top_p\":1,\"repetition_penalty\":1.05,\"do_sample\":true}";
+    struct read r = {0};
+    struct lli_gguf_build b;
+    int64_t top_k;
+    double temperature, top_p, penalty;
+    (void)state;
+    lli_heap_init(&r.heap, support_alloc, support_release, &r.counter);
+    assert_int_equal(lli_json_read(&r.json, &r.heap, text, strlen(text), "generation_config.json", &r.err), 0);
+    lli_gguf_build_begin(&b, &r.g, &r.heap, &r.err);
+    lli_folder_generation(&b, &r.json, &r.json);
+    assert_int_equal(lli_gguf_build_end(&b), 0);
+    assert_int_equal(lli_gguf_get_int(&top_k, &r.g, "general.sampling.top_k", 0, NULL), 0);
+    assert_int_equal(lli_gguf_get_float(&temperature, &r.g, "general.sampling.temp", 0, NULL), 0);
+    assert_int_equal(lli_gguf_get_float(&top_p, &r.g, "general.sampling.top_p", 0, NULL), 0);
+    assert_int_equal(lli_gguf_get_float(&penalty, &r.g, "general.sampling.penalty_repeat", 0, NULL), 0);
+    assert_int_equal(top_k, 20);
+    assert_true((float)temperature == 0.6f && top_p == 1 && (float)penalty == 1.05f);
+    assert_int_equal(r.g.n_entries, 4);
+    close_all(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_class_is_of_a_family), cmocka_unit_test(names_are_shown),
         cmocka_unit_test(names_are_taken_apart),     cmocka_unit_test(pieces_make_a_whole),
         cmocka_unit_test(configs_that_are_refused),  cmocka_unit_test(what_null_means),
+        cmocka_unit_test(what_ends_a_generation),    cmocka_unit_test(how_its_makers_sample),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -67,7 +67,7 @@ static int32_t open_parts(const struct parts *p)
     memset(&t, 0, sizeof t);
     lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
     return lli_hf_read(&t.vocab, &t.heap, (struct lli_text){text_of_file, (size_t)n},
-                       (struct lli_text){p->config, p->config ? strlen(p->config) : 0}, 0, &t.error);
+                       (struct lli_text){p->config, p->config ? strlen(p->config) : 0}, NULL, &t.error);
 }
 
 static void open_good(struct parts p)
@@ -388,7 +388,7 @@ static void test_refusals(void **state)
     }
     memset(&t, 0, sizeof t);
     lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
-    assert_int_equal(lli_hf_read(&t.vocab, &t.heap, (struct lli_text){"[]", 2}, (struct lli_text){NULL, 0}, 0, &t.error),
+    assert_int_equal(lli_hf_read(&t.vocab, &t.heap, (struct lli_text){"[]", 2}, (struct lli_text){NULL, 0}, NULL, &t.error),
                      LLMINF_E_FORMAT);
     close_text();
 }
@@ -405,7 +405,7 @@ static void test_cut_files(void **state)
         char *copy = malloc(n + 1);
         memcpy(copy, text_of_file, n);
         lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
-        assert_int_equal(lli_hf_read(&t.vocab, &t.heap, (struct lli_text){copy, n}, (struct lli_text){NULL, 0}, 0, &t.error),
+        assert_int_equal(lli_hf_read(&t.vocab, &t.heap, (struct lli_text){copy, n}, (struct lli_text){NULL, 0}, NULL, &t.error),
                          LLMINF_E_FORMAT);
         free(copy);
         close_text();
@@ -434,7 +434,7 @@ static void test_no_memory(void **state)
             lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
             support_heap_arm(&t.host, n, 1);
             status = lli_hf_read(&t.vocab, &t.heap, (struct lli_text){text_of_file, strlen(text_of_file)},
-                                 (struct lli_text){all[k].config, all[k].config ? strlen(all[k].config) : 0}, 0, &t.error);
+                                 (struct lli_text){all[k].config, all[k].config ? strlen(all[k].config) : 0}, NULL, &t.error);
             assert_true(status == 0 || status == LLMINF_E_MEMORY);
             close_text();
         }
@@ -485,7 +485,7 @@ static void test_story(void **state)
     config.bytes = (char *)support_read(beside, &config.len);
     memset(&t, 0, sizeof t);
     lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
-    assert_int_equal(lli_hf_read(&t.vocab, &t.heap, file, config, 0, &t.error), 0);
+    assert_int_equal(lli_hf_read(&t.vocab, &t.heap, file, config, NULL, &t.error), 0);
     assert_int_equal(t.vocab.bos, 1);
     assert_int_equal(t.vocab.eos, 2);
     assert_true(t.vocab.is_eog[2]);
@@ -503,23 +503,39 @@ static void test_story(void **state)
     free(beside);
 }
 
+/* Ids that the model's own files say end a generation; those without a token never occur. */
+static void test_ends(void **state)
+{
+    static const char tokenizer[] = "{\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"a\", \"vocab\": "
+                                    "{\"a\": 0, \"b\": 1, \"c\": 2}}, \"pre_tokenizer\": {\"type\": \"Whitespace\"}}";
+    const int32_t ids[] = {2, 7, -1, 1, 2000000};
+    struct lli_gguf_entry ends = {.key = "ends", .kind = LLI_GGUF_I32, .is_array = 1, .n = 5, .values = (const uint8_t *)ids};
+    struct lli_hf_more more = {.n_least = 9, .ends = &ends};
+    const struct lli_text file = {tokenizer, sizeof tokenizer - 1}, none = {NULL, 0};
+    (void)state;
+    memset(&t, 0, sizeof t);
+    lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
+    assert_int_equal(lli_hf_read(&t.vocab, &t.heap, file, none, &more, &t.error), 0);
+    assert_int_equal(t.vocab.n, 9);
+    assert_int_equal(t.vocab.eos, 2);
+    for (uint32_t id = 0; id < 9; id++)
+        assert_int_equal(t.vocab.is_eog[id], id == 1 || id == 2);
+    close_text();
+    ends.kind = LLI_GGUF_F32;
+    lli_heap_init(&t.heap, support_alloc, support_release, &t.host);
+    assert_int_equal(lli_hf_read(&t.vocab, &t.heap, file, none, &more, &t.error), LLMINF_E_FORMAT);
+    assert_string_equal(t.error.subject, "ends");
+    assert_int_equal(t.host.live_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_byte_level),
-        cmocka_unit_test(test_characters),
-        cmocka_unit_test(test_unigram),
-        cmocka_unit_test(test_wordpiece),
-        cmocka_unit_test(test_pre_tokenizers),
-        cmocka_unit_test(test_added_tokens),
-        cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_long_texts),
-        cmocka_unit_test(test_wordlevel),
-        cmocka_unit_test(test_normalized_tokens),
-        cmocka_unit_test(test_cut_files),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_story),
+        cmocka_unit_test(test_byte_level), cmocka_unit_test(test_characters),     cmocka_unit_test(test_unigram),
+        cmocka_unit_test(test_wordpiece),  cmocka_unit_test(test_pre_tokenizers), cmocka_unit_test(test_added_tokens),
+        cmocka_unit_test(test_bounds),     cmocka_unit_test(test_refusals),       cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_ends),       cmocka_unit_test(test_wordlevel),      cmocka_unit_test(test_normalized_tokens),
+        cmocka_unit_test(test_cut_files),  cmocka_unit_test(test_no_memory),      cmocka_unit_test(test_story),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
