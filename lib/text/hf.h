@@ -12,8 +12,8 @@ struct lli_hf_more {
 };
 
 /* From the text of tokenizer.json, and of the tokenizer_config.json beside it (BOS, EOS; bytes NULL: there is none). Both may
- * be freed then. more may be NULL; of its ids there are n_least at least, unused where there is no token. What is not supported is
- * UNSUPPORTED and named. */
+ * be freed then. more may be NULL; of its ids there are n_least at least, unused where there is no token. What is not supported
+ * is UNSUPPORTED and named. */
 int32_t lli_hf_read(struct lli_vocab *out, struct lli_heap *heap, struct lli_text tokenizer, struct lli_text config,
                     const struct lli_hf_more *more, struct llminf_error *err);
 
