@@ -198,11 +198,14 @@ void lli_table_accept(struct lli_table *table, struct lli_pool *pool, const stru
 
 enum tail { IN_PLACE, BETTER_COPIED, COPIED };
 
-/* May the entry be written behind its first n_used positions? A copy of it that is under way reads what is filled, no more. */
-static enum tail judge_tail(const struct lli_block *block, uint32_t n_used)
+/* May the group's entry at the table's end be written behind what is computed? A copy of it that is under way reads what is
+ * filled, no more. One that is PENDING was entered for this very plan, or by another table that shares it. */
+static enum tail judge_tail(const struct lli_table *table, const struct lli_pool *pool, uint32_t group)
 {
-    if (block->state == LLI_BLOCK_PENDING)
-        return IN_PLACE; /* entered for this very plan */
+    uint32_t i = table->n_computed / LLI_BLOCK_TOKENS, n_used = table->n_computed % LLI_BLOCK_TOKENS;
+    const struct lli_block *block = &pool->blocks[table->blocks[group][i]];
+    if (block->state == LLI_BLOCK_PENDING && table->is_planned && i < table->n_entered)
+        return IN_PLACE;
     if (block->refs > 1)
         return COPIED;
     if (block->state == LLI_BLOCK_OPEN && (block->n_filled == n_used || (block->n_filled < n_used && block->holds == 0)))
@@ -218,11 +221,10 @@ static int has_tail(const struct lli_table *table)
 uint32_t lli_table_need(const struct lli_table *table, const struct lli_pool *pool, uint32_t end)
 {
     uint32_t n = lli_table_blocks(end), need = n > table->n ? (n - table->n) * pool->n_groups : 0;
-    uint32_t i = table->n_computed / LLI_BLOCK_TOKENS, n_used = table->n_computed % LLI_BLOCK_TOKENS;
     if (end <= table->n_computed)
         return 0;
     for (uint32_t g = 0; has_tail(table) && g < pool->n_groups; g++)
-        need += judge_tail(&pool->blocks[table->blocks[g][i]], n_used) == COPIED;
+        need += judge_tail(table, pool, g) == COPIED;
     return need;
 }
 
@@ -243,10 +245,10 @@ static void open_tail(struct lli_table *table, struct lli_pool *pool, uint32_t n
     for (uint32_t g = 0; g < pool->n_groups; g++) {
         uint32_t id = table->blocks[g][i];
         struct lli_block *block = &pool->blocks[id];
-        enum tail tail = judge_tail(block, n_used);
+        enum tail tail = judge_tail(table, pool, g);
         uint32_t n_later = n_new; /* with the copies that other groups cannot do without */
         for (uint32_t later = g + 1; later < pool->n_groups; later++)
-            n_later += judge_tail(&pool->blocks[table->blocks[later][i]], n_used) == COPIED;
+            n_later += judge_tail(table, pool, later) == COPIED;
         if (tail == COPIED || (tail == BETTER_COPIED && lli_pool_available(pool) > n_later)) {
             copy_tail(table, pool, g, i, n_used);
             continue;

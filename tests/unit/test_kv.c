@@ -453,6 +453,46 @@ static void test_cut_in_place(void **state)
     lli_pool_finish(&pool);
 }
 
+/* 18: a block that two forks share and that one of them makes known in a plan is not written in place by the other, which was
+ * cut into it. It is full and not yet known because another computed the same tokens in the same step, and failed. */
+static void test_cut_beside_fork(void **state)
+{
+    struct lli_pool pool;
+    struct session a, b, other;
+    (void)state;
+    open_pool(&pool, 12);
+    open_session(&a, &pool, 0, 0);
+    open_session(&b, &pool, 0, 0);
+    open_session(&other, &pool, 0, 0);
+    assert_int_equal(lli_table_extend(&other.table, &pool, B), LLMINF_OK);
+    lli_table_enter(&other.table, &pool, other.tokens, B);
+    assert_int_equal(grow(&a, &pool, B), LLMINF_OK);
+    lli_table_roll_back(&other.table, &pool);
+    assert_int_equal(a.table.n_published, 0);
+    lli_table_fork(&b.table, &pool, &a.table);
+    lli_table_cut(&b.table, &pool, B - 1);
+    uint32_t shared = a.table.blocks[0][0];
+    assert_int_equal(lli_table_extend(&a.table, &pool, B + 1), LLMINF_OK);
+    lli_table_enter(&a.table, &pool, a.tokens, B + 1);
+    assert_int_equal(pool.blocks[shared].state, LLI_BLOCK_PENDING);
+    b.tokens[B - 1] = -7;
+    assert_int_equal(lli_table_need(&b.table, &pool, B), 1);
+    assert_int_equal(lli_table_extend(&b.table, &pool, B), LLMINF_OK);
+    assert_int_not_equal(b.table.blocks[0][0], shared);
+    assert_int_equal(b.table.n_copies, 1);
+    assert_int_equal(b.table.copies[0].src, shared);
+    lli_table_enter(&b.table, &pool, b.tokens, B);
+    lli_table_commit(&a.table, &pool, a.tokens, B + 1);
+    lli_table_commit(&b.table, &pool, b.tokens, B);
+    assert_int_equal(a.table.n_published, 1);
+    assert_int_equal(b.table.n_published, 1);
+    check_pool(&pool);
+    close_session(&a, &pool);
+    close_session(&b, &pool);
+    close_session(&other, &pool);
+    lli_pool_finish(&pool);
+}
+
 /* 4: takes are served from what is free, then from what was given up first, its end before its beginning. */
 static void test_recycling(void **state)
 {
@@ -625,23 +665,12 @@ static void test_trim(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_take_order),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_check),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_index),
-        cmocka_unit_test(test_table_sizes),
-        cmocka_unit_test(test_exact_fit),
-        cmocka_unit_test(test_hits),
-        cmocka_unit_test(test_misses),
-        cmocka_unit_test(test_same),
-        cmocka_unit_test(test_fork_and_cut),
-        cmocka_unit_test(test_cut_in_place),
-        cmocka_unit_test(test_trim),
-        cmocka_unit_test(test_waste),
-        cmocka_unit_test(test_recycling),
-        cmocka_unit_test(test_found_survives),
-        cmocka_unit_test(test_overwritten_tail),
+        cmocka_unit_test(test_take_order), cmocka_unit_test(test_refused),        cmocka_unit_test(test_check),
+        cmocka_unit_test(test_no_memory),  cmocka_unit_test(test_index),          cmocka_unit_test(test_table_sizes),
+        cmocka_unit_test(test_exact_fit),  cmocka_unit_test(test_hits),           cmocka_unit_test(test_misses),
+        cmocka_unit_test(test_same),       cmocka_unit_test(test_fork_and_cut),   cmocka_unit_test(test_cut_in_place),
+        cmocka_unit_test(test_trim),       cmocka_unit_test(test_waste),          cmocka_unit_test(test_cut_beside_fork),
+        cmocka_unit_test(test_recycling),  cmocka_unit_test(test_found_survives), cmocka_unit_test(test_overwritten_tail),
         cmocka_unit_test(test_windows),
     };
     return cmocka_run_group_tests(tests, make_heap, check_heap);
