@@ -36,7 +36,7 @@ struct network_room forecast_room(const struct options *o, const struct network 
 {
     size_t block = lli_forward_block_bytes(&network->config, o->kv_type);
     size_t most = o->budget_bytes > 0 ? o->budget_bytes : (size_t)4400 << 20;
-    block = block > 0 ? block : most; /* a file that did not open */
+    block = block > 0 ? block * network->n_groups : most; /* a file that did not open */
     return (struct network_room){
         .n_blocks = (uint32_t)(most / block),
         .rows = STEPS_CHUNK,
@@ -103,9 +103,9 @@ static struct anchor time_anchors(struct forecast *f, int with_chunk)
 
 /* ---- what is foreseen -------------------------------------------------------------------------------------------- */
 
-static struct lli_load decodes(uint32_t n_seqs, uint32_t pos)
+static struct lli_load decodes(const struct forecast *f, uint32_t n_seqs, uint32_t pos)
 {
-    struct lli_load load = {0};
+    struct lli_load load = {.window = f->cost.window};
     for (uint32_t i = 0; i < n_seqs; i++)
         lli_load_add(&load, pos + (STEPS - 1) / 2.0, 1, 1);
     return load;
@@ -113,18 +113,18 @@ static struct lli_load decodes(uint32_t n_seqs, uint32_t pos)
 
 static void solve(struct lli_rates *out, const struct forecast *f, const struct anchor *a)
 {
-    struct lli_load one = decodes(1, 0), many = decodes(MANY, 0), deep = decodes(DEEP_SEQS, DEEP),
-                    alone = decodes(DEEP_SEQS, 0);
-    struct lli_load chunk = {0}, rows;
+    struct lli_load one = decodes(f, 1, 0), many = decodes(f, MANY, 0), deep = decodes(f, DEEP_SEQS, DEEP),
+                    alone = decodes(f, DEEP_SEQS, 0);
+    struct lli_load chunk = {.window = f->cost.window}, rows;
     lli_measure_solve(out, &f->cost, &one, a->one, &many, a->many);
     out->attention_flops = UNBOUND;
     double rest = a->deep - lli_cost_step_ns(&f->cost, out, &alone);
-    out->kv_bytes = rest > 0 ? f->cost.kv_bytes * deep.positions / rest * 1e9 : out->bytes;
+    out->kv_bytes = rest > 0 ? lli_cost_attention_bytes(&f->cost, &deep) / rest * 1e9 : out->bytes;
     lli_load_add(&chunk, DEEP, CHUNK, 1);
     rows = chunk;
-    rows.contexts = rows.positions = 0;
+    rows.contexts = rows.positions = rows.local_contexts = rows.local_positions = 0;
     rest = a->chunk - lli_cost_step_ns(&f->cost, out, &rows);
-    out->attention_flops = a->chunk > 0 && rest > 0 ? f->cost.attention_flops * chunk.contexts / rest * 1e9 : out->flops;
+    out->attention_flops = a->chunk > 0 && rest > 0 ? lli_cost_attention_flops(&f->cost, &chunk) / rest * 1e9 : out->flops;
 }
 
 static double change(double a, double b)
@@ -181,7 +181,7 @@ static void decode_point(struct forecast *f, uint32_t sessions, uint32_t context
 {
     double ns[MAX_RUNS], drift = 1;
     struct lli_rates rates;
-    struct lli_load load = decodes(sessions, context);
+    struct lli_load load = decodes(f, sessions, context);
     for (int try = 0; try < TRIES && drift > MOST_DRIFT; try++) {
         for (int i = 0; i < f->o->runs; i++)
             ns[i] = time_decode(f, sessions, context);
@@ -196,7 +196,7 @@ static double prompt_ns(const struct forecast *f, const struct lli_rates *rates,
 {
     double ns = 0;
     for (uint32_t first = 0; first < n; first += STEPS_CHUNK) {
-        struct lli_load load = {0};
+        struct lli_load load = {.window = f->cost.window};
         uint32_t rows = n - first < STEPS_CHUNK ? n - first : STEPS_CHUNK;
         lli_load_add(&load, first, rows, first + rows == n);
         ns += lli_cost_step_ns(&f->cost, rates, &load);
@@ -208,7 +208,7 @@ static void prefill_point(struct forecast *f, uint32_t n)
 {
     double ns[MAX_RUNS], drift = 1;
     struct lli_rates rates;
-    struct lli_load load = {0};
+    struct lli_load load = {.window = f->cost.window};
     int runs = n > 2048 ? 1 : f->o->runs;
     if (f->before.chunk == 0)
         f->before = time_anchors(f, 1);

@@ -4,6 +4,7 @@
 
 #include "base/fenv.h"
 #include "file/shard.h"
+#include "forward/layout.h"
 #include "model/packing.h"
 
 static int32_t read_file(struct network *n, const char *path, struct llminf_error *err)
@@ -33,6 +34,9 @@ int32_t network_open(struct network *n, const char *path, struct llminf_error *e
     uint64_t state = lli_fenv_enter();
     int32_t status = read_file(n, path, err);
     lli_fenv_leave(state);
+    struct lli_layout layout;
+    lli_layout_find(&layout, &n->config);
+    n->n_groups = layout.n_groups;
     return status;
 }
 
@@ -43,7 +47,7 @@ int32_t network_start(struct network *n, const struct lli_backend *backend, stru
         .backend = backend,
         .workers = workers,
         .kv_type = kv_type,
-        .n_blocks = room->n_blocks + 1,
+        .n_blocks = room->n_blocks * n->n_groups + 1,
         .max_rows = room->rows,
         .max_logits = room->logits,
         .max_pos = room->positions,

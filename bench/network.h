@@ -20,6 +20,7 @@ struct network {
     struct lli_files files;
     struct lli_gguf gguf;
     struct lli_config config;
+    uint32_t n_groups;          /* of its layers, each with blocks of its own */
     struct lli_weights weights; /* the file's; what a step costs is counted by these */
     struct lli_weights packed;  /* for a backend of several lanes */
     struct lli_forward *forward;
@@ -27,7 +28,7 @@ struct network {
 };
 
 struct network_room {
-    uint32_t n_blocks; /* without the null block */
+    uint32_t n_blocks; /* of each group of layers, without the null block */
     uint32_t rows, logits, positions;
     int prefault; /* take the memory of all blocks now */
 };

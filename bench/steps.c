@@ -28,7 +28,8 @@ int steps_init(struct steps *s, struct network *network, uint32_t n_sessions, ui
 {
     uint32_t n_rows = n_sessions > STEPS_CHUNK ? n_sessions : STEPS_CHUNK;
     *s = (struct steps){.network = network, .n_sessions = n_sessions, .table_len = pages(positions)};
-    s->tables = calloc((size_t)n_sessions * s->table_len + 1, sizeof *s->tables);
+    size_t n = (size_t)n_sessions * s->table_len;
+    s->tables = calloc(n * network->n_groups + 1, sizeof *s->tables);
     s->rows = calloc(n_rows, sizeof *s->rows);
     s->seqs = calloc(n_rows, sizeof *s->seqs);
     if (!s->tables || !s->rows || !s->seqs)
@@ -36,7 +37,8 @@ int steps_init(struct steps *s, struct network *network, uint32_t n_sessions, ui
     /* As lockstep would take them from a pool: all sessions' first blocks, then all second ones. */
     for (uint32_t i = 0; i < n_sessions; i++)
         for (uint32_t b = 0; b < s->table_len; b++)
-            s->tables[i * s->table_len + b] = 1 + b * n_sessions + i;
+            for (uint32_t g = 0; g < network->n_groups; g++)
+                s->tables[g * n + i * s->table_len + b] = 1 + (b * network->n_groups + g) * n_sessions + i;
     return 0;
 }
 
@@ -44,7 +46,7 @@ int steps_init(struct steps *s, struct network *network, uint32_t n_sessions, ui
 void steps_scatter(struct steps *s)
 {
     uint64_t state = 11;
-    for (uint32_t i = s->n_sessions * s->table_len; i > 1; i--) {
+    for (uint32_t i = s->network->n_groups * s->n_sessions * s->table_len; i > 1; i--) {
         uint32_t at = (uint32_t)(kernels_random(&state) % i), kept = s->tables[i - 1];
         s->tables[i - 1] = s->tables[at];
         s->tables[at] = kept;
@@ -66,11 +68,18 @@ static int32_t token_at(const struct steps *s, uint32_t session, uint32_t pos)
     return (int32_t)(((uint64_t)pos * 7919 + (uint64_t)session * 101 + 13) % s->network->config.n_vocab);
 }
 
+static void show(const struct steps *s, struct lli_seq *seq, const uint32_t *blocks, uint32_t first_row)
+{
+    *seq = (struct lli_seq){.first_row = first_row};
+    for (uint32_t g = 0; g < s->network->n_groups; g++)
+        seq->blocks[g] = blocks + (size_t)g * s->n_sessions * s->table_len;
+}
+
 static void add_row(struct steps *s, struct lli_plan *plan, uint32_t session, uint32_t pos, int wants_logits)
 {
     const uint32_t *blocks = s->tables + (size_t)session * s->table_len;
     if (plan->n_seqs == 0 || plan->seqs[plan->n_seqs - 1].blocks[0] != blocks)
-        plan->seqs[plan->n_seqs++] = (struct lli_seq){.first_row = plan->n_rows, .blocks = {blocks}};
+        show(s, &plan->seqs[plan->n_seqs++], blocks, plan->n_rows);
     plan->seqs[plan->n_seqs - 1].n_rows++;
     plan->rows[plan->n_rows++] = (struct lli_row){token_at(s, session, pos), pos, (uint16_t)(plan->n_seqs - 1),
                                                   (uint16_t)(wants_logits ? LLI_ROW_LOGITS : 0)};

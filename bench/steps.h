@@ -11,12 +11,12 @@ enum { STEPS_CHUNK = 512 };
 struct steps {
     struct network *network;
     uint32_t n_sessions, table_len;
-    uint32_t *tables; /* [n_sessions, table_len] the blocks of a session */
+    uint32_t *tables; /* [n_groups, n_sessions, table_len] the blocks of a session */
     struct lli_row *rows;
     struct lli_seq *seqs;
 };
 
-/* Blocks that n_sessions of `positions` each need. */
+/* Blocks of each group of layers that n_sessions of `positions` each need. */
 uint32_t steps_blocks(uint32_t n_sessions, uint32_t positions);
 
 /* 0, or -1 without memory. */

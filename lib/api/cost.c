@@ -238,11 +238,27 @@ static double blocks_of(double tokens)
     return (double)(uint64_t)((tokens + LLI_BLOCK_TOKENS - 1) / LLI_BLOCK_TOKENS);
 }
 
-/* Whole blocks that all sessions have in common. */
+/* Whole blocks that all sessions have in common: where a window drops what is behind, they do not stay so. */
 static double shared_blocks(const struct question *q)
 {
-    double shared = (double)lli_values_int(q->load, "shared_tokens"), all = session_tokens(q);
-    return (double)(uint64_t)((shared < all ? shared : all) / LLI_BLOCK_TOKENS);
+    double shared = (double)lli_values_int(q->load, "shared_tokens"), all = session_tokens(q), n_wide = 0;
+    for (uint32_t g = 0; g < q->size.n_groups; g++)
+        n_wide += q->size.windows[g] == 0;
+    return n_wide * (double)(uint64_t)((shared < all ? shared : all) / LLI_BLOCK_TOKENS);
+}
+
+/* Blocks of all groups of layers that a session of the load holds while it makes tokens. */
+static double session_blocks(const struct question *q)
+{
+    double tokens = session_tokens(q);
+    return lli_table_footprint(q->size.windows, q->size.n_groups, tokens < UINT32_MAX ? (uint32_t)tokens : UINT32_MAX, 1);
+}
+
+/* And the longest that needs no more than so many. */
+static double longest(const struct question *q, double blocks)
+{
+    uint32_t n = blocks < 0 ? 0 : blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
+    return lli_table_longest(q->size.windows, q->size.n_groups, n, 1) / LLI_BLOCK_TOKENS * LLI_BLOCK_TOKENS;
 }
 
 static double streamed(const struct lli_cost *c)
@@ -277,7 +293,7 @@ static void find_rank(struct forecast *out, const struct question *q)
 static void find_room(struct forecast *out, const struct question *q)
 {
     double memory = (double)lli_values_int(q->load, "memory_bytes"), sessions = (double)lli_values_int(q->load, "sessions");
-    double blocks = out->kv_blocks - 1, shared = shared_blocks(q), each = blocks_of(session_tokens(q)) - shared;
+    double blocks = out->kv_blocks - 1, shared = shared_blocks(q), each = session_blocks(q) - shared;
     double block_bytes = (out->rank_kv_bytes + out->meta_bytes) / out->kv_blocks, per_session = 0;
     sessions = sessions > 0 ? sessions : 1;
     if (memory > 0) {
@@ -290,9 +306,8 @@ static void find_room(struct forecast *out, const struct question *q)
         out->max_params = memory > taken ? (memory - taken) * lli_shape_params(&q->shape, 0) / out->rank_weight_bytes : 0;
     }
     double fit = each + per_session > 0 ? (blocks - shared) / (each + per_session) : 0;
-    double most = ((blocks - shared) / sessions - per_session + shared) * LLI_BLOCK_TOKENS;
     out->max_sessions = fit > 0 ? (double)(uint64_t)fit : 0;
-    out->max_context = most > 0 ? (double)((uint64_t)most / LLI_BLOCK_TOKENS * LLI_BLOCK_TOKENS) : 0;
+    out->max_context = longest(q, (blocks - shared) / sessions - per_session + shared);
 }
 
 static llminf_status find_memory(struct forecast *out, struct question *q, llminf_error *err)
@@ -309,7 +324,7 @@ static llminf_status find_memory(struct forecast *out, struct question *q, llmin
         return status;
     out->kv_bytes = (double)size->kv_bytes;
     out->kv_blocks = size->n_blocks;
-    out->kv_tokens = (double)(size->n_blocks - 1) * LLI_BLOCK_TOKENS;
+    out->kv_tokens = size->longest;
     out->block_bytes = (double)size->block_bytes;
     out->meta_bytes = (double)size->meta_bytes;
     out->plan_bytes = (double)size->plan_bytes;
@@ -319,10 +334,10 @@ static llminf_status find_memory(struct forecast *out, struct question *q, llmin
         out->scratch_bytes += 4 * lli_shape_count(&q->shape).vectors;
     out->logits_bytes = (double)size->logits_bytes;
     out->engine_bytes = (double)(size->own_bytes + size->sample_bytes + sizeof(struct llminf_context)) + values_bytes;
-    out->session_bytes =
-        (double)(sizeof(struct llminf_session) +
-                 lli_timeline_bytes((uint32_t)(tokens < LLI_MAX_CONTEXT ? tokens : LLI_MAX_CONTEXT), size->text_bytes));
-    out->session_bytes += size->draft_bytes > 0 ? blocks_of(tokens) * sizeof(uint32_t) : 0; /* a second table */
+    out->session_bytes = (double)(sizeof(struct llminf_session) +
+                                  lli_timeline_bytes((uint32_t)(tokens < LLI_MAX_CONTEXT ? tokens : LLI_MAX_CONTEXT),
+                                                     size->n_groups, size->text_bytes));
+    out->session_bytes += blocks_of(tokens) * size->draft_groups * sizeof(uint32_t); /* a second table */
     out->stack_bytes = (double)size->stack_bytes;
     out->heap_bytes = weights_heap + out->kv_bytes + out->meta_bytes + out->plan_bytes + out->scratch_bytes +
                       out->engine_bytes + (double)(size->draft_bytes - size->draft_scratch_bytes);
@@ -346,18 +361,33 @@ static struct lli_load decode_load(const struct question *q)
 {
     double sessions = (double)lli_values_int(q->load, "sessions"), each = session_rows(q);
     double context = (double)lli_values_int(q->load, "prompt_tokens") + (double)lli_values_int(q->load, "new_tokens") / 2;
+    struct lli_load one = {.window = q->cost.window};
+    lli_load_add(&one, context - 1, each, each);
     return (struct lli_load){.rows = sessions * each,
                              .seqs = sessions,
                              .logits = sessions * each,
-                             .contexts = sessions * (each * context + each * (each - 1) / 2),
-                             .positions = sessions * (context + each - 1)};
+                             .contexts = sessions * one.contexts,
+                             .positions = sessions * one.positions,
+                             .window = one.window,
+                             .local_contexts = sessions * one.local_contexts,
+                             .local_positions = sessions * one.local_positions};
 }
 
 /* The draft model's passes before it: a row of each session, once for each guess. */
 static double draft_ns(const struct question *q, const struct lli_rates *rates, const struct lli_load *load)
 {
     double n = session_rows(q) - 1, context = load->seqs > 0 ? load->positions / load->seqs : 0;
-    struct lli_load pass = {load->seqs, load->seqs, load->seqs, load->seqs * context, load->seqs * context};
+    double local = context < q->draft_cost.window ? context : q->draft_cost.window;
+    struct lli_load pass = {
+        .rows = load->seqs,
+        .seqs = load->seqs,
+        .logits = load->seqs,
+        .contexts = load->seqs * context,
+        .positions = load->seqs * context,
+        .window = q->draft_cost.window,
+        .local_contexts = load->seqs * local,
+        .local_positions = load->seqs * local,
+    };
     return n > 0 && q->options.draft_config != NULL ? n * lli_cost_step_ns(&q->draft_cost, rates, &pass) : 0;
 }
 

@@ -327,7 +327,7 @@ static const struct lli_schema_row stats_session_rows[] = {
 static const struct lli_schema_row stats_cost_rows[] = {
     VALUE("weight_bytes", "float", "bytes", "all weights, in the layout of the context's backend"),
     VALUE("kv_bytes", "float", "bytes", "the pool of keys and values"),
-    VALUE("kv_tokens", "float", "", "positions that it holds"),
+    VALUE("kv_tokens", "float", "", "positions of one session that it holds"),
     VALUE("kv_blocks", "float", "", "blocks of 16 positions in the pool"),
     VALUE("block_bytes", "float", "bytes", "bytes of a block"),
     VALUE("meta_bytes", "float", "bytes", "bookkeeping of the pool"),

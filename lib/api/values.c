@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/format.h"
 #include "forward/forward.h"
+#include "forward/layout.h"
 
 /* "name", "name[3]" or "name[]". */
 struct key {
@@ -47,6 +48,14 @@ static void put_text(struct found *out, const char *text)
     out->text.len = strlen(text);
 }
 
+/* Of K and V in all layers, in F16: what a position takes until windows leave it behind. */
+static int64_t position_bytes(const struct lli_config *config)
+{
+    struct lli_layout layout;
+    lli_layout_find(&layout, config);
+    return (int64_t)(lli_forward_block_bytes(config, LLI_KV_F16) * layout.n_groups / LLI_BLOCK_TOKENS);
+}
+
 /* Facts that are numbers; those of the network are absent in a model opened for text alone. */
 static int find_number(struct found *out, const struct llminf_model *m, const char *name, size_t len)
 {
@@ -73,7 +82,7 @@ static int find_number(struct found *out, const struct llminf_model *m, const ch
         {"n_experts_used", c->n_experts_used, 1},
         {"train_length", c->train_length, 1},
         {"weight_bytes", (int64_t)m->weights.bytes, 1},
-        {"kv_bytes_per_token", m->has_network ? (int64_t)(lli_forward_block_bytes(c, LLI_KV_F16) / 16) : 0, 1},
+        {"kv_bytes_per_token", m->has_network ? position_bytes(c) : 0, 1},
     };
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
         if (strlen(facts[i].name) != len || memcmp(facts[i].name, name, len) != 0)

@@ -15,6 +15,8 @@ void lli_cost_init(struct lli_cost *out, const struct lli_shape *shape, const st
         .experts = shape->n_experts,
         .experts_used = shape->n_experts_used,
         .kv_bytes = kv_bytes,
+        .window = shape->n_local > 0 ? shape->window : 0,
+        .local = shape->n_local > 0 ? (double)shape->n_local / shape->n_layers : 0,
     };
 }
 
@@ -25,6 +27,28 @@ void lli_load_add(struct lli_load *load, double first, double n_rows, double n_l
     load->logits += n_logits;
     load->contexts += n_rows * first + n_rows * (n_rows + 1) / 2;
     load->positions += first + n_rows;
+    if (load->window <= 0)
+        return;
+    double n_short = load->window - first < n_rows ? load->window - first : n_rows; /* rows that see all */
+    n_short = n_short > 0 ? n_short : 0;
+    load->local_contexts += n_short * first + n_short * (n_short + 1) / 2 + (n_rows - n_short) * load->window;
+    load->local_positions += (first < load->window - 1 ? first : load->window - 1) + n_rows;
+}
+
+/* Of what all layers would do, with windows in some. */
+static double seen(const struct lli_cost *c, double all, double local)
+{
+    return (1 - c->local) * all + c->local * local;
+}
+
+double lli_cost_attention_bytes(const struct lli_cost *c, const struct lli_load *load)
+{
+    return c->kv_bytes * seen(c, load->positions, load->local_positions);
+}
+
+double lli_cost_attention_flops(const struct lli_cost *c, const struct lli_load *load)
+{
+    return c->attention_flops * seen(c, load->contexts, load->local_contexts);
 }
 
 /* Exact where base^n is. */
@@ -78,7 +102,7 @@ void lli_cost_step(struct lli_step_cost *out, const struct lli_cost *c, const st
     out->fixed = r->step_ns + r->seq_ns * load->seqs;
     out->layers = both(&out->layers_read, p, layer_bytes(c, load->rows), c->body_flops * load->rows, r->bytes, r->flops);
     out->head = both(&out->head_read, p, head_bytes(c, load->logits), c->head_flops * load->logits, r->bytes, r->flops);
-    out->attention = both(&out->attention_read, p, c->kv_bytes * load->positions, c->attention_flops * load->contexts,
+    out->attention = both(&out->attention_read, p, lli_cost_attention_bytes(c, load), lli_cost_attention_flops(c, load),
                           r->kv_bytes > 0 ? r->kv_bytes : r->bytes, r->attention_flops);
 }
 
@@ -91,19 +115,19 @@ double lli_cost_step_ns(const struct lli_cost *c, const struct lli_rates *r, con
 
 double lli_cost_step_flops(const struct lli_cost *c, const struct lli_load *load)
 {
-    return c->body_flops * load->rows + c->head_flops * load->logits + c->attention_flops * load->contexts;
+    return c->body_flops * load->rows + c->head_flops * load->logits + lli_cost_attention_flops(c, load);
 }
 
 double lli_cost_step_bytes(const struct lli_cost *c, const struct lli_load *load)
 {
-    return layer_bytes(c, load->rows) + head_bytes(c, load->logits) + c->kv_bytes * load->positions;
+    return layer_bytes(c, load->rows) + head_bytes(c, load->logits) + lli_cost_attention_bytes(c, load);
 }
 
 double lli_cost_prefill_ns(const struct lli_cost *c, const struct lli_rates *r, double n, double step_rows)
 {
     double n_full = (double)(uint64_t)(n / step_rows), rest = n - n_full * step_rows, ns = 0;
     const struct lli_load full = {.rows = step_rows, .seqs = 1}, last = {.rows = rest, .seqs = 1};
-    struct lli_load once = {0};
+    struct lli_load once = {.window = c->window};
     lli_load_add(&once, 0, n, 1);
     once.rows = 0; /* its logits and its attention, once for all steps */
     ns = n_full * lli_cost_step_ns(c, r, &full) + (rest > 0 ? lli_cost_step_ns(c, r, &last) : 0);

@@ -5,6 +5,8 @@
  *     T = T_0 + T_1 * sequences + max(W_layers / W, 2 M n / F) + max(W_head / W, 2 V d n_logits / F)
  *           + max(bytes of K and V / W_att, 4 L dq * sum of contexts / F_att)
  *
+ * Layers with a window see at most so many positions of a context, and read no more of it.
+ *
  * Where both take about as long they hide each other less than wholly: then the sum of their p-th powers, to the 1/p, stands
  * for the maximum. W_att is W unless attention reads at a pace of its own. */
 #ifndef LLI_COST_COST_H
@@ -17,7 +19,8 @@ struct lli_cost {
     double body_flops, head_flops, attention_flops; /* of a row; of a row of logits; of a row for each position it sees */
     struct lli_weight_bytes weights;
     double experts, experts_used; /* 0: dense */
-    double kv_bytes;              /* of a position */
+    double kv_bytes;              /* of a position, of all layers */
+    double window, local;         /* positions that some layers see, and what part of the layers these are; 0: none */
 };
 
 void lli_cost_init(struct lli_cost *out, const struct lli_shape *shape, const struct lli_weight_bytes *weights,
@@ -28,6 +31,7 @@ struct lli_load {
     double rows, seqs, logits;
     double contexts;  /* positions seen, summed over the rows */
     double positions; /* of K and V that are read, once for each sequence */
+    double window, local_contexts, local_positions; /* the cost's, before rows are added; the same in layers with the window */
 };
 
 /* More rows of one sequence, from position `first` on. */
@@ -56,6 +60,10 @@ double lli_cost_step_ns(const struct lli_cost *cost, const struct lli_rates *rat
 
 /* The time of two things that hide each other. */
 double lli_cost_overlap(double p, double a, double b);
+
+/* Its attention: operations, and bytes of K and V. */
+double lli_cost_attention_flops(const struct lli_cost *cost, const struct lli_load *load);
+double lli_cost_attention_bytes(const struct lli_cost *cost, const struct lli_load *load);
 
 /* What the step does in all. */
 double lli_cost_step_flops(const struct lli_cost *cost, const struct lli_load *load);

@@ -134,8 +134,16 @@ double lli_ranks_step_ns(const struct lli_ranks *ranks, const struct lli_shape *
                          const struct lli_rates *rates, const struct lli_load *load)
 {
     double n_plans = load->seqs < ranks->pp ? (load->seqs > 1 ? load->seqs : 1) : ranks->pp, sum = 0, slowest = 0;
-    struct lli_load part = {load->rows / n_plans, load->seqs / n_plans, load->logits / n_plans, load->contexts / n_plans,
-                            load->positions / n_plans};
+    struct lli_load part = {
+        .rows = load->rows / n_plans,
+        .seqs = load->seqs / n_plans,
+        .logits = load->logits / n_plans,
+        .contexts = load->contexts / n_plans,
+        .positions = load->positions / n_plans,
+        .window = load->window,
+        .local_contexts = load->local_contexts / n_plans,
+        .local_positions = load->local_positions / n_plans,
+    };
     struct lli_traffic traffic;
     lli_ranks_traffic(&traffic, ranks, s, &part);
     double sent = lli_ranks_traffic_ns(ranks, &traffic) / ranks->pp;

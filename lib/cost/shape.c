@@ -103,7 +103,9 @@ double lli_shape_attention_flops(const struct lli_shape *s)
 
 double lli_shape_prefill_flops(const struct lli_shape *s, double n)
 {
-    return lli_shape_body_flops(s) * n + lli_shape_attention_flops(s) / 2 * n * (n + 1) + lli_shape_head_flops(s);
+    double pairs = n * (n + 1), beyond = s->n_local > 0 && n > s->window ? n - s->window : 0;
+    pairs -= (double)s->n_local / s->n_layers * beyond * (beyond + 1); /* what a window leaves out */
+    return lli_shape_body_flops(s) * n + lli_shape_attention_flops(s) / 2 * pairs + lli_shape_head_flops(s);
 }
 
 double lli_shape_kv_elements(const struct lli_shape *s)
@@ -164,6 +166,8 @@ static const struct row rows[] = {
     ROW(n_experts_used, 0, LLI_MAX_EXPERTS, 0),
     ROW(n_positions, 0, LLI_MAX_CONTEXT, 0),
     ROW(train_length, 1, LLI_MAX_CONTEXT, 0),
+    ROW(window, 0, LLI_MAX_CONTEXT, 0),
+    ROW(n_local, 0, LLI_MAX_LAYERS, 0),
     FLAG(gated, is_gated, 1),
     FLAG(tied, is_tied, 0),
     FLAG(layer_norm, has_layer_norm, 0),
@@ -218,6 +222,10 @@ static int32_t settle(struct lli_shape *s, struct llminf_error *err)
         return lli_fail(err, LLMINF_E_OPTION, "shape", "%u of %u experts are used", s->n_experts_used, s->n_experts);
     if (s->train_length == 0)
         s->train_length = s->n_positions > 0 ? s->n_positions : DEFAULT_LENGTH;
+    if (s->n_local > s->n_layers || (s->n_local > 0 && s->window == 0))
+        return lli_fail(err, LLMINF_E_OPTION, "shape", "a window of %u in %u of %u layers", s->window, s->n_local, s->n_layers);
+    if (s->window > 0 && s->n_local == 0)
+        s->n_local = s->n_layers;
     return LLMINF_OK;
 }
 

@@ -18,6 +18,7 @@ struct lli_shape {
     uint32_t n_experts, n_experts_used; /* 0: dense */
     uint32_t n_positions;               /* rows of a table of positions; 0: none */
     uint32_t train_length;
+    uint32_t window, n_local;   /* positions that so many of the layers see; 0: all see all */
     uint32_t is_gated, is_tied; /* three matrices in the feed-forward layer; the output is the embedding */
     uint32_t has_layer_norm;    /* a gain and a bias each; 0: RMS, a gain */
     uint32_t has_qk_norm;       /* of the heads of q and of k */
@@ -46,7 +47,8 @@ double lli_shape_standard(const struct lli_shape *shape);
 
 #define LLI_STANDARD_KV_SHARE (2.0 / 12)
 
-/* Operations: of a token in the layers' matrices; of a row of logits; of attention, for each position that a row sees. */
+/* Operations: of a token in the layers' matrices; of a row of logits; of attention, for each position that a row sees in all
+ * layers. */
 double lli_shape_body_flops(const struct lli_shape *shape);
 double lli_shape_head_flops(const struct lli_shape *shape);
 double lli_shape_attention_flops(const struct lli_shape *shape);
@@ -58,7 +60,7 @@ double lli_shape_prefill_flops(const struct lli_shape *shape, double n);
 double lli_shape_kv_elements(const struct lli_shape *shape);
 double lli_shape_kv_share(const struct lli_shape *shape);
 
-/* The context at which attention has as many operations as the matrices. */
+/* The context at which attention has as many operations as the matrices, if all layers see all of it. */
 double lli_shape_attention_crossover(const struct lli_shape *shape);
 
 /* Bytes that a step reads of the weights, besides the row of an embedding. */
@@ -73,7 +75,8 @@ struct lli_weight_bytes lli_shape_weights(const struct lli_shape *shape, const s
 
 /* "n_layers=32,n_embd=4096,...": the names of struct lli_shape, with `gated`, `tied`, `layer_norm`, `qk_norm`, `qkv_bias`,
  * `output_bias` and `ff_bias` for its flags. Needed are n_layers, n_embd, n_heads, n_ff and n_vocab; otherwise K and V have as
- * many heads as q, a head is n_embd / n_heads wide, and the layer is gated. OPTION with the subject "shape". */
+ * many heads as q, a head is n_embd / n_heads wide, the layer is gated, and a window is in all layers. OPTION with the subject
+ * "shape". */
 int32_t lli_shape_read(struct lli_shape *out, const char *text, size_t len, struct llminf_error *err);
 
 #endif

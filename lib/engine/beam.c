@@ -25,7 +25,7 @@ static int32_t make_hidden(struct lli_beam_slot *slot, struct lli_group *group, 
     t->adapter_scale = group->root->adapter_scale;
     t->max_length = t->request.n_max = frame->n_max;
     t->request.n_prompt = frame->n_prompt;
-    t->request.footprint = lli_table_footprint(&engine->pool, frame->n_max, engine->batch.max_rows);
+    t->request.footprint = lli_timeline_footprint(engine, frame->n_max);
     lli_table_init(&t->table, &engine->pool, group->root->table.extra, group->root->table.is_private);
     t->tokens = lli_alloc_array(engine->heap, frame->n_max, sizeof *t->tokens);
     t->cap = frame->n_max;

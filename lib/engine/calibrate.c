@@ -42,7 +42,7 @@ uint32_t lli_calibrate_rows(const struct lli_calibration *c, const struct lli_lo
 /* What the step did a second, if nothing else took time. */
 static void measure(double least[LLI_N_RATES], const struct lli_calibration *c, const struct lli_load *load, double ns)
 {
-    double attention = c->cost.attention_flops * load->contexts;
+    double attention = lli_cost_attention_flops(&c->cost, load);
     least[LLI_RATE_BYTES] = lli_cost_step_bytes(&c->cost, load) / ns * NS;
     least[LLI_RATE_FLOPS] = (lli_cost_step_flops(&c->cost, load) - attention) / ns * NS;
     least[LLI_RATE_ATTENTION] = attention / ns * NS;

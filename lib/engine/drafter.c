@@ -2,11 +2,14 @@
  * is empty unless the timeline runs. Guesses are never in its index. */
 #include "engine/drafter.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "engine/engine.h"
 #include "engine/timeline.h"
 #include "forward/forward.h"
+#include "forward/layout.h"
 
 #define TRY_EVERY 64     /* steps between two tries where guesses are not worth their time, or found no block */
 #define TOO_FEW 0.1f     /* chance below which a guess is not made */
@@ -24,30 +27,40 @@ int64_t lli_drafter_share(const struct lli_engine_options *options, int64_t budg
     return options->draft_config ? (int64_t)(options->draft_share * (double)budget) : 0;
 }
 
+/* Its pool. */
+struct pool_size {
+    uint32_t n_blocks, n_groups, longest; /* timeline in tokens that it holds */
+    size_t block_bytes;
+    uint32_t windows[LLI_GROUPS_MAX];
+};
+
 /* OPTION if it holds no block. */
-static int32_t find_blocks(uint32_t *n_blocks_out, size_t *each_out, const struct lli_engine_options *options, int64_t bytes,
+static int32_t find_blocks(struct pool_size *out, const struct lli_engine_options *options, int64_t bytes, uint32_t max_rows,
                            struct llminf_error *err)
 {
+    struct lli_layout layout;
     size_t each = lli_forward_block_bytes(options->draft_config, options->kv_type);
-    uint32_t n_blocks = each > 0 ? lli_pool_fit((uint64_t)bytes, each) : 0;
-    if (n_blocks < 2)
+    lli_layout_find(&layout, options->draft_config);
+    uint32_t n_blocks = each > 0 ? lli_pool_fit((uint64_t)bytes, each) : 0, least = 1 + layout.n_groups;
+    if (n_blocks < least)
         return lli_fail(err, LLMINF_E_OPTION, "draft_share", "%lld bytes hold no block of the draft model, want at least %llu",
-                        (long long)bytes, (unsigned long long)(2 * (uint64_t)each + lli_pool_bytes(2)));
-    *n_blocks_out = n_blocks;
-    *each_out = each;
+                        (long long)bytes, (unsigned long long)(least * (uint64_t)each + lli_pool_bytes(least)));
+    *out = (struct pool_size){.n_blocks = n_blocks, .n_groups = layout.n_groups, .block_bytes = each};
+    memcpy(out->windows, layout.windows, sizeof out->windows);
+    out->longest = lli_table_longest(out->windows, out->n_groups, n_blocks - 1, max_rows);
     return LLMINF_OK;
 }
 
-static struct lli_forward_options forward_options(const struct lli_engine_options *options, uint32_t n_blocks,
+static struct lli_forward_options forward_options(const struct lli_engine_options *options, const struct pool_size *pool,
                                                   uint32_t max_rows, uint32_t max_seqs)
 {
     return (struct lli_forward_options){
         .backend = options->backend,
         .kv_type = options->kv_type,
-        .n_blocks = n_blocks,
+        .n_blocks = pool->n_blocks,
         .max_rows = max_rows,
         .max_logits = max_seqs,
-        .max_pos = (n_blocks - 1) * LLI_BLOCK_TOKENS,
+        .max_pos = pool->longest,
         .prefault = options->kv_prefault,
     };
 }
@@ -56,45 +69,40 @@ int32_t lli_drafter_size(struct lli_engine_size *out, const struct lli_engine_op
 {
     int64_t bytes = lli_drafter_share(options, out->kv_budget_bytes);
     struct lli_forward_size size;
-    uint32_t n_blocks = 0;
-    size_t each = 0;
+    struct pool_size pool;
     if (bytes == 0)
         return LLMINF_OK;
-    int32_t status = find_blocks(&n_blocks, &each, options, bytes, err);
+    int32_t status = find_blocks(&pool, options, bytes, out->max_rows, err);
     if (status != LLMINF_OK)
         return status;
-    struct lli_forward_options forward = forward_options(options, n_blocks, out->max_rows, out->max_running);
+    struct lli_forward_options forward = forward_options(options, &pool, out->max_rows, out->max_running);
     if (lli_forward_size(&size, options->draft_config, options->draft_weights, &forward, out->n_threads) < 0)
         return lli_fail_memory(err, "draft", UINT64_MAX);
-    out->draft_kv_bytes = size.kv_bytes + lli_pool_bytes(n_blocks);
+    out->draft_groups = pool.n_groups;
+    out->draft_kv_bytes = size.kv_bytes + lli_pool_bytes(pool.n_blocks);
     out->draft_bytes = sizeof(struct lli_drafter) + out->draft_kv_bytes + size.scratch_bytes +
                        lli_plan_bytes(out->max_rows, out->max_running) + out->max_running * sizeof(uint32_t);
     out->draft_scratch_bytes = size.scratch_bytes;
     return LLMINF_OK;
 }
 
-static int32_t init_pool(struct lli_drafter *drafter, const struct lli_engine_options *options, int64_t bytes, uint64_t secret,
-                         struct llminf_error *err)
+static int32_t init_pool(struct lli_drafter *drafter, const struct pool_size *size, uint64_t secret, struct llminf_error *err)
 {
-    static const uint32_t full_attention = 0;
-    size_t each = 0;
-    uint32_t n_blocks = 0;
-    int32_t status = find_blocks(&n_blocks, &each, options, bytes, err);
-    if (status != LLMINF_OK)
-        return status;
-    drafter->block_bytes = (int64_t)each;
-    if (lli_pool_init(&drafter->pool, drafter->heap, n_blocks, &full_attention, 1, secret) != LLMINF_OK)
-        return lli_fail_memory(err, "draft", lli_pool_bytes(n_blocks));
+    drafter->block_bytes = (int64_t)size->block_bytes;
+    if (lli_pool_init(&drafter->pool, drafter->heap, size->n_blocks, size->windows, size->n_groups, secret) != LLMINF_OK)
+        return lli_fail_memory(err, "draft", lli_pool_bytes(size->n_blocks));
     return LLMINF_OK;
 }
 
 static int32_t init_passes(struct lli_drafter *drafter, struct lli_engine *engine, const struct lli_engine_options *options,
-                           struct llminf_error *err)
+                           const struct pool_size *size, struct llminf_error *err)
 {
     uint32_t max_seqs = engine->max_running, max_rows = engine->batch.max_rows;
-    struct lli_forward_options forward = forward_options(options, drafter->pool.n_blocks, max_rows, max_seqs);
+    struct lli_forward_options forward = forward_options(options, size, max_rows, max_seqs);
     forward.workers = &engine->workers;
     drafter->n_positions = lli_config_positions(options->draft_config);
+    if (drafter->n_positions > size->longest)
+        drafter->n_positions = size->longest;
     drafter->riders = lli_alloc_array(drafter->heap, max_seqs, sizeof *drafter->riders);
     if (!drafter->riders || lli_plan_init(&drafter->batch, drafter->heap, max_rows, max_seqs, max_seqs) != LLMINF_OK)
         return lli_fail_memory(err, "draft", (uint64_t)max_rows * sizeof(struct lli_row));
@@ -113,9 +121,12 @@ int32_t lli_drafter_new(struct lli_drafter **out, struct lli_engine *engine, con
         return lli_fail_memory(err, "draft", sizeof *drafter);
     drafter->heap = engine->heap;
     drafter->accepted = AT_FIRST;
-    int32_t status = init_pool(drafter, options, bytes, engine->pool.index.secret, err);
+    struct pool_size size;
+    int32_t status = find_blocks(&size, options, bytes, engine->batch.max_rows, err);
     if (status == LLMINF_OK)
-        status = init_passes(drafter, engine, options, err);
+        status = init_pool(drafter, &size, engine->pool.index.secret, err);
+    if (status == LLMINF_OK)
+        status = init_passes(drafter, engine, options, &size, err);
     if (status != LLMINF_OK) {
         lli_drafter_free(drafter);
         return status;
@@ -141,7 +152,7 @@ void lli_drafter_free(struct lli_drafter *drafter)
 
 int32_t lli_drafter_reserve(struct lli_timeline *t, uint32_t n_max)
 {
-    return lli_table_reserve(&t->draft_table, t->engine->heap, 1, lli_table_blocks(n_max));
+    return lli_table_reserve(&t->draft_table, t->engine->heap, t->engine->drafter->pool.n_groups, lli_table_blocks(n_max));
 }
 
 void lli_drafter_start(struct lli_timeline *t)
@@ -297,7 +308,7 @@ static void rest(struct lli_engine *engine, struct lli_timeline *t, uint32_t end
 {
     lli_drafter_release(t);
     t->draft.rests_until = engine->batch.plan.number + TRY_EVERY;
-    if (lli_table_blocks(end) > engine->drafter->pool.n_blocks - 1 || end > engine->drafter->n_positions)
+    if (end > engine->drafter->n_positions)
         t->draft.by_model = 0; /* there will never be */
 }
 

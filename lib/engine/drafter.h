@@ -32,7 +32,7 @@ struct lli_pace {
 struct lli_drafter {
     struct lli_heap *heap;
     int64_t block_bytes;
-    uint32_t n_positions; /* that its model knows */
+    uint32_t n_positions; /* that its model knows, and its pool holds */
 
     /* of whoever runs the steps */
     struct lli_forward *forward;

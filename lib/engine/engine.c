@@ -17,6 +17,7 @@
 #include "engine/drafter.h"
 #include "engine/thread.h"
 #include "forward/forward.h"
+#include "forward/layout.h"
 #include "kv/table.h"
 
 #define DEFAULT_STEP_TOKENS 64u /* beyond max_running */
@@ -62,10 +63,19 @@ static int64_t find_memory(void)
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-/* One session of full length, beside what is the draft model's. */
-static int64_t find_budget(const struct lli_engine_options *options, size_t each)
+static void find_groups(struct lli_engine_size *out, const struct lli_config *config)
 {
-    uint64_t n_blocks = lli_table_blocks(options->config->train_length) + (uint64_t)1;
+    struct lli_layout layout;
+    lli_layout_find(&layout, config);
+    out->n_groups = layout.n_groups;
+    memcpy(out->windows, layout.windows, sizeof out->windows);
+}
+
+/* One session of full length, beside what is the draft model's. */
+static int64_t find_budget(const struct lli_engine_size *size, const struct lli_engine_options *options, size_t each)
+{
+    uint32_t length = options->config->train_length;
+    uint64_t n_blocks = lli_table_footprint(size->windows, size->n_groups, length, size->max_rows) + (uint64_t)1;
     double whole = (double)(n_blocks * each + lli_pool_bytes((uint32_t)n_blocks));
     double share = (double)(find_memory() / MEMORY_SHARE);
     if (options->draft_config)
@@ -80,14 +90,17 @@ static int32_t settle_budget(struct lli_engine_size *out, const struct lli_engin
     if (each == 0 || each > INT64_MAX / UINT32_MAX - 1024)
         return lli_fail(err, LLMINF_E_LIMIT, "kv_budget_bytes", "a block of %u positions is over the address space",
                         LLI_BLOCK_TOKENS);
+    find_groups(out, options->config);
     if (budget == 0)
-        budget = find_budget(options, each);
+        budget = find_budget(out, options, each);
     out->n_blocks = lli_pool_fit((uint64_t)(budget - lli_drafter_share(options, budget)), each);
-    if (out->n_blocks < 2)
-        return lli_fail(err, LLMINF_E_OPTION, "kv_budget_bytes", "%lld holds no block, want at least %llu", (long long)budget,
-                        (unsigned long long)(2 * (uint64_t)each + lli_pool_bytes(2)));
+    if (out->n_blocks < 1 + out->n_groups)
+        return lli_fail(err, LLMINF_E_OPTION, "kv_budget_bytes", "%lld holds no block%s, want at least %llu", (long long)budget,
+                        out->n_groups > 1 ? " for each group of layers" : "",
+                        (unsigned long long)((1 + out->n_groups) * (uint64_t)each + lli_pool_bytes(1 + out->n_groups)));
     out->kv_budget_bytes = budget;
     out->block_bytes = each;
+    out->longest = lli_table_longest(out->windows, out->n_groups, out->n_blocks - 1, out->max_rows);
     return LLMINF_OK;
 }
 
@@ -100,12 +113,6 @@ static size_t find_text_bytes(const struct lli_vocab *vocab)
     return (longest + 1) * REPAIR_BYTES;
 }
 
-static uint32_t usable_positions(uint32_t n_blocks)
-{
-    uint64_t n = (uint64_t)(n_blocks - 1) * LLI_BLOCK_TOKENS;
-    return n < LLI_MAX_CONTEXT ? (uint32_t)n : LLI_MAX_CONTEXT;
-}
-
 static struct lli_forward_options forward_options(const struct lli_engine_size *size, const struct lli_engine_options *options)
 {
     return (struct lli_forward_options){
@@ -114,7 +121,7 @@ static struct lli_forward_options forward_options(const struct lli_engine_size *
         .n_blocks = size->n_blocks,
         .max_rows = size->max_rows,
         .max_logits = size->max_logits,
-        .max_pos = usable_positions(size->n_blocks),
+        .max_pos = size->longest,
         .prefault = options->kv_prefault,
     };
 }
@@ -203,11 +210,12 @@ static uint64_t find_secret(const struct lli_engine *engine)
 /* What a step needs beside the forward's scratch. */
 static int32_t init_scratch(struct lli_engine *engine, const struct lli_engine_size *size, struct llminf_error *err)
 {
-    static const uint32_t full_attention = 0;
-    if (lli_pool_init(&engine->pool, engine->heap, size->n_blocks, &full_attention, 1, find_secret(engine)) != LLMINF_OK)
+    uint64_t secret = find_secret(engine);
+    if (lli_pool_init(&engine->pool, engine->heap, size->n_blocks, size->windows, size->n_groups, secret) != LLMINF_OK)
         return lli_fail_memory(err, "context", size->meta_bytes);
     if (lli_plan_init(&engine->batch, engine->heap, size->max_rows, size->max_logits, size->max_running) != LLMINF_OK)
         return lli_fail_memory(err, "context", size->plan_bytes);
+    engine->batch.window = engine->calibration.cost.window;
     return LLMINF_OK;
 }
 
@@ -297,7 +305,7 @@ int32_t lli_engine_new(struct lli_engine **out, struct lli_heap *heap, const str
     if (status != LLMINF_OK)
         goto fail;
     engine->watermark = size.n_blocks / WATERMARK > 1 ? size.n_blocks / WATERMARK : 1;
-    engine->max_length = usable_positions(size.n_blocks);
+    engine->max_length = size.longest;
     engine->n_positions = lli_config_positions(options->config);
     if (options->config->train_length > 0 && options->config->train_length < engine->max_length)
         engine->max_length = options->config->train_length;

@@ -69,6 +69,8 @@ struct lli_engine;
 struct lli_engine_size {
     int64_t kv_budget_bytes;
     uint32_t n_blocks, max_running, step_tokens, max_rows, max_logits;
+    uint32_t n_groups, windows[LLI_GROUPS_MAX]; /* of layers, as the pool has them */
+    uint32_t longest;                           /* timeline in tokens that the pool holds */
     int n_threads;
     size_t text_bytes;                          /* no token decodes to more */
     size_t block_bytes, kv_bytes;               /* a block's, the pool's */
@@ -78,6 +80,7 @@ struct lli_engine_size {
     size_t own_bytes;                           /* the engine itself, and its workers */
     size_t draft_bytes;                         /* of the draft model's part, all in all; 0: none */
     size_t draft_kv_bytes, draft_scratch_bytes; /* of that its pool with the bookkeeping, and its forward's */
+    uint32_t draft_groups;                      /* of its layers */
     size_t stack_bytes;
 };
 

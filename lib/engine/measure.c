@@ -105,6 +105,15 @@ void lli_measure_solve(struct lli_rates *out, const struct lli_cost *cost, const
     out->attention_flops = out->flops;
 }
 
+/* As many rows, each at position 0 of a sequence of its own. */
+static struct lli_load first_rows(const struct lli_cost *cost, uint32_t n)
+{
+    struct lli_load load = {.window = cost->window};
+    for (uint32_t i = 0; i < n; i++)
+        lli_load_add(&load, 0, 1, 1);
+    return load;
+}
+
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
 /* On the engine's thread, and this one waits; or here, where the host runs the steps. */
@@ -145,9 +154,9 @@ int32_t lli_measure_rates(struct lli_rates *out, struct lli_engine *engine, int6
     m->max_ns = max_ns;
     status = ask(m, engine, err);
     if (status == LLMINF_OK) {
-        const struct lli_load one = {1, 1, 1, 1, 1}, many = {m->many, m->many, m->many, m->many, m->many};
-        lli_measure_solve(out, &engine->calibration.cost, &one, median(m->one_ns, m->n_runs), &many,
-                          median(m->many_ns, m->n_runs));
+        const struct lli_cost *cost = &engine->calibration.cost;
+        const struct lli_load one = first_rows(cost, 1), many = first_rows(cost, m->many);
+        lli_measure_solve(out, cost, &one, median(m->one_ns, m->n_runs), &many, median(m->many_ns, m->n_runs));
     }
     lli_free(engine->heap, m);
     return status;

@@ -125,7 +125,7 @@ void lli_plan_remove(struct lli_batch *batch, struct lli_timeline *t)
 
 void lli_plan_weigh(struct lli_load *out, const struct lli_batch *batch)
 {
-    *out = (struct lli_load){0};
+    *out = (struct lli_load){.window = batch->window};
     for (uint32_t i = 0; i < batch->n_rides; i++)
         lli_load_add(out, batch->rides[i].first, batch->rides[i].n_rows, batch->rides[i].n_logits);
 }

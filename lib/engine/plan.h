@@ -36,6 +36,7 @@ struct lli_batch {
     struct lli_copy *copies; /* of the plan */
     uint32_t n_rides, n_rows, n_logits;
     uint32_t max_rows, max_logits, max_seqs;
+    double window;          /* that some layers see, for loads; 0: none */
     struct lli_load load;   /* of the plan */
     double predicted_ns;    /* how long it will run; 0: that is not known */
     int64_t ns, forward_ns; /* of the last run; the forward's part */

@@ -132,7 +132,7 @@ static void serve(struct making *m, enum class class)
 /* Blocks that a request may still take until its end. */
 static uint32_t blocks_to_come(const struct lli_engine *engine, const struct lli_timeline *t)
 {
-    return lli_table_need(&t->table, &engine->pool, t->request.n_max);
+    return lli_table_to_come(&t->table, &engine->pool, t->request.n_max, engine->batch.max_rows);
 }
 
 /* Blocks that admission leaves alone, for those that run and for t itself. */
@@ -155,13 +155,23 @@ static int fits(const struct lli_engine *engine, const struct lli_timeline *t, u
     return (uint64_t)need + held_back(engine, t, need) <= lli_pool_available(&engine->pool);
 }
 
+/* The longest known beginning of its tokens behind which its next row has all that it sees: where a window drops what is
+ * behind, rows that are computed again, for their logits, cannot begin before the end of a hit. */
+static void find_hit(struct lli_hit *out, struct lli_engine *engine, struct lli_timeline *t, uint32_t n)
+{
+    uint32_t next = lli_request_from(&t->request), i = 0;
+    while (i < engine->pool.n_groups && engine->pool.windows[i] == 0)
+        i++;
+    lli_table_find(out, &t->table, &engine->pool, t->tokens, i < engine->pool.n_groups && next < n ? next : n);
+}
+
 /* Looks its tokens up, if it holds nothing. 0: another computes the very next block, so it waits for that. */
 static int look_up(struct lli_engine *engine, struct lli_timeline *t)
 {
     struct lli_hit hit;
     if (t->table.n > 0)
         return 1;
-    lli_table_find(&hit, &t->table, &engine->pool, t->tokens, t->n_tokens);
+    find_hit(&hit, engine, t, t->n_tokens);
     if (hit.n_tokens > t->request.n_followed)
         t->request.n_follow = 0;
     t->request.n_followed = hit.n_tokens;
@@ -190,7 +200,7 @@ static int make_room(uint32_t *n_rows_out, struct making *m, struct lli_timeline
             return 1;
         if (again || held || t->table.n_computed % LLI_BLOCK_TOKENS == 0)
             break;
-        /* without the copy of a partial block, whose source is then free to be recycled */
+        /* without the copy of a partial block, whose source is then free to be recycled; the windows reach this far */
         lli_table_cut(&t->table, &engine->pool, t->table.n_computed - t->table.n_computed % LLI_BLOCK_TOKENS);
     }
     if (!held)
@@ -218,8 +228,10 @@ static void note_failure(const struct lli_engine *engine, struct lli_timeline *t
 static int try_admit(struct making *m, struct lli_timeline *t)
 {
     struct lli_engine *engine = m->engine;
-    int held = t->table.n > 0;
     uint32_t n;
+    if (!lli_table_reaches(&t->table, &engine->pool, lli_timeline_next(t)))
+        lli_roster_cut(engine, t, 0);
+    int held = t->table.n > 0;
     if (is_hopeless(engine, t))
         return 0;
     if (!look_up(engine, t))
@@ -333,7 +345,7 @@ static void fill_together(struct making *m)
 
 int lli_schedule_plan(struct lli_engine *engine)
 {
-    struct making m = {.engine = engine};
+    struct making m = {.engine = engine, .load.window = engine->batch.window};
     int64_t start_ns = lli_clock_ns();
     lli_roster_stop_due(engine);
     if (engine->running.n == 0 && engine->waiting.n == 0)

@@ -15,17 +15,18 @@
 #include "model/adapter.h"
 
 #define NAME "session"
-#define VERSION 2u  /* version 1 knew no adapters */
+#define VERSION 3u  /* version 1 knew no adapters, version 2 no windows */
 #define NUMERICS 1u /* the arithmetic that made the keys and values (docs/numerics.md) */
 
-enum { PIECE = 65536, HEADER = 72 /* of version 1 */, ADAPTER = 16 };
+enum { PIECE = 65536, HEADER = 72 /* of version 1 */, ADAPTER = 16, GROUPS = 4, WINDOW = 4 };
 
 static const char magic[8] = {'L', 'L', 'M', 'I', 'N', 'F', 'S', 'N'};
 
 /* What decides whether the blocks mean the same here. */
 struct shape {
     uint64_t fingerprint, block_bytes, adapter, scale; /* scale: its bits */
-    uint32_t kv_type, head_dim, n_kv_heads, n_layers;
+    uint32_t kv_type, head_dim, n_kv_heads, n_layers, n_groups;
+    const uint32_t *windows;
 };
 
 static struct shape shape_of(const struct lli_engine *engine, const struct lli_adapter *adapter, double scale)
@@ -38,6 +39,8 @@ static struct shape shape_of(const struct lli_engine *engine, const struct lli_a
         .n_kv_heads = engine->config->n_kv_heads,
         .n_layers = engine->config->n_layers,
         .adapter = adapter ? adapter->fingerprint : 0,
+        .n_groups = engine->pool.n_groups,
+        .windows = engine->pool.windows,
     };
     if (adapter)
         memcpy(&shape.scale, &scale, sizeof scale);
@@ -108,6 +111,9 @@ static void put_header(struct writer *w, const struct lli_timeline *t, uint32_t 
     put_u64(w, shape.block_bytes);
     put_u64(w, shape.adapter);
     put_u64(w, shape.scale);
+    put_u32(w, shape.n_groups);
+    for (uint32_t g = 0; g < shape.n_groups; g++)
+        put_u32(w, shape.windows[g]);
     put_u32(w, t->n_tokens);
     put_u32(w, t->n_reached);
     put_u32(w, t->n_said);
@@ -118,18 +124,21 @@ static void put_header(struct writer *w, const struct lli_timeline *t, uint32_t 
 
 static int32_t write_all(struct writer *w, const struct lli_timeline *t, const struct lli_table *table, void *scratch)
 {
+    const struct lli_pool *pool = &t->engine->pool;
     uint32_t n_blocks = table->n_computed / LLI_BLOCK_TOKENS;
     uint64_t block_bytes = lli_forward_saved_bytes(t->engine->forward);
-    uint64_t n_all = HEADER + ADAPTER + (uint64_t)t->n_tokens * 4 + n_blocks * block_bytes + 8;
+    uint64_t n_all = HEADER + ADAPTER + GROUPS + pool->n_groups * WINDOW + (uint64_t)t->n_tokens * 4 +
+                     lli_table_kept(pool, n_blocks * LLI_BLOCK_TOKENS) * block_bytes + 8;
     if (w->sink->begin)
         w->status = w->sink->begin(w->sink->user, n_all, w->err);
     if (w->status != LLMINF_OK)
         return w->status;
     put_header(w, t, n_blocks);
-    for (uint32_t i = 0; i < n_blocks && w->status == LLMINF_OK; i++) {
-        lli_forward_save_block(t->engine->forward, table->blocks[0][i], scratch);
-        put(w, scratch, lli_forward_saved_bytes(t->engine->forward));
-    }
+    for (uint32_t g = 0; g < pool->n_groups; g++)
+        for (uint32_t i = table->n_dropped[g]; i < n_blocks && w->status == LLMINF_OK; i++) {
+            lli_forward_save_block(t->engine->forward, table->blocks[g][i], scratch);
+            put(w, scratch, block_bytes);
+        }
     flush(w);
     put_u64(w, w->checksum);
     flush(w);
@@ -225,6 +234,15 @@ static int32_t check_adapter(struct lli_reader *r, const struct shape *want, str
     return status == LLMINF_OK ? check_number("adapter_scale", scale, want->scale, err) : status;
 }
 
+/* Versions that knew no windows kept all positions of all layers. */
+static int32_t check_windows(struct lli_reader *r, uint32_t version, const struct shape *want, struct llminf_error *err)
+{
+    int32_t status = check_number("groups", version < 3 ? 1 : lli_reader_u32(r), want->n_groups, err);
+    for (uint32_t g = 0; g < want->n_groups && status == LLMINF_OK; g++)
+        status = check_number("window", version < 3 ? 0 : lli_reader_u32(r), want->windows[g], err);
+    return status;
+}
+
 static int32_t check_shape(struct lli_reader *r, const struct shape *want, struct llminf_error *err)
 {
     uint64_t fingerprint = lli_reader_u64(r);
@@ -264,6 +282,8 @@ static int32_t parse(struct snapshot *out, const struct lli_engine *engine, cons
         status = check_number("adapter", 0, want->adapter, err);
     else if (status == LLMINF_OK)
         status = check_adapter(&r, want, err);
+    if (status == LLMINF_OK)
+        status = check_windows(&r, version, want, err);
     if (status != LLMINF_OK)
         return status;
     out->n_tokens = lli_reader_u32(&r);
@@ -275,7 +295,8 @@ static int32_t parse(struct snapshot *out, const struct lli_engine *engine, cons
         out->n_blocks > out->n_tokens / LLI_BLOCK_TOKENS)
         return lli_fail(err, LLMINF_E_FORMAT, NAME, "counts %u, %u, %u, %u do not fit together", out->n_tokens, out->n_reached,
                         out->n_said, out->n_blocks);
-    out->blocks = lli_reader_bytes(&r, out->n_blocks * (uint64_t)lli_forward_saved_bytes(engine->forward));
+    uint64_t n_kept = lli_table_kept(&engine->pool, out->n_blocks * LLI_BLOCK_TOKENS);
+    out->blocks = lli_reader_bytes(&r, n_kept * lli_forward_saved_bytes(engine->forward));
     if (r.failed || lli_reader_left(&r) != 0)
         return lli_fail(err, LLMINF_E_FORMAT, NAME, "%zu bytes do not hold %u blocks", size, out->n_blocks);
     return LLMINF_OK;
@@ -302,7 +323,7 @@ static int take_blocks(struct lli_timeline *t, const struct snapshot *s)
     uint32_t n = s->n_blocks * LLI_BLOCK_TOKENS;
     struct lli_hit hit;
     int32_t status;
-    if (n == 0 || (t->is_pinned && lli_roster_promise(engine, t, s->n_blocks, NULL) != LLMINF_OK))
+    if (n == 0 || (t->is_pinned && lli_roster_promise(engine, t, lli_table_kept(&engine->pool, n), NULL) != LLMINF_OK))
         return 0;
     lli_table_find(&hit, &t->table, &engine->pool, t->tokens, t->n_tokens);
     if (hit.n_tokens >= n) {
@@ -311,23 +332,31 @@ static int take_blocks(struct lli_timeline *t, const struct snapshot *s)
     }
     t->table.extra = lli_engine_own_extra(engine);
     lli_table_restart(&t->table, &engine->pool);
-    while ((status = lli_table_extend(&t->table, &engine->pool, n)) == LLMINF_E_FULL && lli_roster_release(engine, t))
+    while ((status = lli_table_restore(&t->table, &engine->pool, n)) == LLMINF_E_FULL && lli_roster_release(engine, t))
         ;
     return status == LLMINF_OK;
+}
+
+static void fill_blocks(struct lli_timeline *t, const struct snapshot *s)
+{
+    struct lli_forward *forward = t->engine->forward;
+    const uint8_t *at = s->blocks;
+    for (uint32_t g = 0; g < t->engine->pool.n_groups; g++)
+        for (uint32_t i = t->table.n_dropped[g]; i < s->n_blocks; i++, at += lli_forward_saved_bytes(forward))
+            lli_forward_load_block(forward, t->table.blocks[g][i], at);
 }
 
 static int32_t load_blocks(struct lli_timeline *t, const struct snapshot *s, struct llminf_error *err)
 {
     struct lli_engine *engine = t->engine;
-    size_t block_bytes = lli_forward_saved_bytes(engine->forward);
     if (lli_table_reserve(&t->table, engine->heap, engine->pool.n_groups, lli_table_blocks(s->n_tokens)) != LLMINF_OK)
         return lli_fail_memory(err, NAME, lli_table_blocks(s->n_tokens) * sizeof(uint32_t));
     pthread_mutex_lock(&engine->lock);
     int is_new = take_blocks(t, s);
     engine->n_saving++;
     pthread_mutex_unlock(&engine->lock);
-    for (uint32_t i = 0; is_new && i < s->n_blocks; i++)
-        lli_forward_load_block(engine->forward, t->table.blocks[0][i], s->blocks + i * block_bytes);
+    if (is_new)
+        fill_blocks(t, s);
     pthread_mutex_lock(&engine->lock);
     if (is_new)
         lli_table_commit(&t->table, &engine->pool, t->tokens, s->n_blocks * LLI_BLOCK_TOKENS);

@@ -1,11 +1,12 @@
 /* engine/snapshot.h - a session as bytes, and back.
  *
  *     magic[8] "LLMINFSN" | u32 version | u32 0 | u64 model's fingerprint | u32 numerics, kv type, head size, KV heads, layers,
- *     tokens of a block | u64 bytes of a block | u64 adapter's fingerprint | f64 its scale | u32 n_tokens, n_reached, n_said,
- *     n_blocks | i32 tokens[n_tokens] | blocks[n_blocks] | u64 checksum of all before it
+ *     tokens of a block | u64 bytes of a block | u64 adapter's fingerprint | f64 its scale | u32 n_groups, windows[n_groups],
+ *     n_tokens, n_reached, n_said, n_blocks | i32 tokens[n_tokens] | blocks | u64 checksum of all before it
  *
- * All little endian. Fingerprint and scale are 0 without an adapter; version 1 has neither. Whole blocks of keys and values are
- * in it; what is behind them is computed again, with the same bits. The checksum is XXH3 over pieces of 64 KiB, each seeded by
+ * All little endian. Fingerprint and scale are 0 without an adapter; version 1 has neither, version 2 no groups: it is read
+ * where all layers see all. Blocks stand group by group: of n_blocks whole ones those that the group's window keeps. What is
+ * behind them is computed again, with the same bits. The checksum is XXH3 over pieces of 64 KiB, each seeded by
  * the one before: it detects damage, not malice, so what is loaded is found by no other session. */
 #ifndef LLI_ENGINE_SNAPSHOT_H
 #define LLI_ENGINE_SNAPSHOT_H

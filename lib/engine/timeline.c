@@ -105,11 +105,11 @@ static int32_t find_extra(uint64_t *extra_out, struct lli_engine *engine, const 
     return status == LLMINF_OK ? LLMINF_OK : lli_fail_memory(err, "cache_salt", options->salt_len);
 }
 
-size_t lli_timeline_bytes(uint32_t n_tokens, size_t text_bytes)
+size_t lli_timeline_bytes(uint32_t n_tokens, uint32_t n_groups, size_t text_bytes)
 {
     size_t cap = n_tokens > MIN_TOKENS_CAP ? n_tokens : MIN_TOKENS_CAP;
     return sizeof(struct lli_timeline) + lli_buffer_bytes(text_bytes) + cap * sizeof(int32_t) +
-           lli_table_blocks(n_tokens) * sizeof(uint32_t) + lli_request_bytes();
+           (size_t)lli_table_blocks(n_tokens) * n_groups * sizeof(uint32_t) + lli_request_bytes();
 }
 
 int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, const struct lli_timeline_options *options,
@@ -349,7 +349,7 @@ static int32_t find_length(uint32_t *n_max_out, const struct lli_timeline *t, ui
                         t->max_length);
     if (max_tokens >= 0 && max_tokens < t->max_length - n_prompt)
         n_max = n_prompt + (uint32_t)max_tokens;
-    uint32_t footprint = lli_table_footprint(pool, n_max, t->engine->batch.max_rows);
+    uint32_t footprint = lli_timeline_footprint(t->engine, n_max);
     if (footprint > pool->n_blocks - 1)
         return lli_fail(err, LLMINF_E_TOO_LONG, NAME, "up to %u tokens need %u blocks, the whole pool has %u", n_max, footprint,
                         pool->n_blocks - 1);
@@ -431,7 +431,7 @@ static int32_t prepare(struct making *making, struct lli_timeline *t, const stru
         status = prepare_beams(making, t, params, frame.n_max, err);
     if (status == LLMINF_OK)
         status = start_decoders(making, t, params, err);
-    making->request.footprint = lli_table_footprint(&engine->pool, frame.n_max, engine->batch.max_rows);
+    making->request.footprint = lli_timeline_footprint(engine, frame.n_max);
     return status;
 }
 

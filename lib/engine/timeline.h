@@ -86,8 +86,14 @@ struct lli_timeline_options {
     int is_normalized;
 };
 
+/* Blocks of all groups of layers that one may come to hold. */
+static inline uint32_t lli_timeline_footprint(const struct lli_engine *engine, uint32_t n_tokens)
+{
+    return lli_table_footprint(engine->pool.windows, engine->pool.n_groups, n_tokens, engine->batch.max_rows);
+}
+
 /* Bytes of heap that one of n tokens takes, with a generation that keeps no logits and asks for nothing else. */
-size_t lli_timeline_bytes(uint32_t n_tokens, size_t text_bytes);
+size_t lli_timeline_bytes(uint32_t n_tokens, uint32_t n_groups, size_t text_bytes);
 
 /* options NULL: all 0. FULL over max_sessions, MEMORY, IO. */
 int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, const struct lli_timeline_options *options,

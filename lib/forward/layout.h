@@ -2,7 +2,11 @@
  *
  * Layers form groups: a block holds 16 positions of the layers of one group, and a sequence has a table of blocks for each. All
  * blocks have the same bytes, so that one pool serves all groups; the last group of a kind may leave places of its blocks
- * empty. Groups of layers that see all positions come first. */
+ * empty. Groups of layers that see all positions come first.
+ *
+ * With 29 layers that have a window and 5 that have none: one group of the 5, six of 5 of the others, the last with a place to
+ * spare. Of all sizes with at most 8 groups that one is taken with which a timeline of the model's length holds least, its
+ * empty places counted; where a window saves nothing all layers are one group that sees all. */
 #ifndef LLI_FORWARD_LAYOUT_H
 #define LLI_FORWARD_LAYOUT_H
 

@@ -7,18 +7,33 @@
 
 #include "llminf/status.h"
 
+#include "base/limits.h"
 #include "base/size.h"
 #include "kv/prefix.h"
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
-uint32_t lli_table_footprint(const struct lli_pool *pool, uint32_t n_tokens, uint32_t step_tokens)
+/* Blocks of one group at most, with the copy of a tail. */
+static uint32_t group_most(uint32_t window, uint32_t n_tokens, uint32_t step_tokens)
 {
-    uint32_t n = 0, all = lli_table_blocks(n_tokens);
-    for (uint32_t g = 0; g < pool->n_groups; g++) {
-        uint64_t seen = (uint64_t)lli_table_blocks(pool->windows[g]) + 2 + lli_table_blocks(step_tokens);
-        n += pool->windows[g] == 0 || seen > all ? all : (uint32_t)seen;
-    }
+    uint64_t all = lli_table_blocks(n_tokens), seen = (uint64_t)lli_table_blocks(window) + 2 + lli_table_blocks(step_tokens);
+    return (uint32_t)(window == 0 || seen > all ? all : seen);
+}
+
+uint32_t lli_table_footprint(const uint32_t *windows, uint32_t n_groups, uint32_t n_tokens, uint32_t step_tokens)
+{
+    uint64_t n = 0;
+    for (uint32_t g = 0; g < n_groups; g++)
+        n += group_most(windows[g], n_tokens, step_tokens);
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+uint32_t lli_table_longest(const uint32_t *windows, uint32_t n_groups, uint32_t n_blocks, uint32_t step_tokens)
+{
+    uint32_t n = 0;
+    for (uint32_t step = 1u << 31; step > 0; step /= 2)
+        if (n + step <= LLI_MAX_CONTEXT && lli_table_footprint(windows, n_groups, n + step, step_tokens) <= n_blocks)
+            n += step;
     return n;
 }
 
@@ -92,11 +107,20 @@ static void release(struct lli_table *table, struct lli_pool *pool, uint32_t n)
             table->n_dropped[g] = n;
 }
 
-/* First entry that position n - 1 and the one behind it need. */
-static uint32_t first_seen(const struct lli_pool *pool, uint32_t group, uint32_t n)
+/* First entry that is kept of n positions: that the row before the last block's first one needs, and so all behind it. */
+static uint32_t first_kept(const struct lli_pool *pool, uint32_t group, uint32_t n)
 {
     uint32_t window = pool->windows[group];
+    n -= n % LLI_BLOCK_TOKENS;
     return window == 0 || n <= window ? 0 : (n - window) / LLI_BLOCK_TOKENS;
+}
+
+uint32_t lli_table_kept(const struct lli_pool *pool, uint32_t n)
+{
+    uint32_t n_kept = 0;
+    for (uint32_t g = 0; g < pool->n_groups; g++)
+        n_kept += lli_table_blocks(n) - first_kept(pool, g, n);
+    return n_kept;
 }
 
 uint32_t lli_table_held(const struct lli_table *table, const struct lli_pool *pool)
@@ -107,24 +131,32 @@ uint32_t lli_table_held(const struct lli_table *table, const struct lli_pool *po
     return n;
 }
 
+/* Blocks of a group that nobody else holds. */
+static uint32_t sole_of(const struct lli_table *table, const struct lli_pool *pool, uint32_t group)
+{
+    uint32_t n = 0;
+    for (uint32_t i = table->n_dropped[group]; i < table->n; i++) {
+        const struct lli_block *block = &pool->blocks[table->blocks[group][i]];
+        n += block->refs == 1 && block->holds == 0;
+    }
+    return n;
+}
+
 uint32_t lli_table_sole(const struct lli_table *table, const struct lli_pool *pool)
 {
     uint32_t n = 0;
     for (uint32_t g = 0; g < pool->n_groups; g++)
-        for (uint32_t i = table->n_dropped[g]; i < table->n; i++) {
-            const struct lli_block *block = &pool->blocks[table->blocks[g][i]];
-            n += block->refs == 1 && block->holds == 0;
-        }
+        n += sole_of(table, pool, g);
     return n;
 }
 
 /* ---- prefixes ---------------------------------------------------------------------------------------------------- */
 
-/* Do the blocks of all groups that a timeline of n tokens needs exist? */
+/* Do the blocks of all groups that a timeline of n tokens keeps exist? */
 static int is_covered(const struct lli_table *table, const struct lli_pool *pool, uint32_t n)
 {
     for (uint32_t g = 1; g < pool->n_groups; g++)
-        for (uint32_t i = first_seen(pool, g, n); i < lli_table_blocks(n); i++) {
+        for (uint32_t i = first_kept(pool, g, n); i < lli_table_blocks(n); i++) {
             uint32_t id = lli_prefix_attached(pool, table->blocks[0][i], g), left = n - i * LLI_BLOCK_TOKENS;
             if (id == LLI_NONE || pool->blocks[id].n_filled < (left < LLI_BLOCK_TOKENS ? left : LLI_BLOCK_TOKENS))
                 return 0;
@@ -183,7 +215,7 @@ void lli_table_accept(struct lli_table *table, struct lli_pool *pool, const stru
     table->n = n;
     table->n_computed = hit->n_tokens;
     for (uint32_t g = pool->n_groups; g-- > 0;) {
-        uint32_t first = first_seen(pool, g, hit->n_tokens);
+        uint32_t first = first_kept(pool, g, hit->n_tokens);
         table->n_dropped[g] = first < n ? first : n;
         for (uint32_t i = 0; i < n; i++) {
             uint32_t lead = table->blocks[0][i];
@@ -226,6 +258,21 @@ uint32_t lli_table_need(const struct lli_table *table, const struct lli_pool *po
     for (uint32_t g = 0; has_tail(table) && g < pool->n_groups; g++)
         need += judge_tail(table, pool, g) == COPIED;
     return need;
+}
+
+/* What a window drops makes room only if nobody else holds it. */
+uint32_t lli_table_to_come(const struct lli_table *table, const struct lli_pool *pool, uint32_t end, uint32_t step_tokens)
+{
+    uint32_t n = lli_table_need(table, pool, end), all = lli_table_blocks(end), left = all > table->n ? all - table->n : 0;
+    for (uint32_t g = 0; g < pool->n_groups; g++) {
+        uint32_t most = group_most(pool->windows[g], end, step_tokens), held = table->n - table->n_dropped[g];
+        if (most >= all || (uint64_t)left + held <= most)
+            continue;
+        held = sole_of(table, pool, g);
+        most -= held < most ? held : most;
+        n -= left > most ? left - most : 0;
+    }
+    return n;
 }
 
 static void copy_tail(struct lli_table *table, struct lli_pool *pool, uint32_t group, uint32_t i, uint32_t n_used)
@@ -282,6 +329,22 @@ int32_t lli_table_extend(struct lli_table *table, struct lli_pool *pool, uint32_
     for (; table->n < n; table->n++)
         for (uint32_t g = 0; g < pool->n_groups; g++)
             table->blocks[g][table->n] = lli_pool_take(pool, g);
+    return LLMINF_OK;
+}
+
+int32_t lli_table_restore(struct lli_table *table, struct lli_pool *pool, uint32_t n)
+{
+    uint32_t n_entries = lli_table_blocks(n);
+    if (n_entries > table->cap)
+        return LLMINF_E_INTERNAL;
+    if (lli_table_kept(pool, n) > lli_pool_available(pool))
+        return LLMINF_E_FULL;
+    for (uint32_t g = 0; g < pool->n_groups; g++) {
+        table->n_dropped[g] = first_kept(pool, g, n);
+        for (uint32_t i = 0; i < n_entries; i++)
+            table->blocks[g][i] = i < table->n_dropped[g] ? 0 : lli_pool_take(pool, g);
+    }
+    table->n = n_entries;
     return LLMINF_OK;
 }
 
@@ -435,11 +498,11 @@ static void note_tail(struct lli_table *table, struct lli_pool *pool, const int3
     }
 }
 
-/* Blocks that no row from n_computed - 1 on can see. */
+/* Blocks that are not kept. */
 static void drop(struct lli_table *table, struct lli_pool *pool)
 {
     for (uint32_t g = pool->n_groups; g-- > 0;) {
-        uint32_t first = first_seen(pool, g, table->n_computed);
+        uint32_t first = first_kept(pool, g, table->n_computed);
         for (; table->n_dropped[g] < first; table->n_dropped[g]++) {
             uint32_t *entry = &table->blocks[g][table->n_dropped[g]];
             lli_pool_unref(pool, *entry);
@@ -489,11 +552,21 @@ void lli_table_roll_back(struct lli_table *table, struct lli_pool *pool)
 
 /* ---- between steps ----------------------------------------------------------------------------------------------- */
 
+int lli_table_reaches(const struct lli_table *table, const struct lli_pool *pool, uint32_t pos)
+{
+    for (uint32_t g = 0; g < pool->n_groups; g++) {
+        uint32_t window = pool->windows[g], first = window > 0 && pos >= window ? pos + 1 - window : 0;
+        if (first / LLI_BLOCK_TOKENS < table->n_dropped[g])
+            return 0;
+    }
+    return 1;
+}
+
 /* Is all there that the row behind n positions would need, and the end of the chain? */
 static int can_cut(const struct lli_table *table, const struct lli_pool *pool, uint32_t n)
 {
     for (uint32_t g = 0; g < pool->n_groups; g++)
-        if (first_seen(pool, g, n) < table->n_dropped[g])
+        if (first_kept(pool, g, n) < table->n_dropped[g])
             return 0;
     uint32_t n_full = n / LLI_BLOCK_TOKENS;
     return n_full == 0 || n_full >= table->n_published || table->n_dropped[0] < n_full;
@@ -574,6 +647,11 @@ const char *lli_table_check(const struct lli_table *table, const struct lli_pool
         return "more is published than computed";
     if (!table->is_planned && (table->n != lli_table_blocks(table->n_computed) || table->n_copies != 0))
         return "the entries do not cover what is computed, or copies are left";
+    for (uint32_t g = 0; g < pool->n_groups; g++) {
+        uint32_t first = first_kept(pool, g, table->n_computed);
+        if (!table->is_planned && table->n_dropped[g] != (first < table->n ? first : table->n))
+            return "a window keeps more than it sees, or less";
+    }
     for (uint32_t g = 0; g < pool->n_groups; g++)
         for (uint32_t i = 0; i < table->n && !wrong; i++)
             wrong = check_entry(table, pool, g, i);

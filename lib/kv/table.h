@@ -3,7 +3,8 @@
  *
  * A step is a transaction on a table. In the plan: extend (takes blocks, orders copies), then enter (makes what will be full
  * known as PENDING). After the step: commit, which keeps what was computed, or roll_back. Between the two the table stands
- * still, but for being shared by others. An entry of a window group whose positions no row can see any more is block 0.
+ * still, but for being shared by others. An entry of a window group whose positions no row can see any more is block 0: what
+ * is seen is counted from the beginning of the last block, so that a cut to there keeps all.
  *
  * Copy-on-write: a session writes in place into an OPEN block that it alone lists and of which it trusts all that is filled;
  * else it takes a block and orders a copy. So a hit, a fork and a cut need no copying themselves. Where no block is left for
@@ -50,8 +51,10 @@ static inline uint32_t lli_table_blocks(uint32_t n_tokens) /* blocks that hold n
     return n_tokens / LLI_BLOCK_TOKENS + (n_tokens % LLI_BLOCK_TOKENS != 0);
 }
 
-/* Blocks of all groups that a timeline of n_tokens may hold at most, when a step adds at most step_tokens: the footprint. */
-uint32_t lli_table_footprint(const struct lli_pool *pool, uint32_t n_tokens, uint32_t step_tokens);
+/* Blocks of all groups that a timeline of n_tokens may hold at most, when a step adds at most step_tokens: the footprint. And
+ * the longest timeline that needs no more than n_blocks. */
+uint32_t lli_table_footprint(const uint32_t *windows, uint32_t n_groups, uint32_t n_tokens, uint32_t step_tokens);
+uint32_t lli_table_longest(const uint32_t *windows, uint32_t n_groups, uint32_t n_blocks, uint32_t step_tokens);
 
 /* An empty table of this key. No memory yet. */
 void lli_table_init(struct lli_table *table, const struct lli_pool *pool, uint64_t extra, int is_private);
@@ -75,6 +78,10 @@ void lli_table_find(struct lli_hit *out, struct lli_table *table, struct lli_poo
 /* Takes what find wrote, nothing having changed since: n_computed is then the hit's n_tokens. */
 void lli_table_accept(struct lli_table *table, struct lli_pool *pool, const struct lli_hit *hit);
 
+/* As extend of the empty table to n positions, but without the blocks that windows would have dropped by then. To be filled,
+ * then committed. 0 or FULL. */
+int32_t lli_table_restore(struct lli_table *table, struct lli_pool *pool, uint32_t n);
+
 /* Its blocks of each group, for a plan: good while nothing but this plan changes the table. */
 static inline void lli_table_show(const uint32_t *out[LLI_GROUPS_MAX], const struct lli_table *table)
 {
@@ -86,6 +93,9 @@ static inline void lli_table_show(const uint32_t *out[LLI_GROUPS_MAX], const str
 
 /* Blocks that extend(end) would take: new ones, and copies of tails that are shared. */
 uint32_t lli_table_need(const struct lli_table *table, const struct lli_pool *pool, uint32_t end);
+
+/* Blocks that it may still take on the way to `end`, beyond those that windows give back meanwhile, in steps of step_tokens. */
+uint32_t lli_table_to_come(const struct lli_table *table, const struct lli_pool *pool, uint32_t end, uint32_t step_tokens);
 
 /* Positions n_computed .. end - 1 may be written: takes blocks, orders copies. All or nothing: FULL if fewer are available
  * than needed, INTERNAL over cap. */
@@ -107,8 +117,14 @@ void lli_table_roll_back(struct lli_table *table, struct lli_pool *pool);
  * next row would need, to 0. The cut into a shared block changes nobody's bytes. */
 void lli_table_cut(struct lli_table *table, struct lli_pool *pool, uint32_t n);
 
+/* Is all there that a row at a position, n_computed at most, sees before it? Without windows always. */
+int lli_table_reaches(const struct lli_table *table, const struct lli_pool *pool, uint32_t pos);
+
 /* `to` is empty and has room: it shares all blocks. */
 void lli_table_fork(struct lli_table *to, struct lli_pool *pool, const struct lli_table *from);
+
+/* Blocks of all groups that are kept of n positions. */
+uint32_t lli_table_kept(const struct lli_pool *pool, uint32_t n);
 
 /* Blocks that it holds, of all groups; and those that nobody else holds: what cut(0) would make available. */
 uint32_t lli_table_held(const struct lli_table *table, const struct lli_pool *pool);

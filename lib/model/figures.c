@@ -22,6 +22,7 @@ void lli_figures_shape(struct lli_shape *out, const struct lli_config *config, c
         .n_experts_used = config->n_experts_used,
         .n_positions = weights->at[LLI_POSITION_EMBD].n_out,
         .train_length = config->train_length,
+        .window = config->window,
         .is_gated = has(weights, config->n_experts > 0 ? LLI_FFN_GATE_EXPS : LLI_FFN_GATE),
         .is_tied = weights->at[LLI_OUTPUT].data == weights->at[LLI_TOKEN_EMBD].data ? 1u : 0u,
         .has_layer_norm = has(weights, LLI_OUTPUT_NORM_BIAS),
@@ -30,6 +31,8 @@ void lli_figures_shape(struct lli_shape *out, const struct lli_config *config, c
         .has_qkv_bias = has(weights, LLI_ATTN_Q_BIAS),
         .has_output_bias = has(weights, LLI_ATTN_OUTPUT_BIAS),
     };
+    for (uint32_t i = 0; i < config->n_layers; i++)
+        out->n_local += (uint32_t)lli_config_is_local(config, i);
 }
 
 static double bytes_of(const struct lli_matrix *m)
@@ -61,6 +64,10 @@ void lli_figures_config(struct lli_config *out, const struct lli_shape *shape)
         .n_experts = shape->n_experts,
         .n_experts_used = shape->n_experts_used,
         .train_length = shape->train_length,
+        .window = shape->n_local > 0 ? shape->window : 0,
         .rope = {.n_dims = shape->head_dim / 2 * 2},
+        .local_rope = {.n_dims = shape->n_local > 0 ? shape->head_dim / 2 * 2 : 0},
     };
+    for (uint32_t i = 0; i < shape->n_layers - shape->n_local; i++) /* which ones tells no size */
+        out->global_layers[i / 64] |= (uint64_t)1 << i % 64;
 }

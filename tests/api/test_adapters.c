@@ -352,7 +352,7 @@ static void sum_up(uint8_t *bytes, size_t size)
 /* Files of version 1 have no adapter, and no place for one. */
 static void test_saved_before(void **state)
 {
-    enum { VERSION = 8, ADAPTER = 56 };
+    enum { VERSION = 8, ADAPTER = 56, N_NEW = 16 + 8 /* an adapter; groups, of which there is one */ };
     int32_t id = open_adapter(paths[0]);
     llminf_context *context = open_context();
     llminf_session *session = open_session(context, 0, 1);
@@ -363,10 +363,10 @@ static void test_saved_before(void **state)
     uint64_t want = go_on(session);
     llminf_session_close(session);
     expect_mismatch(context, bytes, size, id, 1, "adapter");
-    assert_int_equal(bytes[VERSION], 2);
+    assert_int_equal(bytes[VERSION], 3);
     bytes[VERSION] = 1;
-    memmove(bytes + ADAPTER, bytes + ADAPTER + 16, size - ADAPTER - 16);
-    size -= 16;
+    memmove(bytes + ADAPTER, bytes + ADAPTER + N_NEW, size - ADAPTER - N_NEW);
+    size -= N_NEW;
     sum_up(bytes, size);
     expect_going_on(context, bytes, size, 0, 1, want);
     expect_mismatch(context, bytes, size, id, 1, "adapter");

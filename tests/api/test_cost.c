@@ -231,25 +231,28 @@ static void test_draft(void **state)
     free(bytes);
 }
 
-static llminf_model *open_small(uint8_t **bytes_out)
+static const struct test_model_spec small_specs[] = {
+    {.type = LLI_Q8_0},
+    {.arch = "gemma3", .n_layers = 7, .keys = {{"attention.sliding_window", 25, 1}}},
+};
+
+static llminf_model *open_small(uint8_t **bytes_out, size_t i)
 {
-    static const struct test_model_spec spec = {.type = LLI_Q8_0};
     llminf_model *model;
     size_t size;
-    *bytes_out = test_model_make(&spec, &size);
+    *bytes_out = test_model_make(&small_specs[i], &size);
     assert_int_equal(llminf_model_open_memory(&model, *bytes_out, size, NULL, &error), LLMINF_OK);
     return model;
 }
 
 /* A session with its generation takes what the plan says. */
-static void test_session(void **state)
+static void check_sessions(size_t spec)
 {
     static const int lengths[][2] = {{1, 0}, {1, 15}, {40, 7}, {100, 100}};
     uint8_t *bytes;
-    llminf_model *model = open_small(&bytes);
+    llminf_model *model = open_small(&bytes, spec);
     llminf_options *options = bag("context", "host_driven=1 threads=1");
     llminf_context *context;
-    (void)state;
     assert_int_equal(llminf_context_open(&context, model, options, &error), LLMINF_OK);
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         char text[64];
@@ -273,11 +276,48 @@ static void test_session(void **state)
     free(bytes);
 }
 
+static void test_session(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof small_specs / sizeof *small_specs; i++)
+        check_sessions(i);
+}
+
+/* Windows: K and V of a longer context are not more, and more sessions have room; each is as long as is said. */
+static void test_windows(void **state)
+{
+    enum { NARROW = 20, WINDOW = 1024, MOST = 131072 };
+    static const char model[] = "shape=n_layers=24,n_embd=1024,n_heads=8,n_ff=4096,n_vocab=32000,train_length=131072";
+    double sessions[2], context[2], bytes[2], flops[2];
+    (void)state;
+    for (int has_windows = 0; has_windows < 2; has_windows++) {
+        char text[256];
+        snprintf(text, sizeof text, "%s%s prompt_tokens=8192 new_tokens=0 sessions=1", model,
+                 has_windows ? ",window=1024,n_local=20" : "");
+        llminf_options *options = bag("context", "kv_budget_bytes=4GiB"), *load = bag("cost", text);
+        sessions[has_windows] = plan(NULL, options, load, "max_sessions");
+        context[has_windows] = plan(NULL, options, load, "max_context");
+        bytes[has_windows] = plan(NULL, options, load, "step_bytes");
+        flops[has_windows] = plan(NULL, options, load, "prefill_flops");
+        llminf_options_close(options);
+        llminf_options_close(load);
+    }
+    double token = 2 * 1024 * 2, beyond = 8192 - WINDOW; /* K and V of a layer */
+    assert_true(bytes[0] - bytes[1] == NARROW * token * beyond);
+    assert_true(flops[0] - flops[1] == 4.0 * NARROW * 1024 / 2 * beyond * (beyond + 1));
+    assert_true(sessions[1] >= 3 * sessions[0] && sessions[0] > 0);
+    assert_true(context[1] > 5 * context[0] && context[0] < MOST);
+    llminf_options *wrong = bag("cost", "shape=n_layers=4,n_embd=64,n_heads=8,n_ff=64,n_vocab=32,n_local=2");
+    double value;
+    assert_int_equal(llminf_cost_plan(NULL, NULL, wrong, "params", &value, &error), LLMINF_E_OPTION);
+    llminf_options_close(wrong);
+}
+
 /* As many sessions as the plan says can run at once, and not one more; each as long as it says, and no longer. */
 static void test_room(void **state)
 {
     uint8_t *bytes;
-    llminf_model *model = open_small(&bytes);
+    llminf_model *model = open_small(&bytes, 0);
     llminf_options *options = bag("context", "kv_budget_bytes=200000"), *load = bag("cost", "prompt_tokens=20 new_tokens=20");
     (void)state;
     double blocks = plan(model, options, load, "kv_blocks") - 1;
@@ -418,7 +458,7 @@ static void test_ranks(void **state)
 static void test_keys(void **state)
 {
     uint8_t *bytes;
-    llminf_model *model = open_small(&bytes);
+    llminf_model *model = open_small(&bytes, 0);
     llminf_options *load =
         bag("cost", "flops_per_s=1e12 bytes_per_s=1e10 prompt_tokens=100 new_tokens=20 memory_bytes=1GiB overlap=3");
     static const char *const none[] = {"comm_messages", "comm_bytes",         "comm_ns",       "bubble",
@@ -489,7 +529,7 @@ static void test_measure(void **state)
     static const char *const contexts[] = {"", "max_running=1 step_tokens=16", "threads=1", "backend=scalar", "kv_type=q8_0"};
     llminf_token want[100], got[100];
     uint8_t *bytes;
-    llminf_model *model = open_small(&bytes);
+    llminf_model *model = open_small(&bytes, 0);
     (void)state;
     for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++) {
         llminf_options *options = bag("context", contexts[i]);
@@ -518,7 +558,7 @@ static void test_measure(void **state)
 static void test_measure_errors(void **state)
 {
     uint8_t *bytes;
-    llminf_model *model = open_small(&bytes);
+    llminf_model *model = open_small(&bytes, 0);
     llminf_options *options = bag("context", "host_driven=1");
     llminf_context *context;
     double value = 7, other = 7;
@@ -553,7 +593,7 @@ static void expect(llminf_status status, const char *subject, const llminf_model
 static void test_errors(void **state)
 {
     uint8_t *bytes;
-    llminf_model *model = open_small(&bytes);
+    llminf_model *model = open_small(&bytes, 0);
     llminf_options *load = bag("cost", ""), *shape = bag("cost", "shape=n_layers=1"), *whole = bag("cost", LLAMA_3_8B);
     llminf_options *type = bag("cost", LLAMA_3_8B), *backend = bag("context", "backend=nobody");
     llminf_options *halves = bag("cost", "tensor_parallel=8"), *flops = bag("cost", "flops_per_s=1"),
@@ -595,11 +635,11 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_live),           cmocka_unit_test(test_live_shared), cmocka_unit_test(test_session),
-        cmocka_unit_test(test_room),           cmocka_unit_test(test_shape),       cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_errors),         cmocka_unit_test(test_draft),       cmocka_unit_test(test_fits),
-        cmocka_unit_test(test_ranks),          cmocka_unit_test(test_retyped),     cmocka_unit_test(test_measure),
-        cmocka_unit_test(test_measure_errors),
+        cmocka_unit_test(test_live),    cmocka_unit_test(test_live_shared),    cmocka_unit_test(test_session),
+        cmocka_unit_test(test_windows), cmocka_unit_test(test_room),           cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_keys),    cmocka_unit_test(test_errors),         cmocka_unit_test(test_draft),
+        cmocka_unit_test(test_fits),    cmocka_unit_test(test_ranks),          cmocka_unit_test(test_retyped),
+        cmocka_unit_test(test_measure), cmocka_unit_test(test_measure_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

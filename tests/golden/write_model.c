@@ -1,4 +1,5 @@
-/* write_model FILE [ARCHITECTURE [EXPERTS [WINDOW]]] - writes a small random model, for tests that want one on disk. */
+/* write_model FILE [ARCHITECTURE [EXPERTS [WINDOW [CONTEXT]]]] - writes a small random model, for tests that want one on
+ * disk. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,12 +15,14 @@ int main(int argc, char **argv)
         spec.n_experts = (uint32_t)strtoul(argv[3], NULL, 10);
     if (argc > 4)
         spec.keys[0] = (struct test_key){"attention.sliding_window", strtod(argv[4], NULL), 1};
+    if (argc > 5)
+        spec.n_context = (uint32_t)strtoul(argv[5], NULL, 10);
     uint8_t *bytes = argc >= 2 ? test_model_make(&spec, &size) : NULL;
     FILE *file = bytes ? fopen(argv[1], "wb") : NULL;
     int ok = file && fwrite(bytes, 1, size, file) == size;
     ok = file && fclose(file) == 0 && ok;
     free(bytes);
     if (!ok)
-        fprintf(stderr, "usage: write_model FILE [ARCHITECTURE [EXPERTS [WINDOW]]]\n");
+        fprintf(stderr, "usage: write_model FILE [ARCHITECTURE [EXPERTS [WINDOW [CONTEXT]]]]\n");
     return !ok;
 }

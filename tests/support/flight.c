@@ -65,8 +65,9 @@ static uint32_t refs[4096], holds[4096];
 
 static const char *count_names(const struct lli_timeline *t, const struct lli_table *table, const struct lli_pool *pool)
 {
-    for (uint32_t i = table->n_dropped[0]; i < table->n; i++)
-        refs[table->blocks[0][i]]++;
+    for (uint32_t g = 0; g < pool->n_groups; g++)
+        for (uint32_t i = table->n_dropped[g]; i < table->n; i++)
+            refs[table->blocks[g][i]]++;
     for (uint32_t i = 0; i < table->n_copies; i++)
         holds[table->copies[i].src]++;
     if (table->n_computed > t->n_tokens)

@@ -5,10 +5,16 @@
 #include <string.h>
 
 #include "backend/registry.h"
+#include "forward/layout.h"
 #include "llminf/status.h"
 #include "support/support.h"
 
 enum { MAX_ROWS = 64 };
+
+struct network_table {
+    struct network_table *next;
+    uint32_t ids[];
+};
 
 static int32_t read_file(struct network *n, size_t size, struct llminf_error *error)
 {
@@ -78,11 +84,13 @@ int32_t network_start(struct network_run *run, struct network *network, int kv_t
     const struct lli_backend *backend = network->backend ? network->backend : lli_registry_find("auto");
     const struct lli_weights *weights = &network->weights;
     struct llminf_error error;
+    struct lli_layout layout;
+    lli_layout_find(&layout, &network->config);
     struct lli_forward_options options = {
         .backend = backend,
         .workers = &run->workers,
         .kv_type = kv_type,
-        .n_blocks = n_blocks,
+        .n_blocks = n_blocks * layout.n_groups,
         .max_rows = MAX_ROWS,
         .max_logits = MAX_ROWS,
         .max_pos = n_blocks * 16,
@@ -90,6 +98,8 @@ int32_t network_start(struct network_run *run, struct network *network, int kv_t
     int32_t status;
     memset(run, 0, sizeof *run);
     run->network = network;
+    run->n_groups = layout.n_groups;
+    run->n_blocks = n_blocks;
     status = lli_workers_init(&run->workers, &network->heap, n_threads, NULL, 10000, &error);
     if (status >= 0 && backend->lanes > 1) {
         const struct lli_packing_source source = {&network->config, weights, NULL, NULL};
@@ -105,9 +115,26 @@ int32_t network_start(struct network_run *run, struct network *network, int kv_t
 
 void network_stop(struct network_run *run)
 {
+    for (struct network_table *table; (table = run->tables); free(table))
+        run->tables = table->next;
     lli_forward_free(run->forward);
     lli_workers_finish(&run->workers);
     lli_weights_finish(&run->packed);
+}
+
+void network_show(struct network_run *run, struct lli_seq *seq, const uint32_t *blocks, uint32_t n)
+{
+    seq->blocks[0] = blocks;
+    for (uint32_t g = 1; g < run->n_groups; g++) {
+        struct network_table *table = malloc(sizeof *table + n * sizeof *table->ids);
+        if (!table)
+            abort();
+        for (uint32_t i = 0; i < n; i++)
+            table->ids[i] = blocks[i] + g * run->n_blocks;
+        table->next = run->tables;
+        run->tables = table;
+        seq->blocks[g] = table->ids;
+    }
 }
 
 int32_t network_feed(struct network_run *run, const uint32_t *blocks, const int32_t *ids, uint32_t first, uint32_t n,
@@ -117,7 +144,8 @@ int32_t network_feed(struct network_run *run, const uint32_t *blocks, const int3
     size_t n_vocab = run->network->config.n_vocab;
     for (uint32_t at = 0; at < n; at += chunk) {
         uint32_t n_rows = n - at < chunk ? n - at : chunk;
-        struct lli_seq seq = {.n_rows = n_rows, .blocks = {blocks}};
+        struct lli_seq seq = {.n_rows = n_rows};
+        network_show(run, &seq, blocks, (first + n + 15) / 16);
         struct lli_plan plan = {.n_rows = n_rows, .n_seqs = 1, .rows = rows, .seqs = &seq};
         plan.n_logits = logits_out ? n_rows : 0;
         for (uint32_t i = 0; i < n_rows; i++)

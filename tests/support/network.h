@@ -41,11 +41,18 @@ struct network_run {
     struct lli_workers workers;
     struct lli_weights packed; /* zero for a backend of 1 lane */
     struct lli_forward *forward;
+    uint32_t n_groups, n_blocks;  /* groups of layers; blocks of each, the null block counted */
+    struct network_table *tables; /* owned; of the groups behind the first */
 };
 
-/* 64 rows and logits a step; n_blocks counts the null block. 0 or a status (said on stderr); to be closed in either case. */
+/* 64 rows and logits a step; n_blocks for each group of layers counts the null block. 0 or a status (said on stderr); to be
+ * closed in either case. */
 int32_t network_start(struct network_run *run, struct network *network, int kv_type, int n_threads, uint32_t n_blocks);
 void network_stop(struct network_run *run);
+
+/* Gives the sequence a table of n entries: blocks[n], valid as long as the sequence, for the first group of layers, for each
+ * other one as many that are its own. Ends the test on no memory. */
+void network_show(struct network_run *run, struct lli_seq *seq, const uint32_t *blocks, uint32_t n);
 
 /* Computes ids[n] at positions first .. first + n - 1 of one sequence in steps of `chunk` rows (64 at most).
  * logits_out[n, n_vocab]: NULL for none. blocks: the sequence's table. The status of the first step that fails, or 0. */

@@ -70,10 +70,18 @@ void null_engine_pool(struct null_engine *e, uint32_t n_blocks)
     e->options.kv_budget_bytes = (int64_t)(n_blocks * lli_forward_block_bytes(&e->config, 0) + lli_pool_bytes(n_blocks));
 }
 
+void null_engine_window(struct lli_config *config, uint32_t n_global, uint32_t n_local, uint32_t window)
+{
+    config->n_layers = n_global + n_local;
+    config->window = window;
+    for (uint32_t i = 0; i < n_global; i++)
+        config->global_layers[i / 64] |= (uint64_t)1 << i % 64;
+}
+
 void null_engine_draft(struct null_engine *e, uint32_t n_blocks, uint32_t wrong)
 {
     double bytes = (double)(n_blocks * lli_forward_block_bytes(&e->draft, 0) + lli_pool_bytes(n_blocks));
-    e->draft = (struct lli_config){.n_vocab = NULL_VOCAB, .n_layers = 1, .n_ff = wrong};
+    e->draft = (struct lli_config){.n_vocab = NULL_VOCAB, .train_length = NULL_TRAIN, .n_experts = 1, .n_ff = wrong};
     e->options.draft_config = &e->draft;
     e->options.kv_budget_bytes += (int64_t)bytes;
     e->options.draft_share = (bytes + 0.5) / (double)e->options.kv_budget_bytes;
@@ -282,7 +290,7 @@ const char *null_engine_compare(struct lli_timeline *t, const struct null_story 
     lli_timeline_stats(t, &stats);
     if (stats.state != 0 || stats.stop_reason != s->reason || stats.stop_index != s->index)
         return "another end";
-    if (stats.length != s->n || stats.computed > s->n || stats.blocks > lli_table_blocks(s->n))
+    if (stats.length != s->n || stats.computed > s->n || stats.blocks > lli_table_blocks(s->n) * t->engine->pool.n_groups)
         return "other numbers";
     return NULL;
 }

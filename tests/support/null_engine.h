@@ -37,6 +37,9 @@ struct null_engine {
 void null_engine_init(struct null_engine *e, uint32_t n_blocks);
 void null_engine_pool(struct null_engine *e, uint32_t n_blocks);
 
+/* Gives a model layers that see all, and layers that see a window of at least 2 positions. */
+void null_engine_window(struct lli_config *config, uint32_t n_global, uint32_t n_local, uint32_t window);
+
 /* Gives it a draft model that is wrong in so many of 100 rows, with a pool of n_blocks as they are in this build beside the
  * other's. */
 void null_engine_draft(struct null_engine *e, uint32_t n_blocks, uint32_t wrong);

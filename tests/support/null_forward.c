@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "forward/forward.h"
+#include "forward/layout.h"
 #include "kv/table.h"
 #include "model/adapter.h"
 
@@ -23,6 +24,7 @@ struct lli_forward {
     struct entry *wanted;  /* [max_logits] what the rows that want logits stored */
     float *logits;         /* [max_logits, n_vocab] */
     uint32_t n_blocks, n_vocab, max_rows, max_logits, max_pos, n_wanted;
+    struct lli_layout layout; /* each group holds the same */
     int is_draft;
     uint32_t wrong, fails, nan, bad; /* see null_forward.h */
 };
@@ -205,11 +207,12 @@ int32_t lli_forward_new(struct lli_forward **out, struct lli_heap *heap, const s
                               .max_rows = options->max_rows,
                               .max_logits = options->max_logits,
                               .max_pos = options->max_pos,
-                              .is_draft = config->n_layers > 0,
+                              .is_draft = config->n_experts > 0,
                               .wrong = config->n_ff,
                               .fails = config->n_heads,
                               .nan = config->n_kv_heads,
                               .bad = config->n_embd};
+    lli_layout_find(&f->layout, config);
     size_t n_entries = (size_t)f->n_blocks * LLI_BLOCK_TOKENS;
     f->entries = lli_alloc_array(heap, n_entries, sizeof *f->entries);
     f->wanted = lli_alloc_array(heap, f->max_logits, sizeof *f->wanted);
@@ -260,9 +263,9 @@ size_t lli_forward_scratch_bytes(const struct lli_forward *f)
     return f->max_logits * sizeof *f->wanted + (size_t)f->max_logits * f->n_vocab * sizeof *f->logits;
 }
 
-static struct entry *entry_at(const struct lli_forward *f, const struct lli_seq *seq, uint32_t pos)
+static struct entry *entry_at(const struct lli_forward *f, const struct lli_seq *seq, uint32_t group, uint32_t pos)
 {
-    uint32_t block = seq->blocks[0][pos / LLI_BLOCK_TOKENS];
+    uint32_t block = seq->blocks[group][pos / LLI_BLOCK_TOKENS];
     if (block == 0 || block >= f->n_blocks) {
         complain("a table names the null block or none");
         return &f->entries[0];
@@ -270,13 +273,15 @@ static struct entry *entry_at(const struct lli_forward *f, const struct lli_seq 
     return &f->entries[(size_t)block * LLI_BLOCK_TOKENS + pos % LLI_BLOCK_TOKENS];
 }
 
-/* The hash of what stands before a position, each entry checked. */
-static uint64_t read_before(const struct lli_forward *f, const struct lli_seq *seq, uint32_t pos)
+/* The hash of what stands before a position, as a group has it, each entry that is seen checked: a window's first one against
+ * nothing, so that a wrong one shows in the hash. */
+static uint64_t read_before(const struct lli_forward *f, const struct lli_seq *seq, uint32_t group, uint32_t pos)
 {
     uint64_t hash = seq->seat ? seed(seq->seat->adapter->id, seq->adapter_scale) : 0;
-    for (uint32_t i = 0; i < pos; i++) {
-        const struct entry *entry = entry_at(f, seq, i);
-        hash = chain(hash, entry->token, i);
+    uint32_t window = f->layout.windows[group], first = window > 0 && pos >= window ? pos + 1 - window : 0;
+    for (uint32_t i = first; i < pos; i++) {
+        const struct entry *entry = entry_at(f, seq, group, i);
+        hash = i > 0 && i == first ? entry->hash : chain(hash, entry->token, i);
         if (entry->pos != i || entry->hash != hash)
             complain("a position was read that another sequence wrote, or none");
     }
@@ -285,14 +290,18 @@ static uint64_t read_before(const struct lli_forward *f, const struct lli_seq *s
 
 static uint64_t run_row(const struct lli_forward *f, const struct lli_seq *seq, const struct lli_row *row)
 {
-    struct entry *entry = entry_at(f, seq, row->pos);
-    uint64_t hash = chain(read_before(f, seq, row->pos), row->token, row->pos);
+    uint64_t hash = chain(read_before(f, seq, 0, row->pos), row->token, row->pos);
     if (row->pos >= f->max_pos)
         complain("a position is over max_pos");
-    if (!(row->flags & LLI_ROW_NO_STORE))
-        *entry = (struct entry){.hash = hash, .pos = row->pos, .token = row->token};
-    else if (entry->hash != hash || entry->pos != row->pos)
-        complain("a row that is not stored was not computed before");
+    for (uint32_t g = 0; g < f->layout.n_groups; g++) {
+        struct entry *entry = entry_at(f, seq, g, row->pos);
+        if (chain(read_before(f, seq, g, row->pos), row->token, row->pos) != hash)
+            complain("two groups of layers were told different stories");
+        if (!(row->flags & LLI_ROW_NO_STORE))
+            *entry = (struct entry){.hash = hash, .pos = row->pos, .token = row->token};
+        else if (entry->hash != hash || entry->pos != row->pos)
+            complain("a row that is not stored was not computed before");
+    }
     return hash;
 }
 
@@ -329,7 +338,8 @@ static void fail_seq(const struct lli_forward *f, const struct lli_plan *plan)
     for (uint32_t i = 0; is_due && i < seq->n_rows; i++) {
         const struct lli_row *row = &plan->rows[seq->first_row + i];
         if (!(row->flags & LLI_ROW_NO_STORE))
-            memset(entry_at(f, seq, row->pos), 0x77, sizeof(struct entry));
+            for (uint32_t g = 0; g < f->layout.n_groups; g++)
+                memset(entry_at(f, seq, g, row->pos), 0x77, sizeof(struct entry));
     }
 }
 

@@ -4,7 +4,10 @@
  * positions before it through its block table and checks them, so a wrong block, row or order is found at once. A gate
  * holds steps back, so that a test can act between two of them. Two tokens make a sequence fail.
  *
- * A config with n_layers > 0 is that of a draft model, which has no gate and no counts: of 100 rows about n_ff have the
+ * Layers are there for their windows alone: forward/layout.h makes groups of them, each of which holds the same and reads what
+ * it sees.
+ *
+ * A config with n_experts > 0 is that of a draft model, which has no gate and no counts: of 100 rows about n_ff have the
  * logits of ordinary tokens negated; n_heads = k > 0: each k-th position fails; n_kv_heads = k: has NaN logits; n_embd = k:
  * proposes the token with which a sequence fails. */
 #ifndef LLMINF_TESTS_NULL_FORWARD_H

@@ -209,7 +209,8 @@ static void test_partners(void **state)
         for (uint16_t s = 1; s < 4; s++)
             assert_int_equal(network_feed(&run, BLOCKS[s], ids, 0, FIRST[s], 64, NULL), 0);
         for (uint16_t s = 0; s < 4; s++) {
-            seqs[s] = (struct lli_seq){.first_row = plan.n_rows, .n_rows = ROWS[s], .blocks = {BLOCKS[s]}};
+            seqs[s] = (struct lli_seq){.first_row = plan.n_rows, .n_rows = ROWS[s]};
+            network_show(&run, &seqs[s], BLOCKS[s], (FIRST[s] + ROWS[s] + 15) / 16);
             for (uint32_t r = 0; r < ROWS[s]; r++)
                 rows[plan.n_rows++] = (struct lli_row){ids[FIRST[s] + r], FIRST[s] + r, s, LLI_ROW_LOGITS};
         }

@@ -251,9 +251,30 @@ static void note(void)
     seen.draft_rows += s.draft_rows;
 }
 
+/* A model all of whose layers see all, or some, or none of them. */
+static void shape(struct lli_config *config)
+{
+    static const struct {
+        uint32_t n_global, n_local, window;
+    } models[] = {{1, 1, B + 3}, {2, 7, 2 * B}, {0, 1, B + 1}, {1, 5, 2}, {0, 3, 40}};
+    uint32_t i = below(10);
+    if (i < sizeof models / sizeof *models)
+        null_engine_window(config, models[i].n_global, models[i].n_local, models[i].window);
+}
+
+/* A pool for the longest session, and blocks for others in the measure that it needs. */
+static void make_pool(void)
+{
+    struct lli_engine_size size;
+    assert_int_equal(lli_engine_size(&size, &f.e.options, NULL), LLMINF_OK);
+    uint32_t n = lli_table_footprint(size.windows, size.n_groups, MAX_LEN + 40, size.max_rows);
+    null_engine_pool(&f.e, 1 + n + below(5) * n / 2);
+}
+
 static void fly(int n_operations)
 {
-    flight_init(&f, (MAX_LEN + 40 + B - 1) / B + 2 + below(40 * 16 / B));
+    flight_init(&f, 100);
+    shape(&f.e.config);
     f.e.options.batching = below(4) ? LLI_BATCHING_INFLIGHT : (int)below(3);
     f.e.options.step_tokens = 16 + below(100);
     f.e.options.max_running = 1 + below(8);
@@ -261,8 +282,11 @@ static void fly(int n_operations)
     f.e.options.admit_reserve = below(3) / 2.0;
     f.e.options.bypass_limit = below(4);
     f.e.options.age_steps = below(5);
-    if (below(3) == 0)
-        null_engine_draft(&f.e, 2 + below(30 * 16 / B), below(60));
+    make_pool();
+    if (below(3) == 0) {
+        null_engine_draft(&f.e, 2 + LLI_GROUPS_MAX + below(30 * 16 / B), below(60));
+        shape(&f.e.draft);
+    }
     if (below(3) == 0)
         f.e.draft.n_heads = 1 + below(200); /* fails at times */
     engine_open(&f.e);

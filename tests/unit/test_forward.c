@@ -162,11 +162,12 @@ static void batch_begin(struct batch *b)
 }
 
 /* A sequence of ids[n] from position `first` on; `n_wanted` last rows want logits. */
-static void batch_add(struct batch *b, const uint32_t *blocks, const int32_t *ids, uint32_t first, uint32_t n,
-                      uint32_t n_wanted, uint16_t flags)
+static void batch_add(struct network_run *run, struct batch *b, const uint32_t *blocks, const int32_t *ids, uint32_t first,
+                      uint32_t n, uint32_t n_wanted, uint16_t flags)
 {
     uint16_t seq = (uint16_t)b->plan.n_seqs++;
-    b->seqs[seq] = (struct lli_seq){.first_row = b->plan.n_rows, .n_rows = n, .blocks = {blocks}, .status = 99};
+    b->seqs[seq] = (struct lli_seq){.first_row = b->plan.n_rows, .n_rows = n, .status = 99};
+    network_show(run, &b->seqs[seq], blocks, (first + n + 15) / 16);
     for (uint32_t i = 0; i < n; i++) {
         uint16_t wanted = i >= n - n_wanted ? LLI_ROW_LOGITS : 0;
         b->rows[b->plan.n_rows++] = (struct lli_row){ids[i], first + i, seq, (uint16_t)(flags | wanted)};
@@ -204,8 +205,8 @@ static void test_partners(void **state)
         for (uint32_t i = 0; i < 15; i++) { /* 15 partners, of 1 to 3 rows, on both sides */
             tables[i][0] = 11 + i;
             if (i == 7)
-                batch_add(&b, OTHER_BLOCKS, ids, 0, 30, 3, 0);
-            batch_add(&b, tables[i], other + i, 0, 1 + i % 3, i % 2, 0);
+                batch_add(&run, &b, OTHER_BLOCKS, ids, 0, 30, 3, 0);
+            batch_add(&run, &b, tables[i], other + i, 0, 1 + i % 3, i % 2, 0);
         }
         lli_forward_run(run.forward, &b.plan);
         for (uint32_t i = 0; i < b.plan.n_seqs; i++)
@@ -229,7 +230,7 @@ static void test_empty(void **state)
     start(&run, &network, LLI_KV_F16, 2);
     batch_begin(&b);
     lli_forward_run(run.forward, &b.plan);
-    batch_add(&b, BLOCKS, (int32_t[]){5, 6}, 0, 2, 0, 0);
+    batch_add(&run, &b, BLOCKS, (int32_t[]){5, 6}, 0, 2, 0, 0);
     lli_forward_run(run.forward, &b.plan);
     assert_int_equal(b.seqs[0].status, 0);
     network_stop(&run);
@@ -255,7 +256,7 @@ static void test_no_store(void **state)
     assert_int_equal(network_feed(&run, BLOCKS, ids, 0, 33, 64, NULL), 0);
     for (uint32_t i = 0; i < 2; i++) { /* position 32 is the first of its block: it must not be cleared */
         batch_begin(&b);
-        batch_add(&b, BLOCKS, i ? ids + 32 : ids, 32, 1, 1, LLI_ROW_NO_STORE);
+        batch_add(&run, &b, BLOCKS, i ? ids + 32 : ids, 32, 1, 1, LLI_ROW_NO_STORE);
         lli_forward_run(run.forward, &b.plan);
         assert_int_equal(b.seqs[0].status, 0);
         if (i)
@@ -264,7 +265,7 @@ static void test_no_store(void **state)
             assert_memory_not_equal(lli_forward_logits(run.forward, 0), want + 32 * network.config.n_vocab, bytes);
     }
     batch_begin(&b);
-    batch_add(&b, BLOCKS, ids + 33, 33, 1, 1, 0);
+    batch_add(&run, &b, BLOCKS, ids + 33, 33, 1, 1, 0);
     lli_forward_run(run.forward, &b.plan);
     assert_memory_equal(lli_forward_logits(run.forward, 0), want + 33 * network.config.n_vocab, bytes);
     network_stop(&run);
@@ -304,10 +305,10 @@ static void test_bad_sequence(void **state)
         start(&run, &network, LLI_KV_F16, 2);
         assert_int_equal(network_feed(&run, OTHER_BLOCKS, good, 0, 5, 64, want), 0);
         batch_begin(&b);
-        batch_add(&b, (uint32_t[]){20}, bad, 0, 3, 1, 0);
-        batch_add(&b, (uint32_t[]){21}, good, 0, 5, 5, 0);
-        batch_add(&b, (uint32_t[]){22}, bad, 0, 2, 0, 0);
-        batch_add(&b, (uint32_t[]){23}, bad + 2, 0, 1, 1, 0);
+        batch_add(&run, &b, (uint32_t[]){20}, bad, 0, 3, 1, 0);
+        batch_add(&run, &b, (uint32_t[]){21}, good, 0, 5, 5, 0);
+        batch_add(&run, &b, (uint32_t[]){22}, bad, 0, 2, 0, 0);
+        batch_add(&run, &b, (uint32_t[]){23}, bad + 2, 0, 1, 1, 0);
         lli_forward_run(run.forward, &b.plan);
         assert_int_equal(b.seqs[0].status, LLMINF_E_NUMERIC);
         assert_int_equal(b.seqs[1].status, 0);
@@ -403,7 +404,7 @@ static void test_memory(void **state)
     assert_int_equal(heap.live_bytes, lli_forward_kv_bytes(forward) + lli_forward_scratch_bytes(forward));
     n_calls = counter.n_calls;
     batch_begin(&b);
-    batch_add(&b, (uint32_t[]){1}, (int32_t[]){5, 6}, 0, 2, 1, 0);
+    batch_add(&(struct network_run){.n_groups = 1}, &b, (uint32_t[]){1}, (int32_t[]){5, 6}, 0, 2, 1, 0);
     for (int i = 0; i < 3; i++)
         lli_forward_run(forward, &b.plan);
     assert_int_equal(counter.n_calls, n_calls);

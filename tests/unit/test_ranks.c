@@ -21,7 +21,9 @@
 
 #define TIMEOUT_NS 60000000000ll
 
-enum { N_SEQS = 3, N_STEPS = 6, MAX_ROWS = 64, SEQ_BLOCKS = 8, N_BLOCKS = 1 + N_SEQS * SEQ_BLOCKS };
+enum { N_SEQS = 3, N_STEPS = 6, MAX_ROWS = 64, SEQ_BLOCKS = 8 };
+
+enum { GROUP_BLOCKS = N_SEQS * SEQ_BLOCKS, N_BLOCKS = 1 + LLI_GROUPS_MAX * GROUP_BLOCKS };
 
 /* ---- plans: each sequence goes on by some tokens, or rests; some rows want logits */
 
@@ -33,7 +35,7 @@ struct step {
 
 struct script {
     struct step steps[N_STEPS];
-    uint32_t tables[N_SEQS][SEQ_BLOCKS];
+    uint32_t tables[LLI_GROUPS_MAX][N_SEQS][SEQ_BLOCKS];
     size_t n_logits; /* of all steps */
 };
 
@@ -44,7 +46,7 @@ static void add_seq(struct script *s, struct step *step, uint32_t seq, uint32_t 
     uint16_t at = (uint16_t)plan->n_seqs++;
     step->seqs[at] = (struct lli_seq){.first_row = plan->n_rows, .n_rows = n};
     for (size_t g = 0; g < LLI_GROUPS_MAX; g++)
-        step->seqs[at].blocks[g] = s->tables[seq];
+        step->seqs[at].blocks[g] = s->tables[g][seq];
     for (uint32_t i = 0; i < n; i++) {
         int is_wanted = i + 1 == n || support_random(seed) % 4 == 0;
         step->rows[plan->n_rows++] = (struct lli_row){.token = (int32_t)(support_random(seed) % n_vocab),
@@ -59,8 +61,8 @@ static void write_script(struct script *s, uint32_t n_vocab, uint64_t seed)
 {
     uint32_t lengths[N_SEQS] = {0};
     memset(s, 0, sizeof *s);
-    for (uint32_t i = 0; i < N_SEQS * SEQ_BLOCKS; i++) /* spread */
-        s->tables[i % N_SEQS][i / N_SEQS] = 1 + (i * 7 % (N_SEQS * SEQ_BLOCKS));
+    for (uint32_t i = 0; i < LLI_GROUPS_MAX * GROUP_BLOCKS; i++) /* spread */
+        s->tables[i / GROUP_BLOCKS][i % N_SEQS][i % GROUP_BLOCKS / N_SEQS] = 1 + i * 7 % (LLI_GROUPS_MAX * GROUP_BLOCKS);
     for (size_t i = 0; i < N_STEPS; i++) {
         struct step *step = &s->steps[i];
         step->plan = (struct lli_plan){.rows = step->rows, .seqs = step->seqs};

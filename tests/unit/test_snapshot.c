@@ -12,14 +12,33 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "engine/roster.h"
 #include "engine/timeline.h"
+#include "forward/forward.h"
 #include "llminf/status.h"
 #include "support/flight.h"
 
 enum { B = LLI_BLOCK_TOKENS };
 
 static struct flight f, g;
+
+/* Of the models that all tests go through: all layers see all; some, or none of them. */
+static const struct kind {
+    uint32_t n_global, n_local, window;
+} kinds[] = {{1, 0, 0}, {1, 2, B + 3}, {0, 1, 2 * B}};
+
+static const struct kind *kind;
+
+/* A pool of so many blocks for each group of layers. */
+static void init(struct flight *flight, uint32_t n_blocks)
+{
+    struct lli_engine_size size;
+    flight_init(flight, 100);
+    null_engine_window(&flight->e.config, kind->n_global, kind->n_local, kind->window);
+    assert_int_equal(lli_engine_size(&size, &flight->e.options, NULL), LLMINF_OK);
+    null_engine_pool(&flight->e, 1 + (n_blocks - 1) * size.n_groups);
+}
 
 struct bytes {
     uint8_t at[65536];
@@ -42,7 +61,7 @@ static const struct lli_snapshot_sink sink = {.write = take, .user = &saved};
 /* A session of n tokens and some more, saved. */
 static void save(uint32_t n, int64_t more)
 {
-    flight_init(&f, 200);
+    init(&f, 200);
     engine_open(&f.e);
     flight_add(&f, n, 0, 1, more);
     flight_run(&f);
@@ -62,10 +81,14 @@ static void test_going_on(void **state)
             int64_t rows;
             save(lengths[i], i % 3 * 5);
             null_forward_reset();
-            flight_init(&g, n_blocks);
+            init(&g, n_blocks);
             engine_open(&g.e);
             assert_int_equal(lli_snapshot_read(&g.t[0], g.e.engine, saved.at, saved.n, NULL, NULL), LLMINF_OK);
-            assert_int_equal(g.t[0]->table.n_computed, f.t[0]->table.n_computed / B * B);
+            uint32_t n_whole = f.t[0]->table.n_computed / B * B, n_kept = lli_table_kept(&g.e.engine->pool, n_whole);
+            assert_int_equal(g.t[0]->table.n_computed, n_whole);
+            assert_int_equal(lli_table_held(&g.t[0]->table, &g.e.engine->pool), n_kept); /* no more is saved than is kept */
+            assert_true(saved.n >= n_kept * lli_forward_saved_bytes(g.e.engine->forward) + 4 * f.stories[0].n);
+            assert_true(saved.n <= n_kept * lli_forward_saved_bytes(g.e.engine->forward) + 4 * f.stories[0].n + 120);
             g.n = 1;
             g.stories[0] = f.stories[0];
             g.params[0] = f.params[0];
@@ -96,7 +119,7 @@ static void test_without_blocks(void **state)
     saved.n = 0;
     assert_int_equal(lli_snapshot_write(f.t[0], &sink, NULL), LLMINF_OK);
     assert_true(saved.n < with);
-    flight_init(&g, 60 * 16 / B);
+    init(&g, 60 * 16 / B);
     engine_open(&g.e);
     assert_int_equal(lli_snapshot_read(&g.t[0], g.e.engine, saved.at, saved.n, NULL, NULL), LLMINF_OK);
     assert_int_equal(g.t[0]->table.n_computed, 0);
@@ -131,7 +154,7 @@ static void test_isolation(void **state)
     flight_check(&f);
     story = f.stories[0];
     flight_close(&f);
-    flight_init(&f, 200);
+    init(&f, 200);
     engine_open(&f.e);
     assert_int_equal(lli_snapshot_read(&f.t[0], f.e.engine, saved.at, saved.n, NULL, NULL), LLMINF_OK);
     f.n = 1;
@@ -177,6 +200,31 @@ static void test_damage(void **state)
     flight_close(&f);
 }
 
+/* Other windows than this model's; and a file of version 2, which knew none. */
+static void test_windows(void **state)
+{
+    enum { GROUPS_AT = 72 };
+    struct lli_timeline *t;
+    struct llminf_error err;
+    (void)state;
+    save(4 * B, 2);
+    struct lli_pool *pool = &f.e.engine->pool;
+    pool->windows[pool->n_groups - 1]++;
+    assert_int_equal(lli_snapshot_read(&t, f.e.engine, saved.at, saved.n, NULL, &err), LLMINF_E_MISMATCH);
+    assert_string_equal(err.subject, "window");
+    pool->windows[pool->n_groups - 1]--;
+    size_t n_cut = 4 + 4 * (size_t)pool->n_groups;
+    memmove(saved.at + GROUPS_AT, saved.at + GROUPS_AT + n_cut, saved.n - n_cut - GROUPS_AT);
+    saved.n -= n_cut;
+    saved.at[8] = 2;
+    uint64_t sum = lli_hash(saved.at, saved.n - 8, 0);
+    memcpy(saved.at + saved.n - 8, &sum, sizeof sum);
+    int32_t status = lli_snapshot_read(&t, f.e.engine, saved.at, saved.n, NULL, &err);
+    assert_int_equal(status, kind->window > 0 ? LLMINF_E_MISMATCH : LLMINF_OK);
+    lli_timeline_close(t);
+    flight_close(&f);
+}
+
 /* Each allocation fails once, and the sink too. */
 static int32_t refuse(void *user, const void *bytes, size_t n, struct llminf_error *err)
 {
@@ -216,7 +264,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_going_on), cmocka_unit_test(test_without_blocks), cmocka_unit_test(test_isolation),
-        cmocka_unit_test(test_damage),   cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_damage),   cmocka_unit_test(test_windows),        cmocka_unit_test(test_failures),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = 0;
+    for (kind = kinds; kind < kinds + sizeof kinds / sizeof *kinds; kind++)
+        failed |= cmocka_run_group_tests(tests, NULL, NULL);
+    return failed;
 }
