@@ -61,6 +61,32 @@ typedef struct llminf_comm {
     int32_t (*lost)(void *state);
 } llminf_comm;
 
+/* ---- a model that ranks share ------------------------------------------------------------------------------------
+ *
+ * Each rank opens the same model. Rank 0 opens a context over them and is the host's; the others serve. Each keeps in memory
+ * what is its part alone. The ranks are tensor_parallel x pipeline_parallel, and come to these calls within comm_timeout_ns of
+ * one another. The outcome has the same bits for any number of ranks. */
+
+struct llminf_context;
+struct llminf_model;
+struct llminf_options;
+
+/* Rank 0: a context as of llminf_context_open, with the options "tensor_parallel", "pipeline_parallel" and "comm_timeout_ns";
+ * "kv_budget_bytes" is of each rank. Waits until all ranks are ready. The table is copied, and closed with the context; after
+ * an error it is still the caller's to close. A rank that is lost or fails later ends the generations of all sessions with
+ * LLMINF_E_COMM, and each that is asked for from then on; their tokens can still be read and saved. OPTION for a model that
+ * cannot be shared so; COMM with the rank and its text; else as llminf_context_open. */
+LLMINF_API llminf_status llminf_context_open_parallel(struct llminf_context **out, struct llminf_model *model,
+                                                      const llminf_comm *comm, const struct llminf_options *options,
+                                                      llminf_error *error);
+
+/* Any other rank: computes its part until rank 0 closes its context, then LLMINF_OK. Of the options, kind "context", count
+ * "backend", "threads", "spin_ns", "kv_prefault", "comm_timeout_ns", and "kv_budget_bytes" as the most that its part may take;
+ * the others are rank 0's. COMM if a rank is lost, another model is open there, or what comes is wrong. The table stays the
+ * caller's to close. */
+LLMINF_API llminf_status llminf_comm_serve(struct llminf_model *model, const llminf_comm *comm,
+                                           const struct llminf_options *options, llminf_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -4,6 +4,7 @@
 
 #include "api/forecast.h"
 #include "api/handles.h"
+#include "api/parallel.h"
 #include "api/stats.h"
 #include "backend/registry.h"
 #include "base/buffer.h"
@@ -35,11 +36,16 @@ static int batching_named(const char *name)
                                              : LLI_BATCHING_INFLIGHT;
 }
 
+struct lli_packing_source lli_context_source(const struct llminf_model *model)
+{
+    return (struct lli_packing_source){&model->config, &model->weights, &model->files, NULL};
+}
+
 /* The weights of a model in the backend's layout: packed by the first context that needs it. */
 static llminf_status take_weights(const struct lli_weights **out, struct llminf_context *context, struct llminf_model *model,
                                   int lanes, const struct lli_progress *progress, llminf_error *err)
 {
-    struct lli_packing_source source = {&model->config, &model->weights, &model->files, NULL};
+    struct lli_packing_source source = lli_context_source(model);
     int n_threads = (int)lli_values_int(&context->values, "threads");
     return lli_packings_take(out, &model->packings, &source, (uint32_t)lanes, n_threads > 0 ? n_threads : lli_cpus_usable(),
                              progress, err);
@@ -118,23 +124,28 @@ llminf_status lli_context_draft(struct lli_engine_options *out, const struct llm
     return LLMINF_OK;
 }
 
-/* Nobody is told of its packing. */
-static llminf_status take_draft(struct lli_engine_options *out, struct llminf_context *context, llminf_error *err)
+llminf_status lli_context_take_draft(struct lli_engine_options *options, struct llminf_context *context, llminf_error *err)
 {
     static const struct lli_progress silent;
-    llminf_status status = lli_context_draft(out, context->draft, &context->values, &context->model->vocab, err);
-    if (status != LLMINF_OK || out->draft_config == NULL)
-        return status;
-    return take_weights(&out->draft_weights, context, context->draft, out->backend->lanes, &silent, err);
+    if (options->draft_config == NULL)
+        return LLMINF_OK;
+    return take_weights(&options->draft_weights, context, context->draft, options->backend->lanes, &silent, err);
 }
 
-static llminf_status open_engine(struct llminf_context *context, const struct lli_progress *progress, llminf_error *err)
+static llminf_status open_engine(struct llminf_context *context, const llminf_comm *comm, const struct lli_progress *progress,
+                                 llminf_error *err)
 {
     struct llminf_model *model = context->model;
     struct lli_engine_options options;
+    int64_t n_ranks =
+        lli_values_int(&context->values, "tensor_parallel") * lli_values_int(&context->values, "pipeline_parallel");
     llminf_status status = lli_context_options(&options, &context->values, model, err);
     if (status == LLMINF_OK && context->draft != NULL)
-        status = take_draft(&options, context, err);
+        status = lli_context_draft(&options, context->draft, &context->values, &model->vocab, err);
+    if (status == LLMINF_OK && (comm != NULL || n_ranks > 1))
+        return lli_parallel_engine(context, &options, comm, progress, err);
+    if (status == LLMINF_OK)
+        status = lli_context_take_draft(&options, context, err);
     if (status == LLMINF_OK)
         status = take_weights(&options.weights, context, model, options.backend->lanes, progress, err);
     return status == LLMINF_OK ? lli_engine_new(&context->engine, &model->heap, &options, err) : status;
@@ -154,6 +165,12 @@ static llminf_status settle_options(struct llminf_context *context, llminf_error
 }
 
 llminf_status llminf_context_open(llminf_context **out, llminf_model *model, const llminf_options *options, llminf_error *error)
+{
+    return lli_context_open_over(out, model, NULL, options, error);
+}
+
+llminf_status lli_context_open_over(llminf_context **out, llminf_model *model, const llminf_comm *comm,
+                                    const llminf_options *options, llminf_error *error)
 {
     struct llminf_context *context;
     struct lli_progress progress = {0};
@@ -180,7 +197,7 @@ llminf_status llminf_context_open(llminf_context **out, llminf_model *model, con
         uint64_t state = lli_fenv_enter();
         if (options != NULL)
             progress = options->progress;
-        status = open_engine(context, &progress, error);
+        status = open_engine(context, comm, &progress, error);
         lli_fenv_leave(state);
     }
     if (status == LLMINF_OK)

@@ -118,6 +118,10 @@ static const struct lli_schema_row context_rows[] = {
     TEXT("cpus", "", 4096, "pin workers and the engine thread to these CPUs, as 0-3,8; empty: pin none"),
     INT("spin_ns", 20000, 0, 10000000, NS, "how long an idle worker spins before it sleeps"),
     NAME("backend", "auto", "kernel table; auto: the strongest usable"),
+    INT("tensor_parallel", 1, 1, 8, NONE,
+        "ranks that share each layer: 1, 2, 4 or 8; threads of this process, or those of a communicator"),
+    INT("pipeline_parallel", 1, 1, 64, NONE, "stages of such ranks, each with layers of its own"),
+    INT("comm_timeout_ns", 10000000000, 1000000, 10000000000000, NS, "a rank that does not answer for so long is lost"),
 };
 
 static const struct lli_schema_row session_rows[] = {

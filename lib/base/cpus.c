@@ -196,6 +196,16 @@ int lli_cpus_at(const struct lli_cpus *cpus, int i)
     return cpu < LLI_CPUS_MOST ? cpu : -1;
 }
 
+void lli_cpus_share(struct lli_cpus *out, const struct lli_cpus *cpus, int i, int n)
+{
+    int count = lli_cpus_count(cpus), first = i * count / n, end = (i + 1) * count / n;
+    *out = (struct lli_cpus){0};
+    for (int k = first; k < end || (k == first && count > 0); k++) {
+        int cpu = lli_cpus_at(cpus, k);
+        out->bits[cpu / 64] |= UINT64_C(1) << cpu % 64;
+    }
+}
+
 int lli_cpus_foreign(const struct lli_cpus *cpus)
 {
     unsigned long mask[MAX_CPUS / WORD_BITS];

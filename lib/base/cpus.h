@@ -23,6 +23,9 @@ int lli_cpus_count(const struct lli_cpus *cpus);
 /* The i-th of them, from 0 on; -1: there are not so many. */
 int lli_cpus_at(const struct lli_cpus *cpus, int i);
 
+/* Those of part i of n, all parts alike but for one CPU; where there are fewer than parts, one that others have too. */
+void lli_cpus_share(struct lli_cpus *out, const struct lli_cpus *cpus, int i, int n);
+
 /* The first of them that this process may not use; -1: it may use all. */
 int lli_cpus_foreign(const struct lli_cpus *cpus);
 

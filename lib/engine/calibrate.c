@@ -8,6 +8,8 @@
 #define DRIFT (0.01 * 0.01)   /* of a rate from one step to the next */
 #define MAX_DRIFT (0.1 * 0.1) /* of a rate that no step tells about */
 #define UNKNOWN (0.5 * 0.5)   /* of one that no step told about yet */
+#define SLOW_FLOPS 100e9        /* what a machine does at least, while no step told */
+#define MAX_EXPECTED_NS 1e13    /* of a step */
 #define MAX_ERROR 0.5         /* a step may have been held up by others on the machine: it is not believed more than this */
 
 void lli_calibrate_init(struct lli_calibration *c, const struct lli_cost *cost, const struct lli_rates *rates)
@@ -25,6 +27,12 @@ static int is_known(const struct lli_calibration *c)
 double lli_calibrate_predict(const struct lli_calibration *c, const struct lli_load *load)
 {
     return is_known(c) ? lli_cost_step_ns(&c->cost, &c->rates, load) : 0;
+}
+
+int64_t lli_calibrate_expect(const struct lli_calibration *c, const struct lli_load *load, double predicted_ns)
+{
+    double ns = predicted_ns > 0 ? predicted_ns : lli_cost_step_flops(&c->cost, load) / SLOW_FLOPS * NS;
+    return ns < MAX_EXPECTED_NS ? (int64_t)ns : (int64_t)MAX_EXPECTED_NS;
 }
 
 uint32_t lli_calibrate_rows(const struct lli_calibration *c, const struct lli_load *load, uint32_t first, uint32_t n,

@@ -26,6 +26,9 @@ void lli_calibrate_init(struct lli_calibration *c, const struct lli_cost *cost, 
 /* How long a step will last, in ns; 0: that is not known. */
 double lli_calibrate_predict(const struct lli_calibration *c, const struct lli_load *load);
 
+/* The same as a bound for waits, where a machine that nothing is known about yet is taken for a slow one. */
+int64_t lli_calibrate_expect(const struct lli_calibration *c, const struct lli_load *load, double predicted_ns);
+
 /* Of n rows of a prompt from position `first` on: how many the step may get so that it lasts no longer than target_ns. All of
  * them while nothing is known; and a little more than was seen to work while it was not seen where computing
  * becomes the limit. */

@@ -14,6 +14,7 @@
 #include "base/format.h"
 #include "base/limits.h"
 #include "base/size.h"
+#include "engine/crew.h"
 #include "engine/drafter.h"
 #include "engine/thread.h"
 #include "forward/forward.h"
@@ -77,15 +78,22 @@ static int64_t find_budget(const struct lli_engine_size *size, const struct lli_
     uint32_t length = options->config->train_length;
     uint64_t n_blocks = lli_table_footprint(size->windows, size->n_groups, length, size->max_rows) + (uint64_t)1;
     double whole = (double)(n_blocks * each + lli_pool_bytes((uint32_t)n_blocks));
-    double share = (double)(find_memory() / MEMORY_SHARE);
+    double share = (double)(find_memory() / MEMORY_SHARE / (options->n_here > 1 ? options->n_here : 1));
     if (options->draft_config)
         whole = whole / (1 - options->draft_share) + 1;
     return (int64_t)(whole < share ? whole : share);
 }
 
+/* Of a block on the rank where it takes the most. */
+static size_t find_block_bytes(const struct lli_engine_options *options)
+{
+    return options->division ? lli_division_block_bytes(options->division, options->config, options->kv_type)
+                             : lli_forward_block_bytes(options->config, options->kv_type);
+}
+
 static int32_t settle_budget(struct lli_engine_size *out, const struct lli_engine_options *options, struct llminf_error *err)
 {
-    size_t each = lli_forward_block_bytes(options->config, options->kv_type);
+    size_t each = find_block_bytes(options);
     int64_t budget = options->kv_budget_bytes;
     if (each == 0 || each > INT64_MAX / UINT32_MAX - 1024)
         return lli_fail(err, LLMINF_E_LIMIT, "kv_budget_bytes", "a block of %u positions is over the address space",
@@ -227,11 +235,16 @@ static int32_t init_forward(struct lli_engine *engine, const struct lli_engine_s
         return status;
     struct lli_forward_options forward = forward_options(size, options);
     forward.workers = &engine->workers;
+    forward.comm = engine->crew ? lli_crew_comm(engine->crew) : NULL;
     status = init_pickers(engine, size->n_threads, err);
     if (status == LLMINF_OK)
         status = lli_forward_new(&engine->forward, engine->heap, options->config, options->weights, &forward, err);
     if (status != LLMINF_OK)
         return status;
+    if (engine->crew)
+        lli_crew_executor(&engine->executor, engine->crew);
+    else
+        lli_executor_alone(&engine->executor, engine->forward);
     engine->totals.kv_bytes = (int64_t)lli_forward_kv_bytes(engine->forward);
     engine->totals.scratch_bytes = (int64_t)lli_forward_scratch_bytes(engine->forward);
     return LLMINF_OK;
@@ -282,18 +295,19 @@ static void settle_options(struct lli_engine *engine, const struct lli_engine_si
     engine->totals.kv_block_bytes = (int64_t)size->block_bytes;
 }
 
-int32_t lli_engine_new(struct lli_engine **out, struct lli_heap *heap, const struct lli_engine_options *options,
-                       struct llminf_error *err)
+/* All but the thread. *out may be half made if it fails. */
+static int32_t make(struct lli_engine **out, struct lli_heap *heap, const struct lli_engine_options *options,
+                    struct llminf_error *err)
 {
     struct lli_engine_size size;
-    *out = NULL;
     int32_t status = lli_engine_size(&size, options, err);
     if (status != LLMINF_OK)
         return status;
-    struct lli_engine *engine = lli_alloc_zero(heap, 1, sizeof *engine);
+    struct lli_engine *engine = *out = lli_alloc_zero(heap, 1, sizeof *engine);
     if (!engine)
         return lli_fail_memory(err, "context", sizeof *engine);
     engine->heap = heap;
+    engine->crew = options->crew;
     settle_options(engine, &size, options);
     status = init_locks(engine, err);
     if (status == LLMINF_OK)
@@ -302,21 +316,33 @@ int32_t lli_engine_new(struct lli_engine **out, struct lli_heap *heap, const str
         status = init_forward(engine, &size, options, err);
     if (status == LLMINF_OK)
         status = lli_drafter_new(&engine->drafter, engine, options, err);
-    if (status != LLMINF_OK)
-        goto fail;
     engine->watermark = size.n_blocks / WATERMARK > 1 ? size.n_blocks / WATERMARK : 1;
     engine->max_length = size.longest;
     engine->n_positions = lli_config_positions(options->config);
     if (options->config->train_length > 0 && options->config->train_length < engine->max_length)
         engine->max_length = options->config->train_length;
-    if (!engine->host_driven)
-        status = lli_thread_start(engine, err);
-    if (status != LLMINF_OK)
-        goto fail;
+    return status;
+}
+
+int32_t lli_engine_new(struct lli_engine **out, struct lli_heap *heap, const struct lli_engine_options *options,
+                       struct llminf_error *err)
+{
+    struct llminf_error error;
+    struct lli_engine *engine = NULL;
+    int32_t status = make(&engine, heap, options, &error);
+    if (options->crew)
+        status = lli_crew_meet(options->crew, engine ? engine->forward : NULL, status, &error);
+    if (status == LLMINF_OK && !engine->host_driven)
+        status = lli_thread_start(engine, &error);
+    if (status != LLMINF_OK) {
+        if (!engine)
+            lli_crew_free(options->crew);
+        lli_engine_free(engine);
+        engine = NULL;
+        if (err)
+            *err = error;
+    }
     *out = engine;
-    return LLMINF_OK;
-fail:
-    lli_engine_free(engine);
     return status;
 }
 
@@ -326,6 +352,7 @@ void lli_engine_free(struct lli_engine *engine)
         return; /* the threads of a child stayed with its parent: nothing can be joined */
     struct lli_heap *heap = engine->heap;
     lli_thread_stop(engine);
+    lli_crew_free(engine->crew);
     lli_forward_free(engine->forward);
     lli_drafter_free(engine->drafter);
     lli_workers_finish(&engine->workers);

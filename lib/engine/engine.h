@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/workers.h"
 #include "engine/calibrate.h"
+#include "engine/executor.h"
 #include "engine/plan.h"
 #include "engine/queue.h"
 #include "engine/stats.h"
@@ -26,11 +27,15 @@
 
 struct llminf_error;
 struct lli_backend;
+struct lli_crew;
+struct lli_division;
 struct lli_drafter;
 struct lli_forward;
 struct lli_measuring;
 struct lli_salt;
 struct lli_seats;
+
+#define LLI_NUMERICS 1u /* the arithmetic that makes keys, values and logits (docs/numerics.md) */
 
 enum lli_batching { LLI_BATCHING_STATIC, LLI_BATCHING_CONTINUOUS, LLI_BATCHING_INFLIGHT };
 
@@ -61,6 +66,10 @@ struct lli_engine_options {
     struct lli_cost cost;                    /* of the model, to predict how long steps last; all zero: that is not done */
     const struct lli_rates *rates;           /* by which it is predicted; NULL: as it is learned */
     int64_t step_target_ns; /* prompts lengthen a step that decodes no further than to this; 0: as far as they do */
+
+    const struct lli_division *division; /* the model is dealt out to ranks so; NULL: it is not */
+    uint32_t n_here;                     /* ranks that share this machine's memory by the default budget; 0: 1 */
+    struct lli_crew *crew; /* the ranks, the weights being those of the first; new takes it, also if it fails. NULL: none */
 };
 
 struct lli_engine;
@@ -89,7 +98,7 @@ struct lli_engine_size {
 int32_t lli_engine_size(struct lli_engine_size *out, const struct lli_engine_options *options, struct llminf_error *err);
 
 /* Reserves the pool and all scratch, starts the threads. OPTION with the key as subject if the budget holds no block;
- * NUMERIC for weights; MEMORY; IO for a thread. */
+ * NUMERIC for weights; MEMORY; IO for a thread; with a crew it waits until all ranks are ready, or COMM. */
 int32_t lli_engine_new(struct lli_engine **out, struct lli_heap *heap, const struct lli_engine_options *options,
                        struct llminf_error *err);
 
@@ -150,7 +159,9 @@ struct lli_engine {
     pthread_t thread;
     int cpu; /* that the engine thread runs on; -1: any */
     struct lli_workers workers;
-    struct lli_forward *forward;
+    struct lli_forward *forward; /* the whole model's, or rank 0's part */
+    struct lli_crew *crew;       /* of other ranks; NULL: none */
+    struct lli_executor executor;
     struct lli_batch batch;      /* the step in the making or in flight */
     struct lli_drafter *drafter; /* NULL: none */
     struct lli_picker *pickers;
@@ -177,6 +188,7 @@ struct lli_engine {
     uint64_t n_arrived;
     uint32_t n_saving;               /* saves and loads that hold blocks for a while: who lacks them waits */
     struct lli_measuring *measuring; /* steps that are to be timed; NULL: none. The asker's */
+    struct llminf_error failure; /* status < 0: nothing can be computed any more */
     int is_stopping;
     int event_fd;                   /* host_driven: readable while there is work; -1: not asked for */
     struct lli_engine_stats totals; /* options in force, counters */

@@ -6,22 +6,32 @@
 #include "base/error.h"
 #include "base/mathx.h"
 #include "engine/engine.h"
+#include "engine/roster.h"
 #include "engine/thread.h"
-#include "forward/forward.h"
 
-enum { MANY = 64, MAX_RUNS = 63, TOKEN_STRIDE = 7919 };
+enum { MAX_RUNS = 63, TOKEN_STRIDE = 7919 };
 
 struct lli_measuring {
-    struct lli_row rows[MANY];
-    struct lli_seq seqs[MANY];
+    struct lli_row rows[LLI_MEASURED_ROWS];
+    struct lli_seq seqs[LLI_MEASURED_ROWS];
     uint32_t many; /* rows of the larger step */
     int64_t max_ns;
     int64_t one_ns[MAX_RUNS], many_ns[MAX_RUNS];
     uint32_t n_runs;
     int is_done;
+    struct llminf_error failure;
 };
 
 /* ---- steps ------------------------------------------------------------------------------------------------------- */
+
+/* As many rows, each at position 0 of a sequence of its own. */
+static struct lli_load first_rows(const struct lli_cost *cost, uint32_t n)
+{
+    struct lli_load load = {.window = cost->window};
+    for (uint32_t i = 0; i < n; i++)
+        lli_load_add(&load, 0, 1, 1);
+    return load;
+}
 
 /* Rows of as many sequences, each at position 0, of tokens that differ. */
 static int64_t time_step(struct lli_measuring *m, struct lli_engine *engine, uint32_t n)
@@ -35,8 +45,9 @@ static int64_t time_step(struct lli_measuring *m, struct lli_engine *engine, uin
         for (uint32_t g = 0; g < LLI_GROUPS_MAX; g++)
             m->seqs[i].blocks[g] = &null_block;
     }
-    int64_t start_ns = lli_clock_ns();
-    lli_forward_run(engine->forward, &plan);
+    const struct lli_load load = first_rows(&engine->calibration.cost, n);
+    int64_t expected_ns = lli_calibrate_expect(&engine->calibration, &load, 0), start_ns = lli_clock_ns();
+    m->failure.status = engine->executor.run(engine->executor.state, &plan, expected_ns, &m->failure);
     return lli_clock_ns() - start_ns;
 }
 
@@ -47,7 +58,7 @@ static void time_steps(struct lli_measuring *m, struct lli_engine *engine)
     for (uint32_t i = 0; i < MAX_RUNS; i++) {
         m->one_ns[m->n_runs] = time_step(m, engine, 1);
         m->many_ns[m->n_runs] = time_step(m, engine, m->many);
-        int is_over = lli_clock_ns() - start_ns >= m->max_ns;
+        int is_over = lli_clock_ns() - start_ns >= m->max_ns || m->failure.status != LLMINF_OK;
         m->n_runs += i > 0 || is_over;
         if (is_over)
             return;
@@ -63,6 +74,8 @@ int lli_measure_serve(struct lli_engine *engine)
     time_steps(m, engine);
     pthread_mutex_lock(&engine->lock);
     m->is_done = 1;
+    if (m->failure.status != LLMINF_OK)
+        lli_roster_abandon(engine, &m->failure);
     engine->measuring = NULL;
     pthread_cond_broadcast(&engine->landed);
     return 1;
@@ -105,15 +118,6 @@ void lli_measure_solve(struct lli_rates *out, const struct lli_cost *cost, const
     out->attention_flops = out->flops;
 }
 
-/* As many rows, each at position 0 of a sequence of its own. */
-static struct lli_load first_rows(const struct lli_cost *cost, uint32_t n)
-{
-    struct lli_load load = {.window = cost->window};
-    for (uint32_t i = 0; i < n; i++)
-        lli_load_add(&load, 0, 1, 1);
-    return load;
-}
-
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
 /* On the engine's thread, and this one waits; or here, where the host runs the steps. */
@@ -150,9 +154,14 @@ int32_t lli_measure_rates(struct lli_rates *out, struct lli_engine *engine, int6
     if (!m)
         return lli_fail_memory(err, "measuring", sizeof *m);
     uint32_t room = engine->batch.max_rows < engine->batch.max_logits ? engine->batch.max_rows : engine->batch.max_logits;
-    m->many = room < MANY ? room : MANY;
+    m->many = room < LLI_MEASURED_ROWS ? room : LLI_MEASURED_ROWS;
     m->max_ns = max_ns;
     status = ask(m, engine, err);
+    if (status == LLMINF_OK && m->failure.status != LLMINF_OK) {
+        status = m->failure.status;
+        if (err)
+            *err = m->failure;
+    }
     if (status == LLMINF_OK) {
         const struct lli_cost *cost = &engine->calibration.cost;
         const struct lli_load one = first_rows(cost, 1), many = first_rows(cost, m->many);

@@ -13,6 +13,8 @@
 struct llminf_error;
 struct lli_engine;
 
+enum { LLI_MEASURED_ROWS = 64 }; /* of a step at most, each a sequence of its own */
+
 /* Times steps for max_ns, at least one of each kind, while other steps wait: bytes, flops and overlap of *out. May block for
  * the step in flight. BUSY while another thread measures or, host-driven, runs steps; STATE in a child; MEMORY. */
 int32_t lli_measure_rates(struct lli_rates *out, struct lli_engine *engine, int64_t max_ns, struct llminf_error *err);

@@ -40,6 +40,7 @@ struct lli_batch {
     struct lli_load load;   /* of the plan */
     double predicted_ns;    /* how long it will run; 0: that is not known */
     int64_t ns, forward_ns; /* of the last run; the forward's part */
+    struct llminf_error failure; /* of the last run; status < 0: nothing of it counts */
     int64_t draft_ns;       /* and of guessing before it, */
     uint32_t n_draft_rows;  /* by so many rows */
 };

@@ -109,11 +109,13 @@ int32_t lli_roster_enter(struct lli_engine *engine, struct lli_timeline *t, stru
 {
     struct lli_request *request = &t->request;
     uint64_t n_open = (uint64_t)engine->waiting.n + engine->running.n;
-    int32_t status = LLMINF_OK;
-    if (n_open >= (uint64_t)engine->max_running + engine->max_waiting)
+    int32_t status = engine->failure.status;
+    if (status != LLMINF_OK && err)
+        *err = engine->failure;
+    if (status == LLMINF_OK && n_open >= (uint64_t)engine->max_running + engine->max_waiting)
         status =
             lli_fail(err, LLMINF_E_FULL, "max_waiting", "%u generations run and %u wait", engine->running.n, engine->waiting.n);
-    else if (engine->n_pinned > 0 || t->is_pinned)
+    else if (status == LLMINF_OK && (engine->n_pinned > 0 || t->is_pinned))
         status = lli_roster_promise(engine, t, request->footprint, err);
     if (status != LLMINF_OK) {
         engine->totals.refused++;
@@ -243,6 +245,16 @@ void lli_roster_stop(struct lli_engine *engine, struct lli_timeline *t, int reas
 void lli_roster_fail(struct lli_engine *engine, struct lli_timeline *t, int32_t status, const struct llminf_error *error)
 {
     end_whole(engine, t, LLI_STOP_ERROR, status, error);
+}
+
+void lli_roster_abandon(struct lli_engine *engine, const struct llminf_error *error)
+{
+    engine->failure = *error;
+    for (struct lli_timeline *t = engine->timelines.first, *next; t; t = next) {
+        next = t->links[LLI_LINK_ALL].next;
+        if (t->state != LLI_TIMELINE_IDLE)
+            lli_roster_fail(engine, t, error->status, error);
+    }
 }
 
 static void stop_cancelled(struct lli_engine *engine)

@@ -48,6 +48,10 @@ void lli_roster_finish(struct lli_engine *engine, struct lli_timeline *t);
 void lli_roster_stop(struct lli_engine *engine, struct lli_timeline *t, int reason);
 void lli_roster_fail(struct lli_engine *engine, struct lli_timeline *t, int32_t status, const struct llminf_error *error);
 
+/* Nothing can be computed any more: every open request fails with this error, and so does each that comes. Nothing is in
+ * flight. */
+void lli_roster_abandon(struct lli_engine *engine, const struct llminf_error *error);
+
 /* Stops what is cancelled or past its deadline and not in flight. */
 void lli_roster_stop_due(struct lli_engine *engine);
 

@@ -16,7 +16,6 @@
 
 #define NAME "session"
 #define VERSION 3u  /* version 1 knew no adapters, version 2 no windows */
-#define NUMERICS 1u /* the arithmetic that made the keys and values (docs/numerics.md) */
 
 enum { PIECE = 65536, HEADER = 72 /* of version 1 */, ADAPTER = 16, GROUPS = 4, WINDOW = 4 };
 
@@ -45,6 +44,12 @@ static struct shape shape_of(const struct lli_engine *engine, const struct lli_a
     if (adapter)
         memcpy(&shape.scale, &scale, sizeof scale);
     return shape;
+}
+
+/* Keys and values that other ranks have are not saved and not loaded: they are computed again, with the same bits. */
+static int has_blocks(const struct lli_engine *engine)
+{
+    return !engine->crew;
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -102,7 +107,7 @@ static void put_header(struct writer *w, const struct lli_timeline *t, uint32_t 
     put_u32(w, VERSION);
     put_u32(w, 0);
     put_u64(w, shape.fingerprint);
-    put_u32(w, NUMERICS);
+    put_u32(w, LLI_NUMERICS);
     put_u32(w, shape.kv_type);
     put_u32(w, shape.head_dim);
     put_u32(w, shape.n_kv_heads);
@@ -125,7 +130,7 @@ static void put_header(struct writer *w, const struct lli_timeline *t, uint32_t 
 static int32_t write_all(struct writer *w, const struct lli_timeline *t, const struct lli_table *table, void *scratch)
 {
     const struct lli_pool *pool = &t->engine->pool;
-    uint32_t n_blocks = table->n_computed / LLI_BLOCK_TOKENS;
+    uint32_t n_blocks = has_blocks(t->engine) ? table->n_computed / LLI_BLOCK_TOKENS : 0;
     uint64_t block_bytes = lli_forward_saved_bytes(t->engine->forward);
     uint64_t n_all = HEADER + ADAPTER + GROUPS + pool->n_groups * WINDOW + (uint64_t)t->n_tokens * 4 +
                      lli_table_kept(pool, n_blocks * LLI_BLOCK_TOKENS) * block_bytes + 8;
@@ -248,7 +253,7 @@ static int32_t check_shape(struct lli_reader *r, const struct shape *want, struc
     uint64_t fingerprint = lli_reader_u64(r);
     int32_t status = check_number("model", fingerprint, want->fingerprint, err);
     if (status == LLMINF_OK)
-        status = check_number("numerics", lli_reader_u32(r), NUMERICS, err);
+        status = check_number("numerics", lli_reader_u32(r), LLI_NUMERICS, err);
     if (status == LLMINF_OK)
         status = check_number("kv_type", lli_reader_u32(r), want->kv_type, err);
     if (status == LLMINF_OK)
@@ -330,6 +335,8 @@ static int take_blocks(struct lli_timeline *t, const struct snapshot *s)
         lli_table_accept(&t->table, &engine->pool, &hit);
         return 0;
     }
+    if (!has_blocks(engine))
+        return 0;
     t->table.extra = lli_engine_own_extra(engine);
     lli_table_restart(&t->table, &engine->pool);
     while ((status = lli_table_restore(&t->table, &engine->pool, n)) == LLMINF_E_FULL && lli_roster_release(engine, t))

@@ -11,7 +11,6 @@
 #include "engine/engine.h"
 #include "engine/roster.h"
 #include "engine/timeline.h"
-#include "forward/forward.h"
 
 /* ---- sampling: without a lock, a ride is one worker's */
 
@@ -62,7 +61,7 @@ static int32_t pick(struct lli_engine *engine, struct lli_picker *picker, struct
 static const float *row_logits(struct lli_engine *engine, const struct lli_seq *seq, uint32_t i, uint32_t *next)
 {
     const struct lli_row *row = &engine->batch.plan.rows[seq->first_row + i];
-    return row->flags & LLI_ROW_LOGITS ? lli_forward_logits(engine->forward, (*next)++) : NULL;
+    return row->flags & LLI_ROW_LOGITS ? engine->executor.logits(engine->executor.state, (*next)++) : NULL;
 }
 
 static int32_t sample(struct lli_engine *engine, struct lli_picker *picker, struct lli_ride *ride, const struct lli_seq *seq)
@@ -121,15 +120,28 @@ static void sample_all(struct lli_engine *engine)
             sample_ride(engine, i, 0);
 }
 
+/* No ride keeps anything. */
+static void fail_all(struct lli_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->n_rides; i++) {
+        batch->rides[i].status = batch->failure.status;
+        batch->rides[i].error = batch->failure;
+    }
+}
+
 void lli_step_run(struct lli_engine *engine)
 {
     struct lli_batch *batch = &engine->batch;
-    int64_t start_ns, forward_ns;
+    int64_t start_ns, forward_ns, expected_ns;
     lli_drafter_run(engine);
     start_ns = lli_clock_ns();
-    lli_forward_run(engine->forward, &batch->plan);
+    expected_ns = lli_calibrate_expect(&engine->calibration, &batch->load, batch->predicted_ns);
+    batch->failure.status = engine->executor.run(engine->executor.state, &batch->plan, expected_ns, &batch->failure);
     forward_ns = lli_clock_ns();
-    sample_all(engine);
+    if (batch->failure.status == LLMINF_OK)
+        sample_all(engine);
+    else
+        fail_all(batch);
     batch->ns = lli_clock_ns() - start_ns;
     batch->forward_ns = forward_ns - start_ns;
     lli_drafter_time(engine);
@@ -272,7 +284,10 @@ void lli_step_commit(struct lli_engine *engine)
     int64_t start_ns = lli_clock_ns();
     for (uint32_t i = 0; i < engine->batch.n_rides; i++)
         commit_ride(engine, &engine->batch.rides[i]);
-    count_step(engine);
+    if (engine->batch.failure.status == LLMINF_OK)
+        count_step(engine);
+    else
+        lli_roster_abandon(engine, &engine->batch.failure);
     if (engine->n_closing > 0)
         pthread_cond_broadcast(&engine->landed);
     engine->totals.commit_ns += lli_clock_ns() - start_ns;

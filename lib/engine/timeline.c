@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/size.h"
+#include "engine/crew.h"
 #include "engine/drafter.h"
 #include "engine/roster.h"
 #include "engine/thread.h"
@@ -123,7 +124,10 @@ int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, 
     if (status != LLMINF_OK)
         return status;
     options = options ? options : &defaults;
-    status = lli_seats_take(&t->seats, engine, options->adapter, err);
+    if (options->pooling != LLI_POOLING_NONE && engine->crew && !lli_crew_ends_here(engine->crew))
+        status = lli_fail(err, LLMINF_E_UNSUPPORTED, "pooling", "where a model's last layers are on other ranks");
+    if (status == LLMINF_OK)
+        status = lli_seats_take(&t->seats, engine, options->adapter, err);
     if (status == LLMINF_OK)
         status = find_extra(&extra, engine, options, err);
     if (status == LLMINF_OK)
@@ -666,6 +670,8 @@ int32_t lli_timeline_embedding(struct lli_timeline *t, float *out, size_t cap, s
 
 static int64_t public_state(const struct lli_timeline *t)
 {
+    if (t->engine->failure.status != LLMINF_OK)
+        return STATE_FAILED;
     if (t->group && t->group->n_live > 0)
         return STATE_DECODE;
     if (t->state != LLI_TIMELINE_RUNNING)

@@ -407,7 +407,9 @@ void lli_forward_forget(struct lli_forward *f, uint32_t block)
 
 size_t lli_forward_saved_bytes(const struct lli_forward *f)
 {
-    return 2 * f->pass.pages.layout.n_places * f->pass.pages.page_bytes;
+    struct lli_layout layout;
+    lli_layout_find(&layout, f->whole);
+    return 2 * layout.n_places * f->whole->n_kv_heads * f->pass.pages.head_bytes;
 }
 
 void lli_forward_save_block(const struct lli_forward *f, uint32_t block, void *out)

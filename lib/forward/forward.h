@@ -67,7 +67,8 @@ void lli_forward_unseat(struct lli_seat *seat);
 void lli_forward_forget(struct lli_forward *f, uint32_t block);
 
 /* The bytes of a block as they are saved: layer by layer K, then V, head by head, the same on every backend and for every
- * number of threads. For a block all of whose positions are stored, and that no step writes meanwhile. */
+ * number of threads; of a slice, how many those of the whole model are, and no more. For a block all of whose positions are
+ * stored, and that no step writes meanwhile. */
 size_t lli_forward_saved_bytes(const struct lli_forward *f);
 void lli_forward_save_block(const struct lli_forward *f, uint32_t block, void *out);
 void lli_forward_load_block(struct lli_forward *f, uint32_t block, const void *bytes);

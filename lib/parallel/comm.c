@@ -107,7 +107,9 @@ static int32_t check_table(const struct llminf_comm *table, int32_t tp, int32_t 
 {
     if (table->abi != LLMINF_COMM_ABI)
         return refuse(err, "abi", table->abi, LLMINF_COMM_ABI);
-    if (table->n_ranks != tp * pp)
+    if (table->n_ranks < 1 || table->n_ranks > LLI_COMM_RANKS_MAX)
+        return lli_fail(err, LLMINF_E_COMM, "communicator", "n_ranks is %d, want 1 to %d", table->n_ranks, LLI_COMM_RANKS_MAX);
+    if (tp < 1 || pp < 1 || table->n_ranks != tp * pp)
         return lli_fail(err, LLMINF_E_COMM, "communicator", "n_ranks is %d, want tensor_parallel %d x pipeline_parallel %d",
                         table->n_ranks, tp, pp);
     if (table->rank < 0 || table->rank >= table->n_ranks)
@@ -122,15 +124,28 @@ static int32_t check_table(const struct llminf_comm *table, int32_t tp, int32_t 
 int32_t lli_comm_init(struct lli_comm *comm, struct lli_heap *heap, const struct llminf_comm *table, int32_t tp, int32_t pp,
                       int64_t timeout_ns, struct llminf_error *err)
 {
-    *comm = (struct lli_comm){.heap = heap, .tp = tp, .pp = pp, .timeout_ns = timeout_ns, .lost = -1};
+    *comm = (struct lli_comm){.heap = heap, .timeout_ns = timeout_ns, .lost = -1};
     if (table->size < sizeof comm->table)
         return refuse(err, "size", (int64_t)table->size, (int64_t)sizeof comm->table);
+    int32_t status = check_table(table, tp, pp, err);
+    if (status != LLMINF_OK)
+        return status;
     memcpy(&comm->table, table, sizeof comm->table);
     comm->rank = table->rank;
     comm->n_ranks = table->n_ranks;
-    comm->stage = table->rank / tp;
-    comm->index = table->rank % tp;
-    return check_table(table, tp, pp, err);
+    return lli_comm_split(comm, tp, pp, err);
+}
+
+int32_t lli_comm_split(struct lli_comm *comm, int32_t tp, int32_t pp, struct llminf_error *err)
+{
+    int32_t status = check_table(&comm->table, tp, pp, err);
+    if (status != LLMINF_OK)
+        return status;
+    comm->tp = tp;
+    comm->pp = pp;
+    comm->stage = comm->rank / tp;
+    comm->index = comm->rank % tp;
+    return LLMINF_OK;
 }
 
 void lli_comm_finish(struct lli_comm *comm)

@@ -44,6 +44,9 @@ struct lli_comm {
 int32_t lli_comm_init(struct lli_comm *comm, struct lli_heap *heap, const struct llminf_comm *table, int32_t tp, int32_t pp,
                       int64_t timeout_ns, struct llminf_error *err);
 
+/* Other stages of as many ranks, before reserve. The errors of init. */
+int32_t lli_comm_split(struct lli_comm *comm, int32_t tp, int32_t pp, struct llminf_error *err);
+
 /* Frees what init and reserve took; does not call the table's close. Accepts a zeroed struct. */
 void lli_comm_finish(struct lli_comm *comm);
 

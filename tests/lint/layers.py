@@ -15,7 +15,7 @@ LAYER = {
 }
 # By their layers these could; the pick of a token needs logits and numbers, no network and no vocabulary.
 APART = {"sample": {"file", "kv", "backend", "text", "model", "forward", "grammar"}}
-PUBLIC = {"status.h": set(LAYER), "llminf.h": {"api"}, "version.h": {"api"}, "comm.h": {"parallel"}}
+PUBLIC = {"status.h": set(LAYER), "llminf.h": {"api"}, "version.h": {"api"}, "comm.h": {"parallel", "engine", "api"}}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)
 

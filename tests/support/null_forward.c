@@ -181,6 +181,12 @@ size_t lli_forward_block_bytes(const struct lli_config *config, int kv_type)
     return LLI_BLOCK_TOKENS * sizeof(struct entry);
 }
 
+size_t lli_forward_slice_bytes(const struct lli_config *config, const struct lli_slice *slice, int kv_type)
+{
+    (void)slice;
+    return lli_forward_block_bytes(config, kv_type);
+}
+
 int lli_forward_size(struct lli_forward_size *out, const struct lli_config *config, const struct lli_weights *weights,
                      const struct lli_forward_options *options, int n_workers)
 {
