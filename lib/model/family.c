@@ -26,6 +26,7 @@ static const struct lli_family families[] = {
         .rope_pairs = LLI_ROPE_ADJACENT,
         .needs = CORE | NORMS | GATED | EXPERTS,
         .may = BIT(OUTPUT) | BIT(ROPE_FREQS) | ATTN_BIASES,
+        .traits = LLI_WINDOWS, /* Mistral's, in all layers */
     },
     {
         .name = "qwen2",

@@ -227,6 +227,17 @@ RMS_EPS = {"attention.layer_norm_rms_epsilon": 1e-5}
 LN_EPS = {"attention.layer_norm_epsilon": 1e-5}
 
 
+def llama_window(m, window=9):
+    m.keys.update(RMS_EPS, **{"attention.sliding_window": window})
+    x = m.embed()
+    for _ in m.each_layer():
+        q, k, v = m.qkv(rms(x, m.gain("attn_norm")))
+        x = x + m.attend(m.rope(q, adjacent=True), m.rope(k, adjacent=True), v, window=window)
+        x = x + m.gated(rms(x, m.gain("ffn_norm")), silu)
+    m.layer = None
+    return m.logits(rms(x, m.gain("output_norm")))
+
+
 def qwen2(m, experts=False):
     m.keys.update(RMS_EPS, **{"rope.freq_base": 1e6})
     x = m.embed()
@@ -548,6 +559,7 @@ def bloom(m):
 
 
 FAMILIES = {
+    "llama window": (llama_window, {}),
     "qwen2": (qwen2, {}),
     "qwen2moe": (qwen2moe, {}),
     "qwen3": (qwen3, {"head": 20}),

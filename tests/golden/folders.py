@@ -437,6 +437,7 @@ VARIANTS = {
     "llama yarn": variant("LlamaForCausalLM", "llama", llama_yarn, LLAMA, with_config(YARN)),
     "llama 3": variant("LlamaForCausalLM", "llama", llama3, LLAMA, with_config(LLAMA3), kind="BF16"),
     "mistral": variant("MistralForCausalLM", "llama", adapters.llama, LLAMA, with_config({"sliding_window": None}), kind="BF16"),
+    "mistral window": variant("MistralForCausalLM", "llama", F.llama_window, LLAMA, with_config({"sliding_window": 9})),
     "mixtral": variant("MixtralForCausalLM", "llama", mixtral, MIXTRAL,
                        with_config({"num_local_experts": 4, "num_experts_per_tok": 2}), kind="BF16", shards=2),
     "granite": variant("GraniteForCausalLM", "granite", F.granite, LLAMA, with_config(GRANITE), kind="BF16", tied=True),

@@ -242,9 +242,8 @@ static void integers_in_range(void **state)
         {"rope.dimension_count", UINT32_MAX, LLMINF_E_LIMIT},
         {"expert_count", UINT32_MAX, LLMINF_E_LIMIT},
         {"expert_used_count", 1, LLMINF_E_FORMAT},
-        {"attention.sliding_window", 0, LLMINF_E_FORMAT},
-        {"attention.sliding_window", 255, LLMINF_E_UNSUPPORTED},
-        {"attention.sliding_window", 256, LLMINF_OK},
+        {"attention.sliding_window", 0, LLMINF_OK},
+        {"attention.sliding_window", 255, LLMINF_OK},
         {"expert_shared_count", 0, LLMINF_OK},
         {"expert_shared_count", 1, LLMINF_E_UNSUPPORTED},
         {"no.such.key", 1, LLMINF_OK},
@@ -255,6 +254,22 @@ static void integers_in_range(void **state)
         model_make(&m, &MODEL_PLAIN);
         snprintf(key, sizeof key, "llama.%s", rows[i].key);
         model_set_u32(&m, key, rows[i].value);
+        model_expect(&m, rows[i].status, NULL);
+    }
+}
+
+/* Families without windows take one that no position leaves. */
+static void windows_of_others(void **state)
+{
+    static const struct {
+        uint32_t value;
+        int32_t status;
+    } rows[] = {{0, LLMINF_E_FORMAT}, {255, LLMINF_E_UNSUPPORTED}, {256, LLMINF_OK}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct model m;
+        model_make(&m, &(struct test_model_spec){.arch = "qwen2"});
+        model_set_u32(&m, "qwen2.attention.sliding_window", rows[i].value);
         model_expect(&m, rows[i].status, NULL);
     }
 }
@@ -456,6 +471,7 @@ int main(void)
         cmocka_unit_test(scalings),
         cmocka_unit_test(integers_in_range),
         cmocka_unit_test(heads_are_shared_evenly),
+        cmocka_unit_test(windows_of_others),
         cmocka_unit_test(floats_in_range),
         cmocka_unit_test(texts_that_are_known),
         cmocka_unit_test(keys_that_are_needed),
