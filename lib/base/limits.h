@@ -58,7 +58,7 @@
 #define LLI_MAX_TEMPLATE_ARGUMENTS 64u
 #define LLI_MAX_TEMPLATE_STRING (16u << 20)
 #define LLI_MAX_TEMPLATE_RANGE 100000
-#define LLI_MAX_TEMPLATE_DEPTH 256u /* lists and mappings in one another, when they are printed or compared */
+#define LLI_MAX_TEMPLATE_DEPTH 256u        /* lists and mappings in one another, when they are printed or compared */
 #define LLI_TEMPLATE_STEPS_DEFAULT 1000000 /* without a model's options */
 #define LLI_TEMPLATE_BYTES_DEFAULT (1 << 24)
 
@@ -75,7 +75,8 @@
 #define LLI_MAX_GRAMMAR_PARTS (1u << 21)
 #define LLI_MAX_GRAMMAR_STATES 1000000u
 #define LLI_MAX_GRAMMAR_CLASS_STATES 65536u
-#define LLI_MAX_GRAMMAR_LIVE 8192u
+#define LLI_MAX_GRAMMAR_LIVE (1u << 17) /* room for so many only where a grammar is as large */
+#define LLI_MAX_GRAMMAR_WORK (1u << 27) /* threads looked at for one mask: a second or less */
 
 /* log */
 #define LLI_LOG_LINES 256u

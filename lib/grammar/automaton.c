@@ -9,16 +9,38 @@
 #include "base/sort.h"
 #include "llminf/status.h"
 
-enum {
-    MAX_FRAMES = 16384,
-    MAX_THREADS = 65536,
-    MAX_SETS = 1024,
-    MAX_LIVE = LLI_MAX_GRAMMAR_LIVE, /* threads of one set, also of those on the way to it */
-    FRAME_SLOTS = 2 * MAX_FRAMES,
-    SET_SLOTS = 4 * MAX_SETS,
-    SEEN_SLOTS = 4 * MAX_LIVE,
-    MAX_SEEN = 3 * MAX_LIVE
-};
+enum { LEAST_LIVE = 8192, LEAST_FRAMES = 16384, MAX_SETS = 1024, SET_SLOTS = 4 * MAX_SETS };
+
+/* Room goes by the program: one of many operations may have as many threads. All are powers of two. */
+static uint32_t max_live(const struct lli_automaton *a) /* threads of one set, also of those on the way to it */
+{
+    return a->max_live;
+}
+
+static uint32_t max_seen(const struct lli_automaton *a)
+{
+    return 3 * a->max_live;
+}
+
+static uint32_t seen_slots(const struct lli_automaton *a)
+{
+    return 4 * a->max_live;
+}
+
+static uint32_t max_threads(const struct lli_automaton *a) /* of all sets */
+{
+    return 8 * a->max_live;
+}
+
+static uint32_t max_frames(const struct lli_automaton *a)
+{
+    return a->max_live > LEAST_FRAMES ? a->max_live : LEAST_FRAMES;
+}
+
+static uint32_t frame_slots(const struct lli_automaton *a)
+{
+    return 2 * max_frames(a);
+}
 
 static void empty(struct lli_automaton *a)
 {
@@ -26,23 +48,25 @@ static void empty(struct lli_automaton *a)
     a->n_threads = 0;
     a->sets[0] = (struct lli_set){0};
     memset(a->rows[0], 0, sizeof *a->rows);
-    memset(a->frame_slots, 0, FRAME_SLOTS * sizeof *a->frame_slots);
+    memset(a->frame_slots, 0, frame_slots(a) * sizeof *a->frame_slots);
     memset(a->set_slots, 0, SET_SLOTS * sizeof *a->set_slots);
 }
 
 int32_t lli_automaton_init(struct lli_automaton *a, struct lli_heap *heap, const struct lli_program *program)
 {
-    *a = (struct lli_automaton){.heap = heap, .program = program};
-    a->frames = lli_alloc_array(heap, MAX_FRAMES, sizeof *a->frames);
-    a->threads = lli_alloc_array(heap, MAX_THREADS, sizeof *a->threads);
+    *a = (struct lli_automaton){.heap = heap, .program = program, .max_live = LEAST_LIVE};
+    while (a->max_live < program->n && a->max_live < LLI_MAX_GRAMMAR_LIVE)
+        a->max_live *= 2;
+    a->frames = lli_alloc_array(heap, max_frames(a), sizeof *a->frames);
+    a->threads = lli_alloc_array(heap, max_threads(a), sizeof *a->threads);
     a->sets = lli_alloc_array(heap, MAX_SETS, sizeof *a->sets);
     a->rows = lli_alloc_array(heap, MAX_SETS, sizeof *a->rows);
-    a->frame_slots = lli_alloc_array(heap, FRAME_SLOTS, sizeof *a->frame_slots);
+    a->frame_slots = lli_alloc_array(heap, frame_slots(a), sizeof *a->frame_slots);
     a->set_slots = lli_alloc_array(heap, SET_SLOTS, sizeof *a->set_slots);
-    a->stack = lli_alloc_array(heap, MAX_LIVE, sizeof *a->stack);
-    a->found = lli_alloc_array(heap, MAX_LIVE, sizeof *a->found);
-    a->seen = lli_alloc_array(heap, SEEN_SLOTS, sizeof *a->seen);
-    a->seen_turn = lli_alloc_zero(heap, SEEN_SLOTS, sizeof *a->seen_turn);
+    a->stack = lli_alloc_array(heap, max_live(a), sizeof *a->stack);
+    a->found = lli_alloc_array(heap, max_live(a), sizeof *a->found);
+    a->seen = lli_alloc_array(heap, seen_slots(a), sizeof *a->seen);
+    a->seen_turn = lli_alloc_zero(heap, seen_slots(a), sizeof *a->seen_turn);
     if (!a->frames || !a->threads || !a->sets || !a->rows || !a->frame_slots || !a->set_slots || !a->stack || !a->found ||
         !a->seen || !a->seen_turn) {
         lli_automaton_finish(a);
@@ -70,9 +94,9 @@ static uint32_t mix(uint32_t x, uint32_t y)
 
 static uint32_t *frame_slot(struct lli_automaton *a, uint32_t ret, uint32_t below)
 {
-    uint32_t i = mix(ret, below) % FRAME_SLOTS;
+    uint32_t mask = frame_slots(a) - 1, i = mix(ret, below) & mask;
     while (a->frame_slots[i] != 0 && (a->frames[a->frame_slots[i]].ret != ret || a->frames[a->frame_slots[i]].below != below))
-        i = (i + 1) % FRAME_SLOTS;
+        i = (i + 1) & mask;
     return &a->frame_slots[i];
 }
 
@@ -80,7 +104,7 @@ static uint32_t *frame_slot(struct lli_automaton *a, uint32_t ret, uint32_t belo
 static uint32_t find_frame(struct lli_automaton *a, uint32_t ret, uint32_t below)
 {
     uint32_t *slot = frame_slot(a, ret, below);
-    if (*slot == 0 && a->n_frames < MAX_FRAMES) {
+    if (*slot == 0 && a->n_frames < max_frames(a)) {
         a->frames[a->n_frames] = (struct lli_frame){ret, below};
         *slot = a->n_frames++;
     }
@@ -93,7 +117,7 @@ static void begin(struct lli_automaton *a)
 {
     a->n_stack = a->n_found = a->n_seen = a->ends = 0;
     if (++a->turn == 0) {
-        memset(a->seen_turn, 0, SEEN_SLOTS * sizeof *a->seen_turn);
+        memset(a->seen_turn, 0, seen_slots(a) * sizeof *a->seen_turn);
         a->turn = 1;
     }
 }
@@ -101,8 +125,8 @@ static void begin(struct lli_automaton *a)
 /* Is it new in this turn? */
 static int note(struct lli_automaton *a, uint32_t op, uint32_t frame)
 {
-    uint32_t i = mix(op, frame) % SEEN_SLOTS;
-    for (; a->seen_turn[i] == a->turn; i = (i + 1) % SEEN_SLOTS)
+    uint32_t mask = seen_slots(a) - 1, i = mix(op, frame) & mask;
+    for (; a->seen_turn[i] == a->turn; i = (i + 1) & mask)
         if (a->seen[i].op == op && a->seen[i].frame == frame)
             return 0;
     a->seen_turn[i] = a->turn;
@@ -115,17 +139,17 @@ static int note(struct lli_automaton *a, uint32_t op, uint32_t frame)
 static int reach(struct lli_automaton *a, uint32_t op, uint32_t frame)
 {
     uint32_t kind = a->program->ops[op].kind;
-    if (a->n_seen == MAX_SEEN)
+    if (a->n_seen == max_seen(a))
         return -1;
     if (!note(a, op, frame))
         return 0;
     if (kind == LLI_OP_BYTE || kind == LLI_OP_CLASS) {
-        if (a->n_found == MAX_LIVE)
+        if (a->n_found == max_live(a))
             return -1;
         a->found[a->n_found++] = (struct lli_thread){op, frame};
         return 0;
     }
-    if (a->n_stack == MAX_LIVE)
+    if (a->n_stack == max_live(a))
         return -1;
     a->stack[a->n_stack++] = (struct lli_thread){op, frame};
     return 0;
@@ -169,7 +193,7 @@ static uint32_t keep_set(struct lli_automaton *a)
             memcmp(a->threads + set->first, a->found, n * sizeof *a->found) == 0)
             return a->set_slots[i];
     }
-    if (a->n_sets == MAX_SETS || n > MAX_THREADS - a->n_threads)
+    if (a->n_sets == MAX_SETS || n > max_threads(a) - a->n_threads)
         return LLI_SET_FULL;
     memcpy(a->threads + a->n_threads, a->found, n * sizeof *a->found);
     a->sets[a->n_sets] = (struct lli_set){a->n_threads, n, hash, a->ends};
@@ -213,11 +237,15 @@ static int read_byte(struct lli_automaton *a, struct lli_thread t, uint8_t byte)
 uint32_t lli_automaton_work(struct lli_automaton *a, uint32_t set, uint8_t byte)
 {
     const struct lli_set *from = &a->sets[set];
+    a->work += from->n;
+    if (a->work > LLI_MAX_GRAMMAR_WORK)
+        return LLI_SET_FULL;
     begin(a);
     for (uint32_t i = 0; i < from->n; i++)
         if (read_byte(a, a->threads[from->first + i], byte))
             return LLI_SET_FULL;
     uint32_t next = end(a);
+    a->work += a->n_seen;
     if (next != LLI_SET_FULL)
         a->rows[set][byte] = (uint16_t)next;
     return next;
@@ -269,7 +297,7 @@ void lli_automaton_clear(struct lli_automaton *a, uint16_t keep[2])
     struct lli_set first = a->sets[keep[0]], second = a->sets[keep[1]];
     memcpy(a->stack, a->threads + first.first, first.n * sizeof *a->stack);
     memcpy(a->found, a->threads + second.first, second.n * sizeof *a->found);
-    memset(a->frame_slots, 0, FRAME_SLOTS * sizeof *a->frame_slots);
+    memset(a->frame_slots, 0, frame_slots(a) * sizeof *a->frame_slots);
     mark_frames(a, a->stack, first.n);
     mark_frames(a, a->found, second.n);
     uint32_t n_frames = number_frames(a);

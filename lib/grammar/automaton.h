@@ -43,6 +43,8 @@ struct lli_automaton {
     uint32_t *frame_slots; /* hash table of frames: number or 0 */
     uint16_t *set_slots;   /* hash table of sets: number or 0 */
     uint32_t n_frames, n_threads, n_sets;
+    uint32_t max_live; /* threads of a set */
+    uint64_t work;     /* threads looked at since this was last set to 0; at most LLI_MAX_GRAMMAR_WORK */
 
     /* while a set is made */
     struct lli_thread *stack, *found; /* to be followed; that wait for a byte */

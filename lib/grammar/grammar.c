@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/limits.h"
 
 enum { MIN_SLOTS = 16, MAX_SLOTS = 1024, CACHE_BYTES = 8 << 20, TOO_MANY = -1 };
 
@@ -42,7 +41,7 @@ static int32_t check_start(struct lli_grammar *g, struct llminf_error *err)
 {
     uint32_t start = lli_automaton_start(&g->loose, g->program.entry, LLI_FRAME_NONE);
     if (start == LLI_SET_FULL)
-        return lli_fail(err, LLMINF_E_LIMIT, "grammar", "has more than %u beginnings", LLI_MAX_GRAMMAR_LIVE);
+        return lli_fail(err, LLMINF_E_LIMIT, "grammar", "has more than %u beginnings", g->loose.max_live);
     if (g->loose.sets[start].n == 0)
         return lli_fail(err, LLMINF_E_GRAMMAR, "grammar", "only the empty text is of it");
     return LLMINF_OK;
@@ -130,6 +129,7 @@ static uint32_t make_slot(struct lli_grammar *g, uint32_t op)
 {
     uint16_t none[2] = {LLI_SET_DEAD, LLI_SET_DEAD};
     uint32_t slot = g->next;
+    g->loose.work = 0;
     g->next = (g->next + 1) % g->n_slots;
     if (g->n_used == g->n_slots)
         g->slot_of[g->op_of[slot]] = 0;

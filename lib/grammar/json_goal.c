@@ -162,50 +162,58 @@ uint32_t lli_goal_rule(struct lli_schema *s, const struct lli_goal *goal)
 
 /* ---- keywords */
 
-enum { NOTE, KNOWN, ONLY_FALSE };
-
 static const struct keyword {
     const char *name;
-    int what;       /* NOTE: says nothing about values */
     uint32_t about; /* LLI_JSON_IS_... that it is about */
 } keywords[] = {
-    {"title", NOTE, 0},
-    {"description", NOTE, 0},
-    {"default", NOTE, 0},
-    {"examples", NOTE, 0},
-    {"deprecated", NOTE, 0},
-    {"readOnly", NOTE, 0},
-    {"writeOnly", NOTE, 0},
-    {"$schema", NOTE, 0},
-    {"$id", NOTE, 0},
-    {"$anchor", NOTE, 0},
-    {"$comment", NOTE, 0},
-    {"$defs", NOTE, 0},
-    {"definitions", NOTE, 0},
-    {"$ref", KNOWN, 0},
-    {"allOf", KNOWN, 0},
-    {"anyOf", KNOWN, 0},
-    {"oneOf", KNOWN, 0},
-    {"type", KNOWN, 0},
-    {"enum", KNOWN, 0},
-    {"const", KNOWN, 0},
-    {"properties", KNOWN, LLI_JSON_IS_OBJECT},
-    {"required", KNOWN, LLI_JSON_IS_OBJECT},
-    {"additionalProperties", KNOWN, LLI_JSON_IS_OBJECT},
-    {"items", KNOWN, LLI_JSON_IS_ARRAY},
-    {"prefixItems", KNOWN, LLI_JSON_IS_ARRAY},
-    {"minItems", KNOWN, LLI_JSON_IS_ARRAY},
-    {"maxItems", KNOWN, LLI_JSON_IS_ARRAY},
-    {"uniqueItems", ONLY_FALSE, LLI_JSON_IS_ARRAY},
-    {"minLength", KNOWN, LLI_JSON_IS_STRING},
-    {"maxLength", KNOWN, LLI_JSON_IS_STRING},
-    {"pattern", KNOWN, LLI_JSON_IS_STRING},
-    {"format", KNOWN, LLI_JSON_IS_STRING},
-    {"minimum", KNOWN, LLI_JSON_IS_NUMBER | LLI_JSON_IS_INTEGER},
-    {"maximum", KNOWN, LLI_JSON_IS_NUMBER | LLI_JSON_IS_INTEGER},
-    {"exclusiveMinimum", KNOWN, LLI_JSON_IS_NUMBER | LLI_JSON_IS_INTEGER},
-    {"exclusiveMaximum", KNOWN, LLI_JSON_IS_NUMBER | LLI_JSON_IS_INTEGER},
-    {"multipleOf", KNOWN, LLI_JSON_IS_NUMBER | LLI_JSON_IS_INTEGER},
+    /* what says nothing about values */
+    {"title", 0},
+    {"description", 0},
+    {"default", 0},
+    {"examples", 0},
+    {"deprecated", 0},
+    {"readOnly", 0},
+    {"writeOnly", 0},
+    {"$schema", 0},
+    {"$id", 0},
+    {"$anchor", 0},
+    {"$comment", 0},
+    {"example", 0},
+    {"discriminator", 0}, /* of OpenAPI: what its alternatives say anyway */
+    {"contentEncoding", 0},
+    {"contentMediaType", 0},
+    {"contentSchema", 0},
+    {"$defs", 0},
+    {"definitions", 0},
+    /* what does */
+    {"$ref", 0},
+    {"allOf", 0},
+    {"anyOf", 0},
+    {"oneOf", 0},
+    {"type", 0},
+    {"enum", 0},
+    {"const", 0},
+    {"properties", LLI_JSON_IS_OBJECT},
+    {"required", LLI_JSON_IS_OBJECT},
+    {"additionalProperties", LLI_JSON_IS_OBJECT},
+    {"patternProperties", LLI_JSON_IS_OBJECT},
+    {"propertyNames", LLI_JSON_IS_OBJECT},
+    {"minProperties", LLI_JSON_IS_OBJECT},
+    {"maxProperties", LLI_JSON_IS_OBJECT},
+    {"items", LLI_JSON_IS_ARRAY},
+    {"prefixItems", LLI_JSON_IS_ARRAY},
+    {"minItems", LLI_JSON_IS_ARRAY},
+    {"maxItems", LLI_JSON_IS_ARRAY},
+    {"uniqueItems", LLI_JSON_IS_ARRAY},
+    {"minLength", LLI_JSON_IS_STRING},
+    {"maxLength", LLI_JSON_IS_STRING},
+    {"pattern", LLI_JSON_IS_STRING},
+    {"format", LLI_JSON_IS_STRING},
+    {"minimum", LLI_JSON_IS_NUMBER | LLI_JSON_IS_INTEGER},
+    {"maximum", LLI_JSON_IS_NUMBER | LLI_JSON_IS_INTEGER},
+    {"exclusiveMinimum", LLI_JSON_IS_NUMBER | LLI_JSON_IS_INTEGER},
+    {"exclusiveMaximum", LLI_JSON_IS_NUMBER | LLI_JSON_IS_INTEGER},
+    {"multipleOf", LLI_JSON_IS_NUMBER | LLI_JSON_IS_INTEGER},
 };
 
 static const struct keyword *find_keyword(const struct lli_json_value *name)
@@ -223,8 +231,7 @@ void lli_goal_check(struct lli_schema *s, const struct lli_goal *goal)
         for (uint32_t i = object + 1; i < lli_goal_value(s, object)->end; i = lli_json_next(&s->json, i + 1)) {
             const struct lli_json_value *name = lli_goal_value(s, i);
             const struct keyword *found = find_keyword(name);
-            if ((name->n >= 2 && memcmp(name->text, "x-", 2) == 0) ||
-                (found && (found->what != ONLY_FALSE || lli_goal_value(s, i + 1)->kind == LLI_JSON_FALSE)))
+            if ((name->n >= 2 && memcmp(name->text, "x-", 2) == 0) || found)
                 continue;
             lli_goal_fail(s, i, name->text, "is a keyword that is not supported");
         }
@@ -327,7 +334,7 @@ static int is_same_text(const struct lli_json_value *a, const struct lli_json_va
 }
 
 /* Certainly not equal: of other kinds, or two texts, or two integers that differ. */
-static int differ(const struct lli_json_value *a, const struct lli_json_value *b)
+int lli_goal_differ(const struct lli_json_value *a, const struct lli_json_value *b)
 {
     uint32_t x = lli_goal_type_of(a), y = lli_goal_type_of(b), numbers = LLI_JSON_IS_INTEGER | LLI_JSON_IS_NUMBER;
     if ((x & numbers) && (y & numbers))
@@ -353,7 +360,7 @@ static int all_differ(const struct lli_schema *s, uint32_t a, uint32_t b)
         return 0;
     for (uint32_t i = first_a; i < end_a; i = lli_json_next(&s->json, i))
         for (uint32_t k = first_b; k < end_b; k = lli_json_next(&s->json, k))
-            if (!differ(lli_goal_value(s, i), lli_goal_value(s, k)))
+            if (!lli_goal_differ(lli_goal_value(s, i), lli_goal_value(s, k)))
                 return 0;
     return 1;
 }

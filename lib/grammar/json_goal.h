@@ -76,6 +76,9 @@ uint32_t lli_goal_types(struct lli_schema *s, const struct lli_goal *goal);
 /* Of a value. */
 uint32_t lli_goal_type_of(const struct lli_json_value *v);
 
+/* Are two values certainly not equal? */
+int lli_goal_differ(const struct lli_json_value *a, const struct lli_json_value *b);
+
 /* Is no value of both of these schemas? */
 int lli_goal_is_apart(struct lli_schema *s, uint32_t a, uint32_t b);
 

@@ -12,8 +12,11 @@ struct group {
     uint32_t choice, sequence;
 };
 
+enum form { IN_PLACE, BY_RULES, OF_NAMES };
+
 struct reader {
     struct lli_parts *parts;
+    enum form form;
     const char *text;
     size_t n, at;
     int64_t source; /* byte of the schema, for errors */
@@ -121,12 +124,27 @@ static uint32_t read_character(struct reader *r)
     return code;
 }
 
+/* Where one character, which was made as a part of its own, goes as a rule. */
+static void add_by_rule(struct reader *r, uint32_t parent, uint32_t character)
+{
+    uint32_t rule = lli_parts_new_rule(r->parts);
+    if (is_failed(r))
+        return;
+    lli_parts_rule_at(r->parts, rule)->is_kept = 0;
+    lli_parts_define(r->parts, rule, character);
+    lli_parts_name(r->parts, parent, rule);
+}
+
 static void add_ranges(struct reader *r, int is_negated)
 {
-    if (!is_failed(r))
-        lli_json_text_character(r->parts, r->groups[r->n_groups - 1].sequence,
-                                (const struct lli_range *)(const void *)r->ranges.bytes,
-                                r->ranges.len / sizeof(struct lli_range), is_negated);
+    uint32_t parent = r->groups[r->n_groups - 1].sequence;
+    if (is_failed(r))
+        return;
+    uint32_t character = lli_json_text_character(r->parts, r->form == BY_RULES ? 0 : parent,
+                                                 (const struct lli_range *)(const void *)r->ranges.bytes,
+                                                 r->ranges.len / sizeof(struct lli_range), is_negated);
+    if (r->form == BY_RULES)
+        add_by_rule(r, parent, character);
 }
 
 static void read_class(struct reader *r)
@@ -209,7 +227,13 @@ static void read_repeat(struct reader *r)
 
 static void add_anything(struct reader *r, uint32_t sequence)
 {
-    lli_json_text_any_character(r->parts, lli_parts_add(r->parts, sequence, LLI_PART_REPEAT, 0, LLI_REPEAT_FOREVER));
+    uint32_t repeat = lli_parts_add(r->parts, sequence, LLI_PART_REPEAT, 0, LLI_REPEAT_FOREVER);
+    if (r->form == IN_PLACE)
+        lli_json_text_any_character(r->parts, repeat);
+    else if (r->form == OF_NAMES)
+        lli_json_text_character(r->parts, repeat, NULL, 0, 1);
+    else
+        add_by_rule(r, repeat, lli_json_text_any_character(r->parts, 0));
 }
 
 /* What stands before an alternative of the whole and is not matched, where ^ does not say that there is nothing. */
@@ -281,11 +305,12 @@ static void read_element(struct reader *r)
     }
 }
 
-int32_t lli_json_pattern(struct lli_parts *parts, uint32_t parent, const char *pattern, size_t n, int64_t at)
+static uint32_t read_all(struct lli_parts *parts, enum form form, uint32_t parent, const char *pattern, size_t n, int64_t at)
 {
-    struct reader r = {.parts = parts, .text = pattern, .n = n, .source = at, .n_groups = 1};
+    struct reader r = {.parts = parts, .form = form, .text = pattern, .n = n, .source = at, .n_groups = 1};
+    uint32_t root = lli_parts_add(parts, parent, LLI_PART_CHOICE, 0, 0);
     lli_buffer_init(&r.ranges, parts->heap);
-    r.groups[0].choice = lli_parts_add(parts, parent, LLI_PART_CHOICE, 0, 0);
+    r.groups[0].choice = root;
     begin_alternative(&r);
     while (!is_failed(&r) && r.at < n)
         read_element(&r);
@@ -293,5 +318,22 @@ int32_t lli_json_pattern(struct lli_parts *parts, uint32_t parent, const char *p
         fail(&r, ") is missing");
     end_alternative(&r);
     lli_buffer_finish(&r.ranges);
+    return root;
+}
+
+int32_t lli_json_pattern(struct lli_parts *parts, uint32_t parent, const char *pattern, size_t n, int64_t at)
+{
+    read_all(parts, IN_PLACE, parent, pattern, n, at);
+    return parts->status;
+}
+
+uint32_t lli_json_pattern_tree(struct lli_parts *parts, const char *pattern, size_t n, int64_t at)
+{
+    return read_all(parts, BY_RULES, 0, pattern, n, at);
+}
+
+int32_t lli_json_pattern_name(struct lli_parts *parts, uint32_t parent, const char *pattern, size_t n, int64_t at)
+{
+    read_all(parts, OF_NAMES, parent, pattern, n, at);
     return parts->status;
 }

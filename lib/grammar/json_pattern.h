@@ -15,4 +15,11 @@
 /* What stands between the quotes of a string that the pattern matches. GRAMMAR (at: for the error), LIMIT, MEMORY. */
 int32_t lli_json_pattern(struct lli_parts *parts, uint32_t parent, const char *pattern, size_t n, int64_t at);
 
+/* The same as a part of its own, each character of which is a rule. */
+uint32_t lli_json_pattern_tree(struct lli_parts *parts, const char *pattern, size_t n, int64_t at);
+
+/* The same for a member's name: what the pattern leaves open before and behind itself has no escapes, so that there is one way
+ * to spell a name. */
+int32_t lli_json_pattern_name(struct lli_parts *parts, uint32_t parent, const char *pattern, size_t n, int64_t at);
+
 #endif

@@ -1,4 +1,4 @@
-/* grammar/json_text.h - parts for pieces of JSON text: strings of characters from a set, literals, numbers in a range. */
+/* grammar/json_text.h - parts for pieces of JSON text: strings of characters from a set, literals. */
 #ifndef LLI_GRAMMAR_JSON_TEXT_H
 #define LLI_GRAMMAR_JSON_TEXT_H
 
@@ -8,12 +8,6 @@
 #include "base/json.h"
 #include "file/gguf.h"
 #include "grammar/parts.h"
-
-/* A bound of numbers, none or a whole one. */
-struct lli_bound {
-    int is_set, is_open; /* is_open: the bound itself is outside */
-    int64_t at;
-};
 
 /* Blanks that may stand between two pieces: one space, or a line end and up to 16. */
 uint32_t lli_json_text_space(struct lli_parts *parts, uint32_t parent);
@@ -36,9 +30,5 @@ int lli_json_text_quote(struct lli_buffer *out, const char *text, size_t n);
 
 /* Appends value i as JSON without blanks; numbers as they stand in the source. 0, or -1 without memory. */
 int lli_json_text_value(struct lli_buffer *out, const struct lli_json *json, uint32_t i, const char *source, size_t n_source);
-
-/* A whole number or any number between two bounds. Nothing can be of it where they leave nothing. */
-void lli_json_text_integer(struct lli_parts *parts, uint32_t parent, struct lli_bound low, struct lli_bound high);
-void lli_json_text_number(struct lli_parts *parts, uint32_t parent, struct lli_bound low, struct lli_bound high);
 
 #endif

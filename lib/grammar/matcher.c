@@ -79,9 +79,12 @@ int lli_matcher_is_over(const struct lli_matcher *m)
     return lli_matcher_may_end(m) && m->automaton.sets[m->states[WORKING]].n == 0;
 }
 
-static int32_t fail_limit(struct llminf_error *err)
+static int32_t fail_limit(const struct lli_matcher *m, struct llminf_error *err)
 {
-    return lli_fail(err, LLMINF_E_LIMIT, "grammar", "has more than %u states that are alive at once", LLI_MAX_GRAMMAR_LIVE);
+    if (m->automaton.work > LLI_MAX_GRAMMAR_WORK)
+        return lli_fail(err, LLMINF_E_LIMIT, "grammar", "more than %u states would have to be looked at for a token",
+                        LLI_MAX_GRAMMAR_WORK);
+    return lli_fail(err, LLMINF_E_LIMIT, "grammar", "has more than %u states that are alive at once", m->automaton.max_live);
 }
 
 int32_t lli_matcher_accept(struct lli_matcher *m, int32_t token, struct llminf_error *err)
@@ -90,6 +93,7 @@ int32_t lli_matcher_accept(struct lli_matcher *m, int32_t token, struct llminf_e
     const struct lli_text *text = &vocab->texts[token];
     if (vocab->is_eog[token])
         return LLMINF_OK;
+    m->automaton.work = 0;
     for (int tries = 0; tries < 2; tries++) {
         uint32_t set = m->states[WORKING];
         for (size_t i = 0; set != LLI_SET_FULL && i < text->len; i++)
@@ -100,7 +104,7 @@ int32_t lli_matcher_accept(struct lli_matcher *m, int32_t token, struct llminf_e
         }
         make_room(m);
     }
-    return fail_limit(err);
+    return fail_limit(m, err);
 }
 
 /* What stands behind the rule of a thread, over the tokens that leave it. */
@@ -162,10 +166,11 @@ int32_t lli_matcher_mask(const uint32_t **mask_out, struct lli_matcher *m, struc
         slot = m->next_mask;
         m->next_mask = (m->next_mask + 1) % LLI_MATCHER_MASKS;
         m->mask_of[slot] = LLI_SET_FULL;
+        m->automaton.work = 0;
         if (fill(m, m->masks + (size_t)slot * n_words) == LLI_SET_FULL) {
             make_room(m);
             if (fill(m, m->masks + (size_t)slot * n_words) == LLI_SET_FULL)
-                return fail_limit(err);
+                return fail_limit(m, err);
         }
         m->mask_of[slot] = m->states[WORKING];
     }

@@ -26,6 +26,7 @@ int32_t grammar_compile(struct lli_grammar **out, struct lli_heap *heap, const s
 
 enum grammar_verdict grammar_judge(struct lli_automaton *a, const char *text, size_t n)
 {
+    a->work = 0;
     uint32_t set = lli_automaton_start(a, a->program->entry, LLI_FRAME_NONE);
     for (size_t i = 0; i < n && set != LLI_SET_DEAD; i++) {
         uint32_t next = lli_automaton_step(a, set, (uint8_t)text[i]);

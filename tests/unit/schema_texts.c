@@ -16,6 +16,7 @@ static uint64_t seed = 3;
 /* A byte that can follow; behind some of them rather one that closes something. */
 static int choose(struct lli_automaton *a, uint32_t set, size_t n)
 {
+    a->work = 0;
     int bytes[256], n_bytes = 0, closing[256], n_closing = 0;
     for (int byte = 0; byte < 256; byte++) {
         uint32_t next = lli_automaton_step(a, set, (uint8_t)byte);
