@@ -16,7 +16,7 @@ struct chat {
     const struct llminf_model *model; /* or NULL */
     struct lli_heap *heap, own;
     struct lli_json json;
-    struct lli_template *compiled;
+    struct lli_template *compiled; /* of the JSON's own template */
     struct lli_template_constant constants[N_CONSTANTS];
     struct lli_template_input input;
     struct lli_template_output output;
@@ -52,22 +52,40 @@ static llminf_status find_text(struct lli_text *out, const struct lli_json *json
     return LLMINF_OK;
 }
 
-static llminf_status find_template(struct lli_text *out, const struct chat *c, llminf_error *error)
+/* The file's template, compiled once for all: of several that do so at a time the first one's stays. */
+static llminf_status compile_models(const struct lli_template **out, const struct chat *c, llminf_error *error)
 {
-    const struct lli_gguf_entry *e;
-    llminf_status status = find_text(out, &c->json, "chat_template", error);
-    if (status != LLMINF_OK || out->bytes != NULL)
+    struct llminf_model *model = (struct llminf_model *)(uintptr_t)c->model; /* what others may see of it stays as it is */
+    struct lli_template *compiled, *known = NULL;
+    struct lli_text source;
+    const struct lli_gguf_entry *e = lli_gguf_find(&model->gguf, "tokenizer.chat_template");
+    if (e == NULL || lli_gguf_text(&source, e, 0) != 0)
+        return lli_fail(error, LLMINF_E_NOT_FOUND, "chat_template", "the model has none; the option or the JSON may give one");
+    llminf_status status = lli_template_new(&compiled, &model->heap, source.bytes, source.len, error);
+    if (status != LLMINF_OK)
+        return status;
+    if (atomic_compare_exchange_strong(&model->compiled, &known, compiled))
+        known = compiled;
+    else
+        lli_template_free(compiled);
+    *out = known;
+    return LLMINF_OK;
+}
+
+static llminf_status find_template(const struct lli_template **out, struct chat *c, llminf_error *error)
+{
+    struct lli_text source;
+    llminf_status status = find_text(&source, &c->json, "chat_template", error);
+    if (status == LLMINF_OK && source.bytes != NULL) {
+        status = lli_template_new(&c->compiled, c->heap, source.bytes, source.len, error);
+        *out = c->compiled;
+    }
+    if (status != LLMINF_OK || source.bytes != NULL)
         return status;
     if (c->model == NULL)
         return lli_fail(error, LLMINF_E_INVALID, "model", "is NULL, want a model or a \"chat_template\" in the JSON");
-    if (c->model->chat_template.bytes != NULL) {
-        *out = c->model->chat_template;
-        return LLMINF_OK;
-    }
-    e = lli_gguf_find(&c->model->gguf, "tokenizer.chat_template");
-    if (e == NULL || lli_gguf_text(out, e, 0) != 0)
-        return lli_fail(error, LLMINF_E_NOT_FOUND, "chat_template", "the model has none; the option or the JSON may give one");
-    return LLMINF_OK;
+    *out = atomic_load_explicit(&c->model->compiled, memory_order_acquire);
+    return *out != NULL ? LLMINF_OK : compile_models(out, c, error);
 }
 
 /* Special tokens are the model's own text, which may become control tokens. */
@@ -83,18 +101,17 @@ static void set_constants(struct chat *c)
 
 static llminf_status run(struct chat *c, const char *text, size_t n, llminf_error *error)
 {
-    struct lli_text source, now;
+    const struct lli_template *template = NULL;
+    struct lli_text now;
     llminf_status status = lli_json_read(&c->json, c->heap, text, n, "json", error);
     if (status == LLMINF_OK)
         status = check_messages(&c->json, error);
     if (status == LLMINF_OK)
-        status = find_template(&source, c, error);
+        status = find_template(&template, c, error);
     if (status == LLMINF_OK)
         status = find_text(&now, &c->json, "now", error);
     if (status == LLMINF_OK && now.bytes != NULL && strlen(now.bytes) != now.len)
         status = lli_fail(error, LLMINF_E_FORMAT, "now", "holds a NUL");
-    if (status == LLMINF_OK)
-        status = lli_template_new(&c->compiled, c->heap, source.bytes, source.len, error);
     if (status != LLMINF_OK)
         return status;
     c->input = (struct lli_template_input){.json = &c->json,
@@ -108,7 +125,7 @@ static llminf_status run(struct chat *c, const char *text, size_t n, llminf_erro
         c->input.limit_bytes = c->model->template_limit_bytes;
         set_constants(c);
     }
-    return lli_template_run(&c->output, c->heap, c->compiled, &c->input, error);
+    return lli_template_run(&c->output, c->heap, template, &c->input, error);
 }
 
 static llminf_status open_chat(struct chat *c, const llminf_model *model, const char *json, int64_t length, llminf_error *error)

@@ -1,4 +1,5 @@
 #include "api/handles.h"
+#include "text/template.h"
 
 void lli_handles_model_ref(struct llminf_model *model)
 {
@@ -15,6 +16,7 @@ void lli_handles_model_unref(struct llminf_model *model)
     lli_packings_finish(&model->packings);
     lli_weights_finish(&model->weights);
     struct lli_trie *trie = atomic_load(&model->trie);
+    lli_template_free(atomic_load(&model->compiled));
     if (trie != NULL) {
         lli_trie_finish(trie);
         lli_free(&model->heap, trie);

@@ -38,9 +38,10 @@ struct llminf_model {
     struct lli_packings packings;
     struct lli_adapters adapters;
     uint64_t fingerprint;
-    char fingerprint_text[17];     /* hexadecimal */
-    const char **shapes;           /* [n_tensors] "64,512", in the file's arena */
-    struct lli_text chat_template; /* by option; bytes NULL: the file's. Owned, ends in a NUL */
+    char fingerprint_text[17];             /* hexadecimal */
+    const char **shapes;                   /* [n_tensors] "64,512", in the file's arena */
+    struct lli_text chat_template;         /* by option; bytes NULL: the file's. Owned, ends in a NUL */
+    struct lli_template *_Atomic compiled; /* of it or of the file's; made by the first who needs it */
     int64_t template_limit_steps, template_limit_bytes;
     struct lli_log log;
     int has_log;

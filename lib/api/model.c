@@ -64,18 +64,19 @@ static llminf_status read_network(struct llminf_model *model, const struct lli_v
 static llminf_status read_template(struct llminf_model *model, const struct lli_values *values, llminf_error *err)
 {
     const struct lli_value *given = lli_values_at(values, "chat_template");
-    struct lli_template *compiled;
     model->template_limit_steps = lli_values_int(values, "template_limit_steps");
     model->template_limit_bytes = lli_values_int(values, "template_limit_bytes");
     if (given->len == 0)
         return LLMINF_OK;
-    llminf_status status = lli_template_new(&compiled, &model->heap, given->text, given->len, err);
-    if (status != LLMINF_OK)
-        return status;
-    lli_template_free(compiled);
     model->chat_template.bytes = lli_arena_text(&model->gguf.arena, given->text, given->len);
     model->chat_template.len = given->len;
-    return model->chat_template.bytes != NULL ? LLMINF_OK : lli_fail_memory(err, "chat_template", given->len);
+    if (model->chat_template.bytes == NULL)
+        return lli_fail_memory(err, "chat_template", given->len);
+    struct lli_template *compiled;
+    llminf_status status = lli_template_new(&compiled, &model->heap, model->chat_template.bytes, given->len, err);
+    if (status == LLMINF_OK)
+        atomic_store_explicit(&model->compiled, compiled, memory_order_release);
+    return status;
 }
 
 static llminf_status read_model(struct llminf_model *model, const struct lli_source *source, const struct lli_values *values,

@@ -152,6 +152,8 @@ static int32_t add_all(struct lli_tpl_run *r, struct lli_var_dict *d, const stru
         return lli_tpl_fail(r, "a mapping takes one argument without a name");
     if (args->n == 1) {
         struct lli_var from = args->at[0];
+        if (from.kind == LLI_VAR_UNDEFINED)
+            return lli_tpl_fail(r, "a mapping is made of what is undefined");
         status = add_entries(r, d, &from);
     }
     for (uint32_t i = 0; status == LLMINF_OK && i < args->n_named; i++) {

@@ -1,4 +1,5 @@
 /* text/template_filters_value.c - filters on numbers and on any value, and all tests. */
+#include <math.h>
 #include <string.h>
 
 #include "base/casing.h"
@@ -28,7 +29,7 @@ static int32_t f_attr(struct lli_var *out, struct lli_tpl_run *r, const struct l
 
 static int32_t f_abs(struct lli_var *out, struct lli_tpl_run *r, const struct lli_tpl_call *c)
 {
-    int negative = lli_var_is_number(c->in) && lli_var_as_real(c->in) < 0;
+    int negative = lli_var_is_number(c->in) && signbit(lli_var_as_real(c->in)); /* of -0.0 too */
     return lli_tpl_unary(out, r, negative ? '-' : '+', c->in);
 }
 

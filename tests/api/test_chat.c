@@ -6,12 +6,14 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <llminf/llminf.h>
 
+#include "support/support.h"
 #include "support/vocab_make.h"
 
 #define CHATML                                                                                                                 \
@@ -238,11 +240,123 @@ static void test_control(void **state)
     free(bytes);
 }
 
+/* ---- one compiled template for all calls */
+
+#define N_THREADS 4
+
+static void *format_often(void *model)
+{
+    static const char json[] =
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"hello\"}], \"add_generation_prompt\": true}";
+    static const char want[] = "<|c|>user\nhello<|end|>\n<|c|>assistant\n";
+    for (int i = 0; i < 50; i++) {
+        char text[128];
+        llminf_token ids[64];
+        size_t n, n_ids;
+        if (llminf_chat_format(model, json, -1, text, sizeof text, &n, NULL) != LLMINF_OK || strcmp(text, want) != 0 ||
+            llminf_chat_encode(model, json, -1, ids, 64, &n_ids, NULL) != LLMINF_OK || n_ids == 0)
+            return model;
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 8; round++) {
+        uint8_t *bytes;
+        llminf_options *options = text_only(round % 2 ? CHATML : NULL);
+        llminf_model *model = open_model(CHATML, options, &bytes);
+        pthread_t threads[N_THREADS];
+        void *failed;
+        for (int i = 0; i < N_THREADS; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, format_often, model), 0);
+        for (int i = 0; i < N_THREADS; i++) {
+            assert_int_equal(pthread_join(threads[i], &failed), 0);
+            assert_null(failed);
+        }
+        llminf_model_close(model);
+        llminf_options_close(options);
+        free(bytes);
+    }
+}
+
+/* ---- memory that is refused */
+
+/* All that a host does with a conversation; the model stays open. */
+static llminf_status talk(const llminf_model *model, const char *json, char *text, llminf_token *ids, size_t *n_ids)
+{
+    size_t n;
+    llminf_status status = llminf_chat_format(model, json, -1, text, 512, &n, NULL);
+    return status == LLMINF_OK ? llminf_chat_encode(model, json, -1, ids, 512, n_ids, NULL) : status;
+}
+
+/* Every allocation of a call fails, once and from there on: a status, nothing is lost, and the next call gives the same. */
+static void test_no_memory(void **state)
+{
+    static const char template[] =
+        "{%- macro tool(t, indent=2) -%}{{ t | tojson(indent=indent) }}{%- endmacro -%}"
+        "{%- set ns = namespace(n=0, names=[]) -%}{{ bos_token }}"
+        "{%- for t in tools | default([]) -%}{{ tool(t) }}{%- set ns.n = ns.n + 1 -%}{%- endfor -%}"
+        "{%- for m in messages if m.role != 'none' -%}<|c|>{{ loop.index0 ~ m.role | upper }}\n"
+        "{{ (m.content.split('x') | map('trim') | join('-'))[:200] + '%s|%d' | format(m.role, ns.n) }}<|end|>{{ "
+        "dict(a=1).items() | list }}"
+        "{%- endfor -%}{{ messages | selectattr('role', 'equalto', 'user') | map(attribute='content') | list | tojson }}";
+    static const char json[] =
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"hello x w\"}, {\"role\": \"none\"}, {\"role\": \"assistant\", "
+        "\"content\": \"<|c|> 12\"}], \"tools\": [{\"name\": \"f\", \"parameters\": {\"a\": [1, 2.5, null]}}], \"now\": "
+        "\"2026-01-15 10:20:30\"}";
+    (void)state;
+    for (int mode = 0; mode < 4; mode++) { /* the template of the file or of the JSON; once or for ever */
+        struct support_heap heap = {0};
+        char first[512], text[512], own[4096];
+        llminf_token ids[512], first_ids[512];
+        size_t n_ids, n_first;
+        uint8_t *bytes;
+        llminf_options *options = text_only(NULL);
+        assert_int_equal(llminf_options_set_allocator(options, support_alloc, support_release, &heap, NULL), LLMINF_OK);
+        llminf_model *model = open_model(mode & 1 ? "{{ 1 }}" : template, options, &bytes);
+        snprintf(own, sizeof own, "%.*s", (int)strlen(json), json);
+        if (mode & 1) {
+            size_t n = strlen(json) - 1;
+            n += (size_t)snprintf(own + n, sizeof own - n, ", \"chat_template\": \"");
+            for (const char *at = template; *at; at++)
+                n += (size_t)snprintf(own + n, sizeof own - n, *at == '\n' ? "\\n" : "%c", *at);
+            snprintf(own + n, sizeof own - n, "\"}");
+        }
+        int64_t calls = 0;
+        for (int64_t k = 1; calls == 0; k++) {
+            int64_t before = heap.live_bytes;
+            support_heap_arm(&heap, k, mode >> 1);
+            llminf_status status = talk(model, own, text, ids, &n_ids);
+            support_heap_arm(&heap, 0, 0);
+            if (status == LLMINF_OK)
+                calls = k;
+            else
+                assert_int_equal(status, LLMINF_E_MEMORY);
+            if (mode & 1)
+                assert_int_equal(heap.live_bytes, before); /* else the compiled template may stay */
+            assert_int_equal(talk(model, own, first, first_ids, &n_first), LLMINF_OK);
+            if (status == LLMINF_OK) {
+                assert_string_equal(text, first);
+                assert_int_equal(n_ids, n_first);
+                assert_memory_equal(ids, first_ids, n_ids * sizeof *ids);
+            }
+        }
+        assert_true(calls > 20);
+        llminf_model_close(model);
+        assert_int_equal(heap.live_bytes, 0);
+        llminf_options_close(options);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sources), cmocka_unit_test(test_odd),     cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_limits),  cmocka_unit_test(test_control),
+        cmocka_unit_test(test_sources),   cmocka_unit_test(test_odd),     cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_limits),    cmocka_unit_test(test_control), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
