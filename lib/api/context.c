@@ -118,6 +118,8 @@ llminf_status lli_context_draft(struct lli_engine_options *out, const struct llm
     id = lli_vocab_compare(&draft->vocab, vocab);
     if (id < vocab->n)
         return lli_fail(err, LLMINF_E_OPTION, "draft", "token %u of the model is another than that of the context's", id);
+    if (draft->config.is_bidirectional || out->config->is_bidirectional)
+        return lli_fail(err, LLMINF_E_OPTION, "draft", "a model that sees both ways has no next token to guess");
     out->draft_share = lli_values_float(values, "draft_share");
     if (out->draft_share > 0)
         out->draft_config = &draft->config;

@@ -19,6 +19,7 @@
 /* model */
 #define LLI_MAX_LAYERS 1024u
 #define LLI_MAX_EMBEDDING (1u << 20)
+#define LLI_MAX_TOKEN_TYPES (1u << 16)
 #define LLI_MAX_HEADS 65536u
 #define LLI_MAX_HEAD_DIM 65536u
 #define LLI_MAX_FEED_FORWARD (1u << 24)

@@ -23,6 +23,7 @@
 
 #define DEFAULT_STEP_TOKENS 64u /* beyond max_running */
 #define DEFAULT_RUNNING 64u
+#define WHOLE 2048u      /* rows of a prompt that goes whole, at most, unless the host says how many */
 #define MIN_PREFILL 32u  /* rows that a prefill can have beside max_running decodes */
 #define MORE_LOGITS 16u  /* rows with logits beyond one for each sequence: bounds the scratch, n_vocab floats each */
 #define WATERMARK 100u   /* one block in so many is left alone by admission while others run */
@@ -72,11 +73,13 @@ static void find_groups(struct lli_engine_size *out, const struct lli_config *co
     memcpy(out->windows, layout.windows, sizeof out->windows);
 }
 
-/* One session of full length, beside what is the draft model's. */
+/* One session of full length, beside what is the draft model's; or all that a step takes whole. */
 static int64_t find_budget(const struct lli_engine_size *size, const struct lli_engine_options *options, size_t each)
 {
     uint32_t length = options->config->train_length;
     uint64_t n_blocks = lli_table_footprint(size->windows, size->n_groups, length, size->max_rows) + (uint64_t)1;
+    uint64_t n_step = options->config->is_bidirectional ? lli_table_blocks(size->step_tokens) + (uint64_t)size->max_running : 0;
+    n_blocks = n_step > n_blocks ? n_step : n_blocks;
     double whole = (double)(n_blocks * each + lli_pool_bytes((uint32_t)n_blocks));
     double share = (double)(find_memory() / MEMORY_SHARE / (options->n_here > 1 ? options->n_here : 1));
     if (options->draft_config)
@@ -144,12 +147,19 @@ static void size_own(struct lli_engine_size *out, const struct lli_engine_option
     out->stack_bytes = lli_workers_stack_bytes(out->n_threads) + (options->host_driven ? 0 : LLI_THREAD_STACK_BYTES);
 }
 
+/* Where a prompt goes whole, a step has room for one. */
+static uint32_t default_step(const struct lli_config *config, uint32_t max_running)
+{
+    uint32_t n = DEFAULT_STEP_TOKENS + max_running, whole = config->train_length < WHOLE ? config->train_length : WHOLE;
+    return config->is_bidirectional && n < whole ? whole : n;
+}
+
 int32_t lli_engine_size(struct lli_engine_size *out, const struct lli_engine_options *options, struct llminf_error *err)
 {
     struct lli_forward_size forward;
     *out = (struct lli_engine_size){0};
     out->max_running = options->max_running > 0 ? options->max_running : DEFAULT_RUNNING;
-    out->step_tokens = options->step_tokens > 0 ? options->step_tokens : DEFAULT_STEP_TOKENS + out->max_running;
+    out->step_tokens = options->step_tokens > 0 ? options->step_tokens : default_step(options->config, out->max_running);
     out->max_rows = out->max_running + MIN_PREFILL;
     out->max_rows = out->step_tokens > out->max_rows ? out->step_tokens : out->max_rows;
     out->max_logits = out->max_running + MORE_LOGITS;
@@ -279,7 +289,7 @@ static void settle_options(struct lli_engine *engine, const struct lli_engine_si
     lli_calibrate_init(&engine->calibration, &options->cost, options->rates);
     engine->age_steps = options->age_steps;
     engine->bypass_limit = options->bypass_limit;
-    engine->no_prefix_cache = options->no_prefix_cache;
+    engine->no_prefix_cache = options->no_prefix_cache || options->config->is_bidirectional;
     engine->host_driven = options->host_driven;
     engine->text_bytes = size->text_bytes;
     name_links(engine);

@@ -70,8 +70,8 @@ uint32_t lli_plan_rows(const struct lli_batch *batch, const struct lli_timeline 
     uint32_t first = lli_timeline_next(t), n = t->n_tokens - first, room = batch->max_rows - batch->n_rows;
     n = n < budget ? n : budget;
     n = n < room ? n : room;
-    if (batch->n_rides == batch->max_seqs)
-        return 0;
+    if (batch->n_rides == batch->max_seqs || (t->engine->config->is_bidirectional && n < t->n_tokens))
+        return 0; /* whose positions see each other, comes whole */
     return fit_logits(batch, t, first, n);
 }
 

@@ -7,10 +7,12 @@
 #include "base/fenv.h"
 #include "base/fma.h"
 
-int32_t lli_pooling_init(struct lli_pooling *p, struct lli_heap *heap, int kind, int is_normalized, uint32_t n_embd,
-                         struct llminf_error *err)
+int32_t lli_pooling_init(struct lli_pooling *p, struct lli_heap *heap, int kind, int is_normalized,
+                         const struct lli_config *config, struct llminf_error *err)
 {
-    *p = (struct lli_pooling){.kind = kind, .is_normalized = is_normalized, .n_embd = n_embd};
+    uint32_t n_embd = config->n_embd;
+    *p = (struct lli_pooling){
+        .kind = kind, .is_normalized = is_normalized, .is_whole = config->is_bidirectional, .n_embd = n_embd};
     if (kind == LLI_POOLING_NONE)
         return LLMINF_OK;
     p->sum = lli_alloc_zero(heap, n_embd, sizeof *p->sum);
@@ -60,7 +62,7 @@ void lli_pooling_begin(struct lli_pooling *p)
 void lli_pooling_commit(struct lli_pooling *p, uint32_t end, uint32_t n_tokens)
 {
     if (p->kind == LLI_POOLING_CLS)
-        p->n = 1;
+        p->n = p->is_whole ? end : 1;
     else if (end > p->n && (p->kind == LLI_POOLING_MEAN || end == n_tokens))
         p->n = end;
 }
@@ -117,7 +119,7 @@ static int finish(const struct lli_pooling *p, float *out)
 
 int32_t lli_pooling_read(const struct lli_pooling *p, uint32_t n_tokens, float *out, struct llminf_error *err)
 {
-    uint32_t n_wanted = p->kind == LLI_POOLING_CLS && n_tokens > 0 ? 1 : n_tokens;
+    uint32_t n_wanted = p->kind == LLI_POOLING_CLS && !p->is_whole && n_tokens > 0 ? 1 : n_tokens;
     if (p->kind == LLI_POOLING_NONE)
         return lli_fail(err, LLMINF_E_STATE, "pooling", "is none in this session, want last, mean, cls or model");
     if (p->n == 0 || p->n != n_wanted)

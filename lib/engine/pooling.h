@@ -16,14 +16,15 @@ struct llminf_error;
 struct lli_pooling {
     int kind;          /* enum lli_pooling_kind */
     int is_normalized; /* the embedding has length 1 */
+    int is_whole;      /* every state hangs on all positions: the sum is of one step, or none */
     uint32_t n_embd;
-    uint32_t n; /* what is behind position n - 1 is not in the sum; cls: 1 with position 0 */
+    uint32_t n; /* what is behind position n - 1 is not in the sum; cls: 1 with position 0, unless is_whole */
     float *sum; /* [n_embd]; owned; written by the step in flight; NULL: none */
 };
 
 /* MEMORY. */
-int32_t lli_pooling_init(struct lli_pooling *p, struct lli_heap *heap, int kind, int is_normalized, uint32_t n_embd,
-                         struct llminf_error *err);
+int32_t lli_pooling_init(struct lli_pooling *p, struct lli_heap *heap, int kind, int is_normalized,
+                         const struct lli_config *config, struct llminf_error *err);
 void lli_pooling_finish(struct lli_pooling *p, struct lli_heap *heap);        /* accepts a zeroed struct */
 void lli_pooling_copy(struct lli_pooling *p, const struct lli_pooling *from); /* of the same kind and width */
 

@@ -26,7 +26,9 @@ struct making {
     uint32_t n_decodes, n_prompts; /* rides of each class */
 };
 
-static enum class class_of(const struct lli_timeline *t) { return t->n_tokens - lli_timeline_next(t) <= 1 ? DECODE : PREFILL; }
+static enum class class_of(const struct lli_timeline *t) {
+    return t->n_tokens - lli_timeline_next(t) <= 1 && !t->engine->config->is_bidirectional ? DECODE : PREFILL;
+}
 
 /* ---- who runs */
 

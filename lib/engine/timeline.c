@@ -131,8 +131,7 @@ int32_t lli_timeline_open(struct lli_timeline **out, struct lli_engine *engine, 
     if (status == LLMINF_OK)
         status = find_extra(&extra, engine, options, err);
     if (status == LLMINF_OK)
-        status =
-            lli_pooling_init(&t->pooling, engine->heap, options->pooling, options->is_normalized, engine->config->n_embd, err);
+        status = lli_pooling_init(&t->pooling, engine->heap, options->pooling, options->is_normalized, engine->config, err);
     if (status != LLMINF_OK) {
         lli_timeline_close(t);
         return status;
@@ -316,8 +315,7 @@ int32_t lli_timeline_fork(struct lli_timeline **out, struct lli_timeline *t, str
         lli_table_reserve(&copy->table, engine->heap, engine->pool.n_groups, lli_table_blocks(n_tokens)) != LLMINF_OK)
         status = lli_fail_memory(err, NAME, lli_table_blocks(n_tokens) * sizeof(uint32_t));
     if (status == LLMINF_OK)
-        status =
-            lli_pooling_init(&copy->pooling, engine->heap, t->pooling.kind, t->pooling.is_normalized, t->pooling.n_embd, err);
+        status = lli_pooling_init(&copy->pooling, engine->heap, t->pooling.kind, t->pooling.is_normalized, engine->config, err);
     if (status == LLMINF_OK) {
         if (n_tokens > 0)
             memcpy(copy->tokens, t->tokens, n_tokens * sizeof *t->tokens);
@@ -357,6 +355,9 @@ static int32_t find_length(uint32_t *n_max_out, const struct lli_timeline *t, ui
     if (footprint > pool->n_blocks - 1)
         return lli_fail(err, LLMINF_E_TOO_LONG, NAME, "up to %u tokens need %u blocks, the whole pool has %u", n_max, footprint,
                         pool->n_blocks - 1);
+    if (t->engine->config->is_bidirectional && n_prompt > t->engine->step_tokens)
+        return lli_fail(err, LLMINF_E_TOO_LONG, NAME, "%u tokens go into a step whole or not at all, step_tokens is %u",
+                        n_prompt, t->engine->step_tokens);
     if (n_max > t->engine->n_positions)
         return lli_fail(err, LLMINF_E_TOO_LONG, NAME, "up to %u tokens, the model knows %u positions", n_max,
                         t->engine->n_positions);
@@ -458,6 +459,10 @@ static int32_t submit(struct lli_timeline *t, struct making *making, struct llmi
         swap_requests(&t->request, &making->request);
         return status;
     }
+    if (engine->config->is_bidirectional) { /* what is new changes all */
+        lli_roster_cut(engine, t, 0);
+        lli_pooling_reset(&t->pooling);
+    }
     atomic_store(&t->is_cancelled, 0);
     t->draft = making->draft;
     if (t->draft.by_model)
@@ -483,6 +488,9 @@ int32_t lli_timeline_generate(struct lli_timeline *t, const struct lli_request_p
         return status;
     if (n_prompt == 0)
         return lli_fail(err, LLMINF_E_STATE, NAME, "is empty, want at least 1 token");
+    if (t->engine->config->is_bidirectional && (t->pooling.kind == LLI_POOLING_NONE || params->logits != LLI_LOGITS_OFF ||
+                                                params->logprobs >= 0 || params->prompt_logprobs >= 0))
+        return lli_fail(err, LLMINF_E_UNSUPPORTED, NAME, "of a model that sees both ways has no next token, want pooling");
     if (t->pooling.kind != LLI_POOLING_NONE && params->max_tokens != 0)
         return lli_fail(err, LLMINF_E_OPTION, "max_tokens",
                         "%lld in a session with pooling, want 0: it computes its tokens only", (long long)params->max_tokens);

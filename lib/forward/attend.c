@@ -38,11 +38,16 @@ static size_t first_split(const struct stage *s, const struct lli_row *r)
     return first_seen(s, r) / LLI_SPLIT_TOKENS;
 }
 
+static size_t end_seen(const struct work *w, const struct lli_row *r)
+{
+    return lli_tiles_end(w->pass->plan, w->pass->config, r);
+}
+
 /* Of one split, as positions in it. 0: nothing. */
 static int look(struct lli_query *out, const struct work *w, size_t row, size_t split)
 {
     const struct lli_row *r = &w->pass->plan->rows[row];
-    size_t from = first_seen(w->stage, r), to = (size_t)r->pos + 1, at = split * LLI_SPLIT_TOKENS;
+    size_t from = first_seen(w->stage, r), to = end_seen(w, r), at = split * LLI_SPLIT_TOKENS;
     if (from >= at + LLI_SPLIT_TOKENS || to <= at)
         return 0;
     out->pos = (float)((int64_t)r->pos - (int64_t)at);
@@ -122,9 +127,10 @@ static void find_pages(const uint8_t **k, const uint8_t **v, const struct work *
     const struct lli_row *last = &plan->rows[w->tile->first_row + w->tile->n_rows - 1];
     const uint32_t *blocks = plan->seqs[w->tile->seq].blocks[pages->layout.groups[w->stage->layer]];
     size_t from = first_seen(w->stage, &plan->rows[w->tile->first_row]) / LLI_PAGE_TOKENS;
+    size_t last_page = (end_seen(w, last) - 1) / LLI_PAGE_TOKENS;
     for (size_t i = 0; i < LLI_SPLIT_PAGES; i++) {
         size_t page = split * LLI_SPLIT_PAGES + i;
-        int is_seen = page >= from && page <= last->pos / LLI_PAGE_TOKENS;
+        int is_seen = page >= from && page <= last_page;
         const uint8_t *at = NULL;
         if (is_seen)
             at = lli_pages_k(pages, blocks[page], w->stage->layer) + kv_head * pages->head_bytes;
@@ -259,7 +265,7 @@ static void merge_row(const struct work *w, size_t row)
     const struct lli_row *r = &pass->plan->rows[row];
     size_t head = head_of(w, row), head_dim = pass->config->head_dim, begins = first_split(w->stage, r);
     size_t first = w->tile->first_split + w->stage->window_at, end = first + w->stage->tiling->window;
-    size_t last = r->pos / LLI_SPLIT_TOKENS + 1;
+    size_t last = (end_seen(w, r) - 1) / LLI_SPLIT_TOKENS + 1;
     for (size_t split = first > begins ? first : begins; split < end && split < last; split++) {
         size_t part = part_of(w, row, split);
         for (size_t g = 0; g < w->group; g++) {

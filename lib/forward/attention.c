@@ -136,4 +136,5 @@ void lli_attention_run(const struct lli_pass *pass, uint32_t layer)
     lli_linear_run_one(pass, &output, pass->plan->n_rows);
     if (is_joined)
         lli_norm_join(pass, layer, LLI_ATTN_POST_NORM);
+    lli_norm_stream(pass, layer, LLI_ATTN_OUTPUT_NORM);
 }

@@ -121,4 +121,5 @@ void lli_ffn_run(const struct lli_pass *pass, uint32_t layer)
     lli_ffn_gated(pass, &gated);
     if (is_joined)
         lli_norm_join(pass, layer, LLI_FFN_POST_NORM);
+    lli_norm_stream(pass, layer, LLI_LAYER_OUTPUT_NORM);
 }

@@ -53,13 +53,17 @@ static void copy_block(const struct lli_pass *pass, const void *arg, size_t i, i
     lli_pages_copy(&pass->pages, copy->dst, copy->src);
 }
 
-/* The token's vector, plus its position's where there is a table of them. */
+/* The token's vector, plus that of its type (the first), plus its position's, where there are tables of them. */
 static void start_stream(const struct lli_pass *pass, float *x, const struct lli_row *r, float *free, int worker)
 {
     const struct lli_matrix *at = pass->weights->at;
     look_up(pass, x, &at[LLI_TOKEN_EMBD], (size_t)r->token, worker);
     if (pass->config->embedding_scale != 1)
         pass->kernels.scale(x, x, pass->config->embedding_scale, pass->config->n_embd);
+    if (at[LLI_TOKEN_TYPES].data) {
+        look_up(pass, free, &at[LLI_TOKEN_TYPES], 0, worker);
+        pass->kernels.add(x, x, free, pass->config->n_embd);
+    }
     if (at[LLI_POSITION_EMBD].data) {
         look_up(pass, free, &at[LLI_POSITION_EMBD], r->pos, worker);
         pass->kernels.add(x, x, free, pass->config->n_embd);
@@ -97,7 +101,7 @@ static void norm_last(const struct lli_pass *pass, const void *arg, size_t i, in
     const struct lli_scratch *s = &pass->scratch;
     size_t n = pass->config->n_embd, row = s->logit_rows[i];
     (void)worker;
-    lli_norm_role(pass, s->normed + i * n, s->x + row * n, 0, LLI_OUTPUT_NORM, n);
+    lli_norm_last(pass, s->normed + i * n, row);
     if (lli_linear_take(pass, s->q8 + i * lli_q8_blocks(n), s->normed + i * n, n, *(const int *)arg) < 0)
         lli_pass_mark(pass, row);
 }

@@ -13,6 +13,12 @@ void lli_norm_apply(const struct lli_pass *pass, float *out, const float *x, con
 /* The same with the vectors of a role of a layer, whose bias is the role behind it. */
 void lli_norm_role(const struct lli_pass *pass, float *out, const float *x, uint32_t layer, uint32_t role, size_t n);
 
+/* out[n_embd] = the last norm of a row of the stream; where the last layer ends in one, its copy. */
+void lli_norm_last(const struct lli_pass *pass, float *out, size_t row);
+
+/* Where a half of a layer ends in the norm `role` of the stream itself: that, for all rows. */
+void lli_norm_stream(const struct lli_pass *pass, uint32_t layer, uint32_t role);
+
 /* 1 if what a half of a layer has computed goes through the norm `role`, or a multiplier, on its way back into the stream: then
  * lli_norm_join does that for all rows, from scratch.projected. */
 int lli_norm_is_behind(const struct lli_pass *pass, uint32_t layer, uint32_t role);

@@ -12,7 +12,7 @@ static void norm_row(const struct lli_pass *pass, const void *arg, size_t row, i
     (void)worker;
     if (!(pass->plan->rows[row].flags & LLI_ROW_POOL))
         return;
-    lli_norm_role(pass, out, s->x + row * n, 0, LLI_OUTPUT_NORM, n);
+    lli_norm_last(pass, out, row);
     if (!pass->kernels.finite(out, n))
         lli_pass_mark(pass, row);
 }

@@ -41,12 +41,13 @@ size_t lli_tile_parts(size_t n_workers)
 
 /* ---- cutting: at multiples of the tile's rows, so that the rows of one page are stored by one worker */
 
-static void measure(struct lli_tile *tile, const struct lli_plan *plan, uint32_t window)
+static void measure(struct lli_tile *tile, const struct lli_plan *plan, const struct lli_config *config, uint32_t window)
 {
-    uint32_t first = plan->rows[tile->first_row].pos, last = plan->rows[tile->first_row + tile->n_rows - 1].pos;
+    uint32_t first = plan->rows[tile->first_row].pos;
+    size_t end = lli_tiles_end(plan, config, &plan->rows[tile->first_row + tile->n_rows - 1]);
     first = window > 0 && first >= window ? first + 1 - window : 0;
     tile->first_split = first / LLI_SPLIT_TOKENS;
-    tile->n_splits = last / LLI_SPLIT_TOKENS + 1 - tile->first_split;
+    tile->n_splits = (uint32_t)((end - 1) / LLI_SPLIT_TOKENS) + 1 - tile->first_split;
 }
 
 static uint32_t cut(struct lli_tile *tiles, const struct lli_plan *plan, const struct lli_config *config, uint32_t window)
@@ -61,7 +62,7 @@ static uint32_t cut(struct lli_tile *tiles, const struct lli_plan *plan, const s
             tiles[n++] = (struct lli_tile){.seq = r->seq, .first_row = row, .n_rows = 1};
     }
     for (uint32_t i = 0; i < n; i++)
-        measure(&tiles[i], plan, window);
+        measure(&tiles[i], plan, config, window);
     return n;
 }
 

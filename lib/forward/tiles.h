@@ -30,6 +30,15 @@ struct lli_tiling {
     uint32_t run, n_runs;       /* splits of a window that one worker takes on end; how many of them */
 };
 
+/* The position behind the last that a row sees: behind itself, or behind its sequence's last row, which the step has whole. */
+static inline size_t lli_tiles_end(const struct lli_plan *plan, const struct lli_config *config, const struct lli_row *r)
+{
+    const struct lli_seq *seq = &plan->seqs[r->seq];
+    if (config->is_bidirectional)
+        r = &plan->rows[seq->first_row + seq->n_rows - 1];
+    return (size_t)r->pos + 1;
+}
+
 /* Queries of a tile and one head of K and V, at most. */
 size_t lli_tile_queries(const struct lli_config *config);
 

@@ -257,6 +257,40 @@ static int32_t read_parallel(struct lli_config *c, const struct source *s)
     }
 }
 
+/* Whether a position sees what is behind it. */
+static int32_t read_causal(struct lli_config *c, const struct source *s)
+{
+    char key[KEY_BYTES];
+    int is_encoder = (s->family->traits & LLI_ENCODER) != 0, is_causal = !is_encoder;
+    name_key(key, s, "attention.causal");
+    int32_t status = lli_gguf_get_bool(&is_causal, s->g, key, is_causal, s->err);
+    if (status)
+        return status;
+    if (is_causal ? is_encoder : c->window > 0 || c->alibi != 0)
+        return lli_fail(s->err, LLMINF_E_UNSUPPORTED, key, "%s, %s", is_causal ? "true" : "false",
+                        is_encoder ? "an encoder sees both ways" : "windows and ALiBi look back only");
+    c->is_bidirectional = !is_causal;
+    return 0;
+}
+
+/* Rows of the table, as the file has it: of these the first is used. */
+static int32_t read_token_types(struct lli_config *c, const struct source *s)
+{
+    static const char name[] = "token_types.weight", key[] = "tokenizer.ggml.token_type_count";
+    const struct lli_gguf_tensor *t = lli_gguf_tensor_find(s->g, name);
+    int64_t told;
+    if (!t || !(s->family->may & LLI_ROLE(LLI_TOKEN_TYPES)))
+        return 0;
+    if (t->dims[1] < 1 || t->dims[1] > LLI_MAX_TOKEN_TYPES)
+        return lli_fail_at(s->err, LLMINF_E_LIMIT, t->pos, name, "%llu types, want 1 to %u", (unsigned long long)t->dims[1],
+                           LLI_MAX_TOKEN_TYPES);
+    c->n_token_types = (uint32_t)t->dims[1];
+    int32_t status = lli_gguf_get_int(&told, s->g, key, c->n_token_types, s->err);
+    if (status == 0 && told != c->n_token_types)
+        status = lli_fail(s->err, LLMINF_E_FORMAT, key, "%lld, want the %u of %s", (long long)told, c->n_token_types, name);
+    return status;
+}
+
 static int32_t read_epsilon(struct lli_config *c, const struct source *s)
 {
     static const char *const keys[] = {
@@ -450,7 +484,6 @@ static int32_t refuse_other_arithmetic(const struct source *s)
         double idle[2]; /* values that change nothing */
         int traits;     /* of families that do it */
     } rows[] = {
-        {"attention.causal", {1, 1}, 0},
         {"attention.scale", {0, 0}, LLI_SCALES},
         {"attention.clamp_kqv", {0, 0}, 0},
         {"attention.max_alibi_bias", {0, 0}, 0},
@@ -543,5 +576,9 @@ int32_t lli_config_read(struct lli_config *out, const struct lli_gguf *g, uint32
         status = read_rope(out, &s);
     if (status == 0)
         status = read_window(out, &s);
+    if (status == 0)
+        status = read_causal(out, &s);
+    if (status == 0)
+        status = read_token_types(out, &s);
     return status ? status : refuse_other_arithmetic(&s);
 }

@@ -36,6 +36,8 @@ struct lli_config {
     uint32_t n_expert_ff, n_shared_ff;  /* width of an expert, and of the one that all rows see */
     int has_raw_shares;                 /* the weights of chosen experts are not made to sum to 1 */
     int is_parallel;                    /* attention and FFN see the same stream */
+    int is_bidirectional;               /* a position sees those behind it too */
+    uint32_t n_token_types;             /* 0: none */
     uint32_t window; /* in local layers a position sees itself and the window - 1 before it; 0: all before it */
     uint64_t global_layers[LLI_MAX_LAYERS / 64]; /* bits of those without the window */
     float alibi;                                 /* 0: none */
@@ -44,7 +46,7 @@ struct lli_config {
     float embedding_scale, residual_scale; /* of a token's vector; of what is added to the stream; 1: none */
     float logit_scale, logit_softcap;      /* 1: none; 0: none */
     float norm_eps;
-    uint32_t pooling;                      /* as the file has it, which may be no lli_pooling_kind */
+    uint32_t pooling;                 /* as the file has it, which may be no lli_pooling_kind */
     struct lli_rope rope, local_rope; /* of layers that see all, and of those with the window */
 };
 

@@ -19,6 +19,9 @@
 #define SHARED (BIT(FFN_GATE_SHARED) | BIT(FFN_UP_SHARED) | BIT(FFN_DOWN_SHARED) | BIT(FFN_ROUTER_SHARED))
 #define EXPERT_BIASES (BIT(FFN_ROUTER_BIAS) | BIT(FFN_GATE_EXPS_BIAS) | BIT(FFN_UP_EXPS_BIAS) | BIT(FFN_DOWN_EXPS_BIAS))
 #define DENSE_ONLY GATED
+#define ENCODER                                                                                                                \
+    (BIT(TOKEN_EMBD) | PAIR(TOKEN_NORM) | BIT(ATTN_Q) | BIT(ATTN_K) | BIT(ATTN_V) | BIT(ATTN_OUTPUT) |                         \
+     PAIR(ATTN_OUTPUT_NORM) | PAIR(LAYER_OUTPUT_NORM))
 
 static const struct lli_family families[] = {
     {
@@ -185,6 +188,23 @@ static const struct lli_family families[] = {
         .traits = LLI_WINDOWS | LLI_FFN_NORM_AFTER,
         .window_period = 2,
     },
+    {
+        .name = "bert",
+        .rope_pairs = LLI_ROPE_UNUSED,
+        .norm = LLI_NORM_LAYER,
+        .activation = LLI_GELU_ERF,
+        .needs = ENCODER | ATTN_BIASES | BIT(POSITION_EMBD) | PAIR(FFN_UP) | PAIR(FFN_DOWN),
+        .may = BIT(TOKEN_TYPES),
+        .traits = LLI_ENCODER,
+    },
+    {
+        .name = "nomic-bert",
+        .rope_pairs = LLI_ROPE_HALVES,
+        .norm = LLI_NORM_LAYER,
+        .needs = ENCODER | GATED,
+        .may = BIT(TOKEN_TYPES) | ATTN_BIASES,
+        .traits = LLI_ENCODER,
+    },
 };
 
 /* clang-format off */
@@ -204,6 +224,7 @@ static const struct lli_family families[] = {
 static const struct lli_role_shape shapes[LLI_N_ROLES] = {
     [LLI_TOKEN_EMBD] = MATRIX("token_embd", EMBD, VOCAB),
     [LLI_POSITION_EMBD] = MATRIX("position_embd", EMBD, LLI_EXTENT_CONTEXT),
+    [LLI_TOKEN_TYPES] = MATRIX("token_types", EMBD, LLI_EXTENT_TOKEN_TYPES),
     [LLI_TOKEN_NORM] = VECTOR("token_embd_norm", EMBD),
     [LLI_TOKEN_NORM_BIAS] = BIAS("token_embd_norm", EMBD),
     [LLI_OUTPUT_NORM] = VECTOR("output_norm", EMBD),
@@ -224,6 +245,8 @@ static const struct lli_role_shape shapes[LLI_N_ROLES] = {
     [LLI_ATTN_Q_NORM] = VECTOR("attn_q_norm", LLI_EXTENT_Q_NORM, LLI_EXTENT_Q_NORM_HEADS),
     [LLI_ATTN_K_NORM] = VECTOR("attn_k_norm", LLI_EXTENT_K_NORM, LLI_EXTENT_K_NORM_HEADS),
     [LLI_ATTN_POST_NORM] = VECTOR("post_attention_norm", EMBD),
+    [LLI_ATTN_OUTPUT_NORM] = VECTOR("attn_output_norm", EMBD),
+    [LLI_ATTN_OUTPUT_NORM_BIAS] = BIAS("attn_output_norm", EMBD),
     [LLI_FFN_NORM] = VECTOR("ffn_norm", EMBD),
     [LLI_FFN_NORM_BIAS] = BIAS("ffn_norm", EMBD),
     [LLI_FFN_GATE] = MATRIX("ffn_gate", EMBD, FF),
@@ -238,6 +261,8 @@ static const struct lli_role_shape shapes[LLI_N_ROLES] = {
     [LLI_FFN_DOWN_SHARED] = MATRIX("ffn_down_shexp", SHARED_FF, EMBD),
     [LLI_FFN_ROUTER_SHARED] = MATRIX("ffn_gate_inp_shexp", EMBD),
     [LLI_FFN_POST_NORM] = VECTOR("post_ffw_norm", EMBD),
+    [LLI_LAYER_OUTPUT_NORM] = VECTOR("layer_output_norm", EMBD),
+    [LLI_LAYER_OUTPUT_NORM_BIAS] = BIAS("layer_output_norm", EMBD),
     [LLI_ATTN_Q_BIAS] = BIAS("attn_q", HEADS),
     [LLI_ATTN_K_BIAS] = BIAS("attn_k", KV_HEADS),
     [LLI_ATTN_V_BIAS] = BIAS("attn_v", KV_HEADS),

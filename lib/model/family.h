@@ -9,6 +9,7 @@
 enum lli_role {
     LLI_TOKEN_EMBD,
     LLI_POSITION_EMBD,
+    LLI_TOKEN_TYPES,
     LLI_TOKEN_NORM,
     LLI_TOKEN_NORM_BIAS,
     LLI_OUTPUT_NORM,
@@ -29,6 +30,8 @@ enum lli_role {
     LLI_ATTN_Q_NORM,
     LLI_ATTN_K_NORM,
     LLI_ATTN_POST_NORM,
+    LLI_ATTN_OUTPUT_NORM,
+    LLI_ATTN_OUTPUT_NORM_BIAS,
     LLI_FFN_NORM,
     LLI_FFN_NORM_BIAS,
     LLI_FFN_GATE,
@@ -43,6 +46,8 @@ enum lli_role {
     LLI_FFN_DOWN_SHARED,
     LLI_FFN_ROUTER_SHARED,
     LLI_FFN_POST_NORM,
+    LLI_LAYER_OUTPUT_NORM,
+    LLI_LAYER_OUTPUT_NORM_BIAS,
     LLI_ATTN_Q_BIAS,
     LLI_ATTN_K_BIAS,
     LLI_ATTN_V_BIAS,
@@ -66,6 +71,7 @@ enum lli_extent {
     LLI_EXTENT_EMBD,
     LLI_EXTENT_VOCAB,
     LLI_EXTENT_CONTEXT,
+    LLI_EXTENT_TOKEN_TYPES,
     LLI_EXTENT_HEADS,     /* heads x head size */
     LLI_EXTENT_KV_HEADS,  /* KV heads x head size */
     LLI_EXTENT_EACH_HEAD, /* one per head */
@@ -116,6 +122,7 @@ enum lli_trait {
     LLI_FFN_NORM_AFTER = 128, /* the FFN's norm is called post_attention_norm */
     LLI_LOCAL_UNSCALED = 256, /* layers with a window rotate by the base alone */
     LLI_ROPE_SWITCH = 512,    /* rope.scaling.finetuned false: nothing is rotated */
+    LLI_ENCODER = 1024,       /* every position sees all; there is no next token */
 };
 
 struct lli_family {

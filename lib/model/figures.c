@@ -25,7 +25,7 @@ void lli_figures_shape(struct lli_shape *out, const struct lli_config *config, c
         .window = config->window,
         .is_gated = has(weights, config->n_experts > 0 ? LLI_FFN_GATE_EXPS : LLI_FFN_GATE),
         .is_tied = weights->at[LLI_OUTPUT].data == weights->at[LLI_TOKEN_EMBD].data ? 1u : 0u,
-        .has_layer_norm = has(weights, LLI_OUTPUT_NORM_BIAS),
+        .has_layer_norm = has(weights, LLI_OUTPUT_NORM_BIAS) || has(weights, LLI_LAYER_OUTPUT_NORM_BIAS),
         .has_qk_norm = has(weights, LLI_ATTN_Q_NORM),
         .has_ff_bias = has(weights, LLI_FFN_DOWN_BIAS),
         .has_qkv_bias = has(weights, LLI_ATTN_Q_BIAS),

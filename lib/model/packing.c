@@ -70,7 +70,7 @@ static int32_t add_job(struct packer *p, int64_t layer, int role)
     const struct lli_matrix *from = matrix(p->source->file, layer, role);
     struct job *job = &p->jobs[p->n_jobs];
     size_t mat_bytes, bytes, n_pieces;
-    int is_table = role == LLI_TOKEN_EMBD || role == LLI_POSITION_EMBD;
+    int is_table = role == LLI_TOKEN_EMBD || role == LLI_POSITION_EMBD || role == LLI_TOKEN_TYPES;
     if (!from->data || lli_family_shape((enum lli_role)role)->is_vector || from->n_in == 0 || from->n_out == 0 ||
         (is_table && is_sliced(p->source->file)))
         return 0;

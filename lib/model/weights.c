@@ -26,6 +26,7 @@ static void measure(uint64_t sides[LLI_N_EXTENTS], const struct lli_config *c)
     sides[LLI_EXTENT_EMBD] = c->n_embd;
     sides[LLI_EXTENT_VOCAB] = c->n_vocab;
     sides[LLI_EXTENT_CONTEXT] = c->train_length;
+    sides[LLI_EXTENT_TOKEN_TYPES] = c->n_token_types;
     sides[LLI_EXTENT_HEADS] = (uint64_t)c->n_heads * c->head_dim;
     sides[LLI_EXTENT_KV_HEADS] = (uint64_t)c->n_kv_heads * c->head_dim;
     sides[LLI_EXTENT_EACH_HEAD] = c->n_heads;

@@ -1,5 +1,6 @@
 /* Embeddings through the public API. What "last" gives for every beginning of a text says what "mean" and "cls" of the whole
- * must be, to the bit; that the states themselves are right is shown by tests/golden/embeddings.py. */
+ * must be, to the bit; that the states themselves are right is shown by tests/golden/embeddings.py. With --encoder the model
+ * is one that sees both ways. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@ enum { WIDTH = 64, N = 12, LENGTH = 75, SHARED = 40, N_KINDS = 3 };
 
 static const char *const kinds[N_KINDS] = {"last", "mean", "cls"};
 static llminf_model *model;
+static int is_encoder;
 static uint8_t *files[8]; /* live until the end */
 static int n_files;
 static llminf_token prompts[N][LENGTH];
@@ -122,11 +124,21 @@ static int64_t number(llminf_context *context, const char *key)
     return value;
 }
 
+static struct test_model_spec spec_of(int pooling_type)
+{
+    return (struct test_model_spec){.arch = is_encoder ? "bert" : "llama",
+                                    .optional = is_encoder ? LLI_ROLE(LLI_TOKEN_TYPES) : 0,
+                                    .seed = 5,
+                                    .n_layers = 3,
+                                    .type = LLI_Q8_0,
+                                    .keys = {{"pooling_type", pooling_type, 1}}};
+}
+
 /* ---- what it is */
 
 static int set_up(void **state)
 {
-    struct test_model_spec spec = {.seed = 5, .n_layers = 3, .type = LLI_Q8_0};
+    struct test_model_spec spec = spec_of(0);
     (void)state;
     model = open_with(&spec);
     for (int i = 0; i < N; i++)
@@ -239,7 +251,8 @@ static void test_bits(void **state)
     static const size_t pieces[] = {0, 1, 7, 16, 64};
     static const int others[] = {1, 2, N};
     (void)state;
-    for (size_t c = 0; c < sizeof contexts / sizeof *contexts; c++)
+    for (size_t c = is_encoder; c < sizeof contexts / sizeof *contexts;
+         c++) /* whose prompts do not fit the first one's steps */
         for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
             llminf_context *context = context_of(model, contexts[c]);
             for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++)
@@ -309,7 +322,7 @@ static void test_evicted(void **state)
     llminf_context_close(context);
     for (int has_cache = 0; has_cache < 2; has_cache++) {
         char text[128];
-        snprintf(text, sizeof text, "threads=2 admit_reserve=0 step_tokens=16 prefix_cache=%d kv_budget_bytes=%lld", has_cache,
+        snprintf(text, sizeof text, "threads=2 admit_reserve=0 step_tokens=80 prefix_cache=%d kv_budget_bytes=%lld", has_cache,
                  (long long)(13 * (block + 160)));
         context = context_of(model, text);
         fly(context, N, 0, "in few blocks");
@@ -427,10 +440,9 @@ static void test_of_model(void **state)
     llminf_options *options = bag("session", "pooling=model normalize=0");
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct test_model_spec spec = {.seed = 5, .n_layers = 3, .type = LLI_Q8_0};
+        struct test_model_spec spec = spec_of(rows[i].type);
         llminf_session *session;
         llminf_error error;
-        spec.keys[0] = (struct test_key){"pooling_type", rows[i].type, 1};
         llminf_model *other = open_with(&spec);
         llminf_context *context = context_of(other, "threads=1");
         assert_int_equal(llminf_session_open(&session, context, options, &error), rows[i].status);
@@ -448,13 +460,101 @@ static void test_of_model(void **state)
     llminf_options_close(options);
 }
 
-int main(void)
+/* ---- encoders */
+
+/* A short one after a long one: what was there is seen no more. */
+static void test_shorter(void **state)
 {
-    const struct CMUnitTest tests[] = {
+    llminf_context *context = context_of(model, "threads=2");
+    float want[WIDTH], got[WIDTH];
+    (void)state;
+    for (int kind = 0; kind < N_KINDS; kind++) {
+        llminf_session *whole = pooled(context, kind), *alone_too = pooled(context, kind);
+        append(alone_too, prompts[0], 20);
+        run(alone_too);
+        take(want, alone_too);
+        append(whole, prompts[0], LENGTH);
+        run(whole);
+        take(got, whole);
+        assert_memory_not_equal(want, got, sizeof want);
+        assert_int_equal(llminf_session_truncate(whole, 20, NULL), LLMINF_OK);
+        run(whole);
+        take(got, whole);
+        assert_memory_equal(want, got, sizeof want);
+        append(whole, prompts[0] + 20, LENGTH - 20);
+        run(whole);
+        expect(whole, kind, 0, "whole again");
+        llminf_session_close(whole);
+        llminf_session_close(alone_too);
+    }
+    llminf_context_close(context);
+}
+
+static void expect_refused(llminf_session *session, const char *text, llminf_status status, const char *word)
+{
+    llminf_options *options = bag("generate", text);
+    llminf_error error;
+    assert_int_equal(llminf_session_generate(session, NULL, options, &error), status);
+    if (!strstr(error.text, word) && !strstr(error.subject, word))
+        fail_msg("no %s in: %s", word, error.text);
+    llminf_options_close(options);
+}
+
+static void test_refused(void **state)
+{
+    llminf_context *context = context_of(model, "threads=1 step_tokens=64"), *other;
+    llminf_session *plain = session_of(context, ""), *session = pooled(context, 2);
+    llminf_options *options = bag("context", "threads=1");
+    llminf_error error;
+    float out[WIDTH];
+    size_t n;
+    (void)state;
+    append(plain, prompts[0], 5);
+    append(session, prompts[0], 64);
+    expect_refused(plain, "", LLMINF_E_UNSUPPORTED, "pooling");
+    expect_refused(plain, "max_tokens=0", LLMINF_E_UNSUPPORTED, "pooling");
+    expect_refused(session, "max_tokens=0 logits=all", LLMINF_E_UNSUPPORTED, "next token");
+    expect_refused(session, "max_tokens=0 prompt_logprobs=1", LLMINF_E_UNSUPPORTED, "next token");
+    expect_refused(session, "max_tokens=1", LLMINF_E_OPTION, "max_tokens");
+    run(session);
+    take(out, session);
+    append(session, prompts[0], 1);
+    assert_int_equal(llminf_session_embedding(session, out, WIDTH, &n, &error), LLMINF_E_STATE);
+    expect_refused(session, "max_tokens=0", LLMINF_E_TOO_LONG, "step_tokens");
+    assert_int_equal(llminf_options_set_model(options, "draft", model, NULL), LLMINF_OK);
+    assert_int_equal(llminf_context_open(&other, model, options, &error), LLMINF_E_OPTION);
+    assert_string_equal(error.subject, "draft");
+    llminf_options_close(options);
+    llminf_session_close(plain);
+    llminf_session_close(session);
+    llminf_context_close(context);
+}
+
+/* A step's rows are what the host says: prompts wait until there is room for them whole, and nobody waits for ever. */
+static void test_room(void **state)
+{
+    llminf_context *context = context_of(model, "threads=2 step_tokens=75 max_running=2");
+    (void)state;
+    fly(context, N, 0, "one at a time");
+    fly(context, N, 7, "one at a time, in pieces");
+    assert_int_equal(number(context, "prefix_hit_tokens"), 0);
+    llminf_context_close(context);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    const struct CMUnitTest decoder[] = {
         cmocka_unit_test(test_definition), cmocka_unit_test(test_normalized),   cmocka_unit_test(test_bits),
         cmocka_unit_test(test_backends),   cmocka_unit_test(test_company),      cmocka_unit_test(test_evicted),
         cmocka_unit_test(test_saved),      cmocka_unit_test(test_fork_and_cut), cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_of_model),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    const struct CMUnitTest encoder[] = {
+        cmocka_unit_test(test_normalized), cmocka_unit_test(test_bits),         cmocka_unit_test(test_backends),
+        cmocka_unit_test(test_evicted),    cmocka_unit_test(test_fork_and_cut), cmocka_unit_test(test_of_model),
+        cmocka_unit_test(test_shorter),    cmocka_unit_test(test_refused),      cmocka_unit_test(test_room),
+    };
+    is_encoder = argc > 1;
+    return is_encoder ? cmocka_run_group_tests(encoder, set_up, tear_down) : cmocka_run_group_tests(decoder, set_up, tear_down);
 }

@@ -1,4 +1,4 @@
-/* Any bytes as a model: open, encode, two tokens, close, through the public API. */
+/* Any bytes as a model: open, encode, two tokens, an embedding, close, through the public API. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,6 +43,35 @@ static void tell(llminf_model *model, const llminf_options *for_context, const l
     llminf_context_close(context);
 }
 
+static void embed(llminf_model *model, const llminf_options *for_context)
+{
+    llminf_options *for_session = bag("session", "pooling", "mean"), *nothing = bag("generate", "max_tokens", "0");
+    llminf_context *context = NULL;
+    llminf_session *session = NULL;
+    llminf_error error;
+    float *vector = NULL;
+    size_t n = 0;
+    llminf_status status = llminf_context_open(&context, model, for_context, &error);
+    if (status == LLMINF_OK)
+        status = llminf_session_open(&session, context, for_session, &error);
+    if (status == LLMINF_OK)
+        status = llminf_session_append_text(session, "once upon", -1, LLMINF_TEXT_BOUNDS, &error);
+    if (status == LLMINF_OK)
+        status = llminf_session_generate(session, NULL, nothing, &error);
+    if (status == LLMINF_OK)
+        status = llminf_session_wait(session, -1, &error);
+    if (status >= 0)
+        status = llminf_session_embedding(session, NULL, 0, &n, &error);
+    if (status == LLMINF_OK && (vector = malloc(n * sizeof *vector)) != NULL)
+        status = llminf_session_embedding(session, vector, n, &n, &error);
+    check(status, &error);
+    free(vector);
+    llminf_session_close(session);
+    llminf_context_close(context);
+    llminf_options_close(for_session);
+    llminf_options_close(nothing);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     llminf_options *for_context = bag("context", "kv_budget_bytes", "1MiB"), *for_generate = bag("generate", "max_tokens", "2");
@@ -54,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     check(status, &error);
     if (status == LLMINF_OK) {
         tell(model, for_context, for_generate);
+        embed(model, for_context);
         llminf_model_close(model);
     }
     llminf_options_close(for_context);

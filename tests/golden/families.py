@@ -56,11 +56,11 @@ def as_f32(_, t):
     return 0, t.astype("<f4").tobytes()
 
 
-def write(path, arch, keys, tensors, encode=as_f32):
+def write(path, arch, keys, tensors, encode=as_f32, tokens=None):
     """encode(name, tensor): the number of a type, and bytes"""
     meta = {"general.architecture": arch}
     meta.update({"%s.%s" % (arch, k): v for k, v in keys.items()})
-    meta.update(vocabulary())
+    meta.update(tokens or vocabulary())
     out = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(meta))]
     for k, v in meta.items():
         kind, data = value(v)
@@ -119,6 +119,7 @@ class Model:
         self.head, self.n, self.context = head or d // heads, n, n + 14
         self.tensors = {}
         self.layer = None
+        self.both_ways = False  # a position sees those behind it too
         self.keys = {"context_length": self.context, "embedding_length": d, "block_count": layers, "feed_forward_length": ff,
                      "attention.head_count": heads, "attention.head_count_kv": kv_heads}
         if head:
@@ -190,7 +191,7 @@ class Model:
         if softcap:
             scores = cap(scores, softcap)
         i, j = np.arange(len(q))[:, None], np.arange(len(q))[None]
-        hidden = (j > i) | ((i - j >= window) if window else False)
+        hidden = ((j > i) & (not self.both_ways)) | ((i - j >= window) if window else False)
         if slopes is not None:
             scores = scores - slopes[:, None, None] * (i - j)
         scores = np.where(hidden, -np.inf, scores)

@@ -335,6 +335,7 @@ static void measure(uint32_t sides[LLI_N_EXTENTS], const struct test_model_spec 
         [LLI_EXTENT_EMBD] = s->n_embd,
         [LLI_EXTENT_VOCAB] = s->n_vocab,
         [LLI_EXTENT_CONTEXT] = s->n_context,
+        [LLI_EXTENT_TOKEN_TYPES] = 2,
         [LLI_EXTENT_HEADS] = s->n_heads * head,
         [LLI_EXTENT_KV_HEADS] = s->n_kv_heads * head,
         [LLI_EXTENT_EACH_HEAD] = s->n_heads,
@@ -361,7 +362,7 @@ static void add_role(struct plan *p, int layer, int role, const uint32_t *sides)
         t->mean = shape->is_vector && !is_bias ? 1 : 0;
         t->deviation = 0.1;
     }
-    if (role == LLI_FFN_ROUTER || role == LLI_POSITION_EMBD)
+    if (role == LLI_FFN_ROUTER || role == LLI_POSITION_EMBD || role == LLI_TOKEN_TYPES)
         t->type = LLI_F32;
     if (role == LLI_TOKEN_EMBD)
         t->deviation = 1;

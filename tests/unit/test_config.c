@@ -96,19 +96,20 @@ static void experts_biases_and_long_heads(void **state)
 static void rows_make_sense(void **state)
 {
     (void)state;
-    const uint64_t core = LLI_ROLE(LLI_TOKEN_EMBD) | LLI_ROLE(LLI_OUTPUT_NORM) | LLI_ROLE(LLI_ATTN_Q) | LLI_ROLE(LLI_ATTN_K) |
-                          LLI_ROLE(LLI_ATTN_V) | LLI_ROLE(LLI_ATTN_OUTPUT);
+    const uint64_t core = LLI_ROLE(LLI_TOKEN_EMBD) | LLI_ROLE(LLI_ATTN_Q) | LLI_ROLE(LLI_ATTN_K) | LLI_ROLE(LLI_ATTN_V) |
+                          LLI_ROLE(LLI_ATTN_OUTPUT);
     size_t n = 0;
     for (const struct lli_family *f; (f = lli_family_at(n)); n++) {
         int has_experts = (f->needs & LLI_ROLE(LLI_FFN_ROUTER)) != 0, has_up = (f->needs & LLI_ROLE(LLI_FFN_UP)) != 0;
         int has_gate = (f->needs & LLI_ROLE(has_up ? LLI_FFN_GATE : LLI_FFN_GATE_EXPS)) != 0;
-        assert_true((f->needs & core) == core && (has_up || has_experts));
+        int last_norm = f->traits & LLI_ENCODER ? LLI_LAYER_OUTPUT_NORM : LLI_OUTPUT_NORM;
+        assert_true((f->needs & core) == core && (has_up || has_experts) && f->needs >> last_norm & 1);
         assert_int_equal(f->needs & f->may, 0);
         assert_true(has_gate ? f->activation != LLI_GELU_ERF : f->activation == LLI_GELU_TANH || f->activation == LLI_GELU_ERF);
         assert_false(f->may & (LLI_ROLE(LLI_FFN_GATE) | LLI_ROLE(LLI_FFN_UP)));
         assert_ptr_equal(lli_family_find(f->name, strlen(f->name)), f);
     }
-    assert_int_equal(n, 20);
+    assert_int_equal(n, 22);
     assert_null(lli_family_find("qwen", 4));
 }
 
@@ -119,6 +120,58 @@ static void set_bool(struct model *m, const char *key, int value)
     test_gguf_bytes(&record, &(uint8_t){(uint8_t)value}, 1);
     test_gguf_set(&m->file, key, &record);
     free(record.bytes);
+}
+
+/* Who sees what is behind it: by nature, or because the file says so. */
+static void both_ways(void **state)
+{
+    static const struct {
+        const char *arch;
+        int causal; /* of the file; -1: it does not say */
+        int32_t status;
+        int is_bidirectional;
+    } rows[] = {
+        {"bert", -1, LLMINF_OK, 1},
+        {"bert", 0, LLMINF_OK, 1},
+        {"bert", 1, LLMINF_E_UNSUPPORTED, 0},
+        {"nomic-bert", 0, LLMINF_OK, 1},
+        {"qwen2", -1, LLMINF_OK, 0},
+        {"qwen2", 1, LLMINF_OK, 0},
+        {"qwen2", 0, LLMINF_OK, 1},
+        {"gemma2", 0, LLMINF_E_UNSUPPORTED, 0},
+        {"bloom", 0, LLMINF_E_UNSUPPORTED, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct test_model_spec spec = {.arch = rows[i].arch};
+        struct model m;
+        char key[64];
+        snprintf(key, sizeof key, "%s.attention.causal", rows[i].arch);
+        model_make(&m, &spec);
+        if (rows[i].causal >= 0)
+            set_bool(&m, key, rows[i].causal);
+        assert_int_equal(model_read(&m), rows[i].status);
+        if (rows[i].status == LLMINF_OK)
+            assert_int_equal(m.config.is_bidirectional, rows[i].is_bidirectional);
+        else
+            assert_string_equal(m.err.subject, key);
+        model_finish(&m);
+    }
+}
+
+static void types_of_tokens(void **state)
+{
+    struct test_model_spec spec = {.arch = "bert", .optional = LLI_ROLE(LLI_TOKEN_TYPES)};
+    struct model m;
+    (void)state;
+    model_make(&m, &spec);
+    model_set_u32(&m, "tokenizer.ggml.token_type_count", 2);
+    assert_int_equal(model_read(&m), LLMINF_OK);
+    assert_int_equal(m.config.n_token_types, 2);
+    model_finish(&m);
+    model_make(&m, &spec);
+    model_set_u32(&m, "tokenizer.ggml.token_type_count", 3);
+    model_expect(&m, LLMINF_E_FORMAT, "tokenizer.ggml.token_type_count");
 }
 
 static void what_families_read(void **state)
@@ -467,6 +520,8 @@ int main(void)
         cmocka_unit_test(defaults_of_absent_keys),
         cmocka_unit_test(experts_biases_and_long_heads),
         cmocka_unit_test(rows_make_sense),
+        cmocka_unit_test(both_ways),
+        cmocka_unit_test(types_of_tokens),
         cmocka_unit_test(what_families_read),
         cmocka_unit_test(scalings),
         cmocka_unit_test(integers_in_range),
