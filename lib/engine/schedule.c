@@ -158,10 +158,10 @@ static int fits(const struct lli_engine *engine, const struct lli_timeline *t, u
 }
 
 /* The longest known beginning of its tokens behind which its next row has all that it sees: where a window drops what is
- * behind, rows that are computed again, for their logits, cannot begin before the end of a hit. */
+ * behind, rows that are computed again, for their logits or a sum of states, cannot begin before the end of a hit. */
 static void find_hit(struct lli_hit *out, struct lli_engine *engine, struct lli_timeline *t, uint32_t n)
 {
-    uint32_t next = lli_request_from(&t->request), i = 0;
+    uint32_t next = lli_timeline_again(t), i = 0;
     while (i < engine->pool.n_groups && engine->pool.windows[i] == 0)
         i++;
     lli_table_find(out, &t->table, &engine->pool, t->tokens, i < engine->pool.n_groups && next < n ? next : n);

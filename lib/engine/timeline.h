@@ -59,14 +59,21 @@ struct lli_timeline {
     int has_news, is_told; /* to be told; being told right now */
 };
 
+/* The first position that is to be computed even where it was: its logits are asked for, or it is to be pooled. UINT32_MAX:
+ * none. */
+static inline uint32_t lli_timeline_again(const struct lli_timeline *t)
+{
+    uint32_t asked = lli_request_from(&t->request), pooled = lli_pooling_from(&t->pooling);
+    return asked < pooled ? asked : pooled;
+}
+
 /* The first position whose row is due: what is not computed, or the last one again, or one whose logits are asked for or that
  * is to be pooled. */
 static inline uint32_t lli_timeline_next(const struct lli_timeline *t)
 {
     uint32_t first = t->table.n_computed < t->n_tokens ? t->table.n_computed : t->n_tokens - 1;
-    uint32_t asked = lli_request_from(&t->request), pooled = lli_pooling_from(&t->pooling);
-    first = asked < first ? asked : first;
-    return pooled < first ? pooled : first;
+    uint32_t again = lli_timeline_again(t);
+    return again < first ? again : first;
 }
 
 /* It, or one of its beams, is in the plan in flight. */
