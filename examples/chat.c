@@ -3,6 +3,7 @@
  * Each turn is one JSON object of messages. llminf_chat_encode makes tokens of it in which nothing that was typed can be a
  * control token; the session keeps what it has computed of them and computes the rest. */
 #include "program.h"
+#include "ranks.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -28,6 +29,7 @@ static const struct flag flags[] = {
     {"--min-p", "P", "drop what is below P times the best (default 0.05)", &min_p},
     {"--seed", "S", "seed of the draws (default: the time)", &seed},
     {"--threads", "N", "threads; 0: what this process may use (default)", &threads},
+    RANKS_FLAGS,
     {"--backend", "NAME", "kernel table (default auto)", &backend},
     {"--lora", "FILE[:SCALE]", "an adapter: GGUF or a folder of PEFT, and what it is multiplied by", &lora},
 };
@@ -489,7 +491,7 @@ static void open_all(struct chat *c)
     check(&program, llminf_options_open(&for_context, "context", &error), &error);
     set_option(&program, for_context, "threads", threads);
     set_option(&program, for_context, "backend", backend);
-    check(&program, llminf_context_open(&c->context, c->model, for_context, &error), &error);
+    open_context(&program, &c->context, c->model, for_context);
     llminf_options *for_session = session_options(&program, c->model, lora);
     check(&program, llminf_session_open(&c->session, c->context, for_session, &error), &error);
     llminf_options_close(for_model);

@@ -1,5 +1,6 @@
 /* embed.c - texts as vectors: each in a session of its own with the option "pooling", many of them in one batch. */
 #include "program.h"
+#include "ranks.h"
 
 #include <errno.h>
 #include <math.h>
@@ -18,6 +19,7 @@ static const struct flag flags[] = {
     {"--ids", "1,2,3", "token ids instead of texts", &id_list},
     {"-o", "OUT.f32", "file for the vectors, which are not printed then", &out_path},
     {"--threads", "N", "threads; 0: what this process may use (default)", &threads},
+    RANKS_FLAGS,
     {"--backend", "NAME", "kernel table (default auto)", &backend},
     {"--chunk", "N", "tokens computed at once (default: all)", &chunk},
     {"--kv", "f16|f32|q8_0", "element type of keys and values (default f16)", &kv},
@@ -137,7 +139,7 @@ static void embed(struct output *out, llminf_model *model, const struct input *i
     set_option(&program, for_session, "pooling", find_pooling(model));
     set_option(&program, for_session, "normalize", raw != NULL ? "0" : "1");
     set_option(&program, for_generate, "max_tokens", "0");
-    check(&program, llminf_context_open(&context, model, for_context, &error), &error);
+    open_context(&program, &context, model, for_context);
     for (size_t first = 0; first < in->n; first += TOGETHER) {
         size_t n_now = in->n - first < TOGETHER ? in->n - first : TOGETHER;
         for (size_t i = 0; i < n_now; i++) {

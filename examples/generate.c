@@ -1,5 +1,6 @@
 /* generate.c - continues a prompt: text to stdout as it is made, statistics to stderr. */
 #include "program.h"
+#include "ranks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ static const struct flag flags[] = {
     {"--json-schema", "FILE", "a JSON schema; the new text is JSON that is valid under it", &schema},
     {"--seed", "S", "seed of the draws (default 0)", &seed},
     {"--threads", "N", "threads; 0: what this process may use (default)", &threads},
+    RANKS_FLAGS,
     {"--backend", "NAME", "kernel table (default auto)", &backend},
     {"--ctx", "N", "longest timeline in tokens; 0: the model's (default)", &length},
     {"--draft", "FILE", "a smaller model of the same vocabulary, which guesses tokens", &draft},
@@ -72,7 +74,7 @@ static void open_all(struct run *run)
     set_option(&program, for_context, "threads", threads);
     set_option(&program, for_context, "backend", backend);
     set_budget(for_context, run->model, set_draft(&program, for_context, run->model, draft));
-    check(&program, llminf_context_open(&run->context, run->model, for_context, &error), &error);
+    open_context(&program, &run->context, run->model, for_context);
     set_option(&program, for_session, "max_length", length);
     check(&program, llminf_session_open(&run->session, run->context, for_session, &error), &error);
     run->load_ns = now_ns() - start;

@@ -1,5 +1,6 @@
 /* logits.c - the logits of every position of a list of token ids, as float32 [n_tokens, n_vocab], and their hash. */
 #include "program.h"
+#include "ranks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@ static const struct flag flags[] = {
     {"--ids", "1,2,3", "token ids", &id_list},
     {"-o", "OUT.f32", "file for the logits; without it only the hash is printed", &out_path},
     {"--threads", "N", "threads; 0: what this process may use (default)", &threads},
+    RANKS_FLAGS,
     {"--backend", "NAME", "kernel table (default auto)", &backend},
     {"--chunk", "N", "tokens computed at once (default: all)", &chunk},
     {"--kv", "f16|f32|q8_0", "element type of keys and values (default f16)", &kv},
@@ -80,7 +82,7 @@ int main(int argc, char **argv)
     set_option(&program, for_generate, "logits", "all");
     check(&program, llminf_model_open(&model, model_path, for_model, &error), &error);
     for_session = session_options(&program, model, lora);
-    check(&program, llminf_context_open(&context, model, for_context, &error), &error);
+    open_context(&program, &context, model, for_context);
     check(&program, llminf_session_open(&session, context, for_session, &error), &error);
     check(&program, llminf_model_int(model, "n_vocab", &n_vocab, &error), &error);
     logits = calloc(n, (size_t)n_vocab * sizeof *logits);

@@ -1,6 +1,7 @@
 /* many.c - many threads, each with a session of its own: a file of prompts, one a line, is told at once. The library computes
  * what is in flight together. Answers go to stdout as they are done, a line of live figures to stderr. */
 #include "program.h"
+#include "ranks.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +23,7 @@ static const struct flag flags[] = {
     {"--temp", "T", "temperature; 0: greedy (default)", &temperature},
     {"--seed", "S", "seed of the draws (default 0)", &seed},
     {"--threads", "N", "threads of the library; 0: what this process may use (default)", &threads},
+    RANKS_FLAGS,
     {"--backend", "NAME", "kernel table (default auto)", &backend},
     {"--kv", "BYTES", "budget of keys and values, as 2GiB", &budget},
     {"--running", "N", "generations in one batch (default 64)", &running},
@@ -64,7 +66,7 @@ static void open_all(struct work *work)
     set_option(&program, for_context, "max_running", running);
     set_option(&program, for_context, "batching", batching);
     set_draft(&program, for_context, work->model, draft);
-    check(&program, llminf_context_open(&work->context, work->model, for_context, &error), &error);
+    open_context(&program, &work->context, work->model, for_context);
     work->for_session = session_options(&program, work->model, lora);
     llminf_options_close(for_model);
     llminf_options_close(for_context);
