@@ -67,7 +67,7 @@ static int32_t refuse_others(struct folder *f, const struct lli_json *json)
         int may_be_true;
     } rows[] = {
         {"use_dora", {NULL}, 0},          {"lora_bias", {NULL}, 0},
-        {"fan_in_fan_out", {NULL}, 0},    {"modules_to_save", {NULL}, 0},
+        {"fan_in_fan_out", {NULL}, 1},    {"modules_to_save", {NULL}, 0},
         {"alpha_pattern", {NULL}, 0},     {"trainable_token_indices", {NULL}, 0},
         {"layer_replication", {NULL}, 0}, {"alora_invocation_tokens", {NULL}, 0},
         {"use_qalora", {NULL}, 0},        {"target_parameters", {NULL}, 0},

@@ -3,7 +3,7 @@
 
 Families of families.py that have what others have not: fused tensors, biases, norms behind the matrices, experts beside a shared
 one, a multiplier of the stream. An adapter has half of the matrices, of ranks that differ. A second file, the same adapter as a
-folder of PEFT (F32, F16, BF16), must give the bits of the GGUF, also where rows of q and k change places; encoded halves must
+folder of PEFT (F32, F16, BF16), must give the bits of the GGUF, also where rows change places; encoded halves must
 give those of their values in F32. Ends with 77 (skipped) where numpy is absent."""
 import functools
 import json
@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import families
+import folders
 from families import np
 
 FAMILIES = ["qwen2", "qwen2moe", "phi3", "gpt2", "gemma2", "olmo2", "command-r", "granite", "falcon 40b", "gptneox sequential",
@@ -20,20 +21,6 @@ FAMILIES = ["qwen2", "qwen2moe", "phi3", "gpt2", "gemma2", "olmo2", "command-r",
 MATRICES = ["attn_q", "attn_k", "attn_v", "attn_qkv", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "ffn_gate_shexp",
             "ffn_up_shexp", "ffn_down_shexp", "output"]
 ALPHA, SCALE = 12.0, -0.75
-
-
-def llama(m):
-    m.keys.update(families.RMS_EPS)
-    x = m.embed()
-    for _ in m.each_layer():
-        q, k, v = m.qkv(families.rms(x, m.gain("attn_norm")))
-        x = x + m.attend(m.rope(q, adjacent=True), m.rope(k, adjacent=True), v)
-        x = x + m.gated(families.rms(x, m.gain("ffn_norm")), families.silu)
-    m.layer = None
-    return m.logits(families.rms(x, m.gain("output_norm")))
-
-
-families.FAMILIES["llama"] = (llama, {})
 
 
 class Adapted(families.Model):
@@ -106,32 +93,41 @@ def write_gguf(path, arch, pairs, kind="F32"):
         file.write(head + bytes(-len(head) % 32) + b"".join(data))
 
 
-HF = {"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
-      "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
+SHARED = {"stem": "model.layers.", "output": "lm_head", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
+          "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
+          "ffn_down": "mlp.down_proj"}
+HF = {"llama": SHARED, "qwen2": SHARED,
+      "gpt2": {"stem": "transformer.h.", "attn_qkv": "attn.c_attn", "attn_output": "attn.c_proj", "ffn_up": "mlp.c_fc",
+               "ffn_down": "mlp.c_proj"},
+      "gptneox": {"stem": "gpt_neox.layers.", "output": "embed_out", "attn_qkv": "attention.query_key_value",
+                  "attn_output": "attention.dense", "ffn_up": "mlp.dense_h_to_4h", "ffn_down": "mlp.dense_4h_to_h"}}
 
 
-def hf_name(name):
+def hf_name(name, arch):
     parts = name.split(".")
-    return "lm_head" if parts[0] == "output" else "model.layers.%s.%s" % (parts[1], HF[parts[2]])
+    table = HF[arch]
+    return table["output"] if parts[0] == "output" else "%s%s.%s" % (table["stem"], parts[1], table[parts[2]])
 
 
-def halves(b, head):
-    """rows of neighbours that are rotated, as rows of the two halves of a head"""
-    return b.reshape(-1, head // 2, 2, b.shape[1]).swapaxes(1, 2).reshape(b.shape)
+def folder_rows(b, name, m, arch):
+    """rows of B in the folder's order"""
+    if arch == "llama" and name in ("attn_q", "attn_k"):
+        return folders.halves(b, len(b) // m.head)
+    return folders.grouped(m, b) if arch == "gptneox" and name == "attn_qkv" else b
 
 
-def write_folder(path, pairs, kind, head, config):
+def write_folder(path, pairs, kind, m, arch, config):
     os.mkdir(path)
     with open(os.path.join(path, "adapter_config.json"), "w") as file:
-        json.dump({"peft_type": "LORA", "lora_alpha": ALPHA, "bias": "none", "use_dora": False, "fan_in_fan_out": False,
+        json.dump({"peft_type": "LORA", "lora_alpha": ALPHA, "bias": "none", "use_dora": False, "fan_in_fan_out": arch == "gpt2",
                    "modules_to_save": None, "init_lora_weights": True, "target_modules": ["q_proj"], **config}, file)
     header, data, at = {}, [], 0
     for name, pair in pairs.items():
         for letter, t in zip("AB", pair):
-            if letter == "B" and head and name.split(".")[2:3] in (["attn_q"], ["attn_k"]):
-                t = halves(t, head)
+            if letter == "B" and name.startswith("blk."):
+                t = folder_rows(t, name.split(".")[2], m, arch)
             data.append(TYPES[kind][1](t))
-            header["base_model.model.%s.lora_%s.weight" % (hf_name(name), letter)] = {
+            header["base_model.model.%s.lora_%s.weight" % (hf_name(name, arch), letter)] = {
                 "dtype": kind, "shape": t.shape, "data_offsets": [at, at + len(data[-1])]}
             at += len(data[-1])
     text = json.dumps(header).encode()
@@ -152,17 +148,19 @@ def check_formats(logits, folder, m, arch):
         write_gguf(folder + "/coded.gguf", arch, m.pairs, kind)
         if logits("--lora", folder + "/plain.gguf")[0] != logits("--lora", folder + "/coded.gguf")[0]:
             bad.append(kind)
-    if arch not in ("llama", "qwen2"):
+    if arch not in HF:
         return bad
-    ranks = {"r": 64, "rank_pattern": {hf_name(k): len(a) for k, (a, _) in m.pairs.items()}}
+    ranks = {"r": 64, "rank_pattern": {hf_name(k, arch): len(a) for k, (a, _) in m.pairs.items()}}
     for kind in ("F32", "F16", "BF16"):
         path = "%s/peft-%s" % (folder, kind)
-        write_folder(path, m.pairs, kind, m.head if arch == "llama" else 0, ranks)
+        write_folder(path, m.pairs, kind, m, arch, ranks)
         write_gguf(folder + "/coded.gguf", arch, m.pairs, kind)
         if logits("--lora", path)[0] != logits("--lora", folder + "/coded.gguf")[0]:
             bad.append("PEFT " + kind)
+    if HF[arch] is not SHARED:
+        return bad
     one = {k: p for k, p in m.pairs.items() if len(p[0]) == 4}  # of one rank, "rank stabilised": alpha / sqrt(rank)
-    write_folder(folder + "/stable", one, "F32", m.head if arch == "llama" else 0, {"r": 4, "use_rslora": True})
+    write_folder(folder + "/stable", one, "F32", m, arch, {"r": 4, "use_rslora": True})
     write_gguf(folder + "/one.gguf", arch, one)
     if logits("--lora", folder + "/stable")[0] != logits("--lora", folder + "/one.gguf:2")[0] or not one:
         bad.append("rank stabilised")

@@ -228,8 +228,8 @@ RMS_EPS = {"attention.layer_norm_rms_epsilon": 1e-5}
 LN_EPS = {"attention.layer_norm_epsilon": 1e-5}
 
 
-def llama_window(m, window=9):
-    m.keys.update(RMS_EPS, **{"attention.sliding_window": window})
+def llama(m, window=0):
+    m.keys.update(RMS_EPS)
     x = m.embed()
     for _ in m.each_layer():
         q, k, v = m.qkv(rms(x, m.gain("attn_norm")))
@@ -237,6 +237,11 @@ def llama_window(m, window=9):
         x = x + m.gated(rms(x, m.gain("ffn_norm")), silu)
     m.layer = None
     return m.logits(rms(x, m.gain("output_norm")))
+
+
+def llama_window(m, window=9):
+    m.keys["attention.sliding_window"] = window
+    return llama(m, window)
 
 
 def qwen2(m, experts=False):
@@ -560,6 +565,7 @@ def bloom(m):
 
 
 FAMILIES = {
+    "llama": (llama, {}),
     "llama window": (llama_window, {}),
     "qwen2": (qwen2, {}),
     "qwen2moe": (qwen2moe, {}),

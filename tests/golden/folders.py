@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 
-import adapters  # the family llama
 import families
 from families import np
 
@@ -427,16 +426,16 @@ GRANITE = {"embedding_multiplier": 6.0, "residual_multiplier": 0.25, "logits_sca
 PICTURES = ("vision_tower.encoder.weight", "multi_modal_projector.mm_norm.weight")
 
 VARIANTS = {
-    "llama": variant("LlamaForCausalLM", "llama", adapters.llama, LLAMA),
+    "llama": variant("LlamaForCausalLM", "llama", F.llama, LLAMA),
     "llama tied": variant("LlamaForCausalLM", "llama", llama_tied, LLAMA, kind="F16", tied=True),
-    "llama shards": variant("LlamaForCausalLM", "llama", adapters.llama, LLAMA, kind="BF16", shards=3),
+    "llama shards": variant("LlamaForCausalLM", "llama", F.llama, LLAMA, kind="BF16", shards=3),
     "llama biases": variant("LlamaForCausalLM", "llama", llama_bias, LLAMA, kind="F16"),
-    "llama heads": variant("LlamaForCausalLM", "llama", adapters.llama, LLAMA, head=24, heads=6, kv_heads=3),
+    "llama heads": variant("LlamaForCausalLM", "llama", F.llama, LLAMA, head=24, heads=6, kv_heads=3),
     "llama linear": variant("LlamaForCausalLM", "llama", llama_linear, LLAMA,
                             with_config({"rope_scaling": {"type": "linear", "factor": 2.5}})),
     "llama yarn": variant("LlamaForCausalLM", "llama", llama_yarn, LLAMA, with_config(YARN)),
     "llama 3": variant("LlamaForCausalLM", "llama", llama3, LLAMA, with_config(LLAMA3), kind="BF16"),
-    "mistral": variant("MistralForCausalLM", "llama", adapters.llama, LLAMA, with_config({"sliding_window": None}), kind="BF16"),
+    "mistral": variant("MistralForCausalLM", "llama", F.llama, LLAMA, with_config({"sliding_window": None}), kind="BF16"),
     "mistral window": variant("MistralForCausalLM", "llama", F.llama_window, LLAMA, with_config({"sliding_window": 9})),
     "mixtral": variant("MixtralForCausalLM", "llama", mixtral, MIXTRAL,
                        with_config({"num_local_experts": 4, "num_experts_per_tok": 2}), kind="BF16", shards=2),
