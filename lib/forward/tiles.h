@@ -33,9 +33,10 @@ struct lli_tiling {
 /* The position behind the last that a row sees: behind itself, or behind its sequence's last row, which the step has whole. */
 static inline size_t lli_tiles_end(const struct lli_plan *plan, const struct lli_config *config, const struct lli_row *r)
 {
-    const struct lli_seq *seq = &plan->seqs[r->seq];
-    if (config->is_bidirectional)
+    if (config->is_bidirectional) {
+        const struct lli_seq *seq = &plan->seqs[r->seq];
         r = &plan->rows[seq->first_row + seq->n_rows - 1];
+    }
     return (size_t)r->pos + 1;
 }
 
