@@ -496,29 +496,28 @@ static void test_threads(void **state)
 {
     enum { N = 4 };
     pthread_t threads[N];
-    struct talk talks[N] = {{.context = open_context(), .n_rounds = 12}};
+    struct talk all = {.context = open_context(), .n_rounds = 12}, talks[N];
     (void)state;
     for (int i = 0; i < 2; i++) {
         int32_t id = open_adapter(paths[i]);
-        llminf_session *session = open_session(talks[0].context, id, 1);
+        llminf_session *session = open_session(all.context, id, 1);
         llminf_token tokens[LENGTH];
         size_t n;
         go_on(session);
         assert_int_equal(llminf_session_tokens(session, 0, tokens, LENGTH, &n, NULL), LLMINF_OK);
-        talks[0].want[i] = XXH3_64bits(tokens, sizeof tokens);
+        all.want[i] = XXH3_64bits(tokens, sizeof tokens);
         llminf_session_close(session);
         llminf_adapter_close(model, id);
     }
     for (int i = 0; i < N; i++) {
-        talks[i] = talks[0];
-        talks[i].n_bad = 0;
+        talks[i] = all;
         assert_int_equal(pthread_create(&threads[i], NULL, talk, &talks[i]), 0);
     }
     for (int i = 0; i < N; i++) {
         pthread_join(threads[i], NULL);
         assert_int_equal(talks[i].n_bad, 0);
     }
-    llminf_context_close(talks[0].context);
+    llminf_context_close(all.context);
 }
 
 int main(void)
